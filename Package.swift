@@ -1,0 +1,71 @@
+// swift-tools-version: 6.2
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Umwelt authors
+
+import PackageDescription
+
+/// Every source target is compiled under the same strict rules; a warning is an error.
+let strict: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .strictMemorySafety(),
+    .treatAllWarnings(as: .error),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+    .enableExperimentalFeature("Lifetimes"),
+]
+
+let package = Package(
+    name: "umwelt",
+    products: [
+        .executable(name: "umweltd", targets: ["umweltd"]),
+        .executable(name: "umwelt", targets: ["umwelt"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0")
+    ],
+    targets: [
+        // The edge of the system.
+        .target(name: "CLinux"),
+        .target(name: "Kernel", dependencies: ["CLinux"]),
+        // Pure: no system module, no file, no clock.
+        .target(name: "Samples"),
+        .target(name: "ProcView", dependencies: ["Samples"]),
+        .target(name: "FuseWire", dependencies: ["CLinux"]),
+        .target(name: "OCISpec"),
+        // What joins the two.
+        .target(name: "Cgroups", dependencies: ["Kernel", "Samples"]),
+        .target(name: "FuseServer", dependencies: ["Kernel", "FuseWire"]),
+        .target(name: "ProcFS", dependencies: ["Kernel", "Samples", "Cgroups", "ProcView", "FuseWire", "FuseServer"]),
+        .target(name: "NodeLink", dependencies: ["Kernel"]),
+        // Programs: argv, signals, wiring.
+        .executableTarget(
+            name: "umweltd",
+            dependencies: ["Kernel", "FuseServer", "ProcFS", "NodeLink"],
+            // One static file: starts in a millisecond and needs nothing of the node it is copied to.
+            linkerSettings: [.unsafeFlags(["-static-executable"])]
+        ),
+        .executableTarget(
+            name: "umwelt",
+            dependencies: [
+                "Kernel", "Samples", "Cgroups", "ProcFS", "NodeLink", "OCISpec",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ]
+        ),
+        .testTarget(name: "SamplesTests", dependencies: ["Samples"]),
+        .testTarget(name: "ProcViewTests", dependencies: ["ProcView", "Samples"]),
+        .testTarget(name: "FuseWireTests", dependencies: ["FuseWire", "CLinux"]),
+        .testTarget(name: "CgroupsTests", dependencies: ["Cgroups", "Samples", "Kernel"]),
+        .testTarget(name: "FuseServerTests", dependencies: ["FuseServer", "FuseWire", "Kernel", "CLinux"]),
+        .testTarget(name: "ProcFSTests", dependencies: ["ProcFS", "Cgroups", "ProcView", "Samples", "Kernel"]),
+        .testTarget(name: "NodeLinkTests", dependencies: ["NodeLink", "Kernel"]),
+        .testTarget(name: "OCISpecTests", dependencies: ["OCISpec"]),
+        .testTarget(name: "TidyTests"),
+        .testTarget(name: "NodeTests", dependencies: ["Kernel", "NodeLink", "Samples"]),
+    ]
+)
+
+for target in package.targets where target.type != .test && target.name != "CLinux" {
+    target.swiftSettings = (target.swiftSettings ?? []) + strict
+}

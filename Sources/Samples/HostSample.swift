@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Umwelt authors
+
+/// What /proc/meminfo of the host says, in the kernel's order.
+package struct MemInfo: Equatable, Sendable {
+    /// One line: `MemTotal:       24684092 kB`.
+    package struct Line: Equatable, Sendable {
+        /// The name as the kernel writes it, without the colon.
+        package var name: [UInt8]
+        /// The number as printed: in kB where `isKB`, else a count (HugePages_Total).
+        package var value: UInt64
+        package var isKB: Bool
+
+        package init(name: [UInt8], value: UInt64, isKB: Bool) {
+            self.name = name
+            self.value = value
+            self.isKB = isKB
+        }
+    }
+
+    package var lines: [Line] = []
+
+    package init() {}
+}
+
+/// What /proc/stat of the host says; times in USER_HZ ticks as the kernel prints them.
+package struct HostStat: Equatable, Sendable {
+    /// The ten columns of a `cpuN` line: user nice system idle iowait irq softirq steal guest guest_nice.
+    package var perCPU: [Int: [UInt64]] = [:]
+    /// Seconds since the epoch.
+    package var bootTime: UInt64 = 0
+
+    package init() {}
+}
+
+/// One block of /proc/cpuinfo.
+package struct CPUInfoBlock: Equatable, Sendable {
+    package var processor: Int
+    /// The block's lines, each with its newline, without the empty line that ends it.
+    package var text: [UInt8]
+
+    package init(processor: Int, text: [UInt8]) {
+        self.processor = processor
+        self.text = text
+    }
+}
+
+/// /proc/cpuinfo of the host, cut at its processors.
+package struct CPUInfo: Equatable, Sendable {
+    /// What stands before the first processor (s390x), and after the last (ppc64, arm).
+    package var header: [UInt8] = []
+    package var blocks: [CPUInfoBlock] = []
+    package var trailer: [UInt8] = []
+
+    package init() {}
+}
+
+/// The name of a block device, from /proc/diskstats.
+package struct DiskName: Equatable, Sendable {
+    package var major: UInt32
+    package var minor: UInt32
+    package var name: [UInt8]
+
+    package init(major: UInt32, minor: UInt32, name: [UInt8]) {
+        self.major = major
+        self.minor = minor
+        self.name = name
+    }
+}
