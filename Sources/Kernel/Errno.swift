@@ -10,7 +10,10 @@ package struct Errno: Error, RawRepresentable, Hashable, Sendable, CustomStringC
 
     package init(rawValue: Int32) { self.rawValue = rawValue }
 
+    package static var again: Errno { Errno(rawValue: EAGAIN) }
     package static var badFileDescriptor: Errno { Errno(rawValue: EBADF) }
+    package static var busy: Errno { Errno(rawValue: EBUSY) }
+    package static var connectionAborted: Errno { Errno(rawValue: ECONNABORTED) }
     package static var exists: Errno { Errno(rawValue: EEXIST) }
     package static var invalidArgument: Errno { Errno(rawValue: EINVAL) }
     package static var io: Errno { Errno(rawValue: EIO) }
@@ -20,6 +23,7 @@ package struct Errno: Error, RawRepresentable, Hashable, Sendable, CustomStringC
     package static var noEntry: Errno { Errno(rawValue: ENOENT) }
     package static var noProcess: Errno { Errno(rawValue: ESRCH) }
     package static var noSpace: Errno { Errno(rawValue: ENOSPC) }
+    package static var notConnected: Errno { Errno(rawValue: ENOTCONN) }
     package static var notDirectory: Errno { Errno(rawValue: ENOTDIR) }
     package static var notImplemented: Errno { Errno(rawValue: ENOSYS) }
     package static var notPermitted: Errno { Errno(rawValue: EPERM) }

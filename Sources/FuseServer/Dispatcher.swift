@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Umwelt authors
+
+package import FuseWire
+import Kernel
+
+/// Turns one message of the kernel into one answer. Knows no device: the same code runs in tests over plain bytes.
+package struct Dispatcher<FS: FileSystem>: Sendable {
+    /// What is to be written back.
+    package enum Outcome: Equatable, Sendable {
+        /// The reply's bytes, then `body` (a part of a snapshot, not copied).
+        case answer(body: ArraySlice<UInt8>)
+        /// FORGET and INTERRUPT have no answer.
+        case silence
+        /// The kernel says goodbye (DESTROY): answered, then the session ends.
+        case goodbye
+    }
+
+    /// How long the kernel may keep attributes: they never change, so nothing is gained by asking again.
+    private static var attributesTimeoutNs: UInt64 { 3_600_000_000_000 }
+
+    let fileSystem: FS
+    package let counters: Counters
+    private let snapshots: Snapshots
+    /// The greatest answer to a READ or READDIR, from what was negotiated.
+    private let maxRead: Int
+
+    package init(fileSystem: FS, counters: Counters, maxPages: UInt16, firstSequence: UInt64) {
+        self.fileSystem = fileSystem
+        self.counters = counters
+        snapshots = Snapshots(firstSequence: firstSequence)
+        maxRead = max(Int(maxPages), 32) * 4096
+    }
+
+    /// Snapshots kept for open files: number, bytes, dropped while open.
+    package var snapshotStatistics: (count: Int, bytes: Int, dropped: UInt64) { snapshots.statistics }
+
+    /// Answers one message. Malformed ones with a readable header get EIO, others silence; all are counted.
+    package func answer(_ message: RawSpan, into reply: inout Reply) -> Outcome {
+        let header: RequestHeader
+        do throws(WireError) { header = try RequestHeader(decoding: message) } catch {
+            counters.countMalformed()
+            return .silence
+        }
+        counters.count(header.opcode)
+        let request: Request
+        do throws(WireError) { request = try Request(decoding: message, header: header) } catch {
+            counters.countMalformed()
+            guard header.opcode.isAnswered else { return .silence }
+            return fail(header, .io, &reply)
+        }
+        do throws(Errno) { return try answer(request, header, &reply) } catch {
+            return fail(header, error, &reply)
+        }
+    }
+
+    private func fail(_ header: RequestHeader, _ error: Errno, _ reply: inout Reply) -> Outcome {
+        counters.countError()
+        reply.begin(header.unique, error: error.rawValue)
+        reply.finish()
+        return .answer(body: [])
+    }
+
+    private func answer(
+        _ request: Request, _ header: RequestHeader, _ reply: inout Reply
+    ) throws(Errno) -> Outcome {
+        let node = header.node
+        let caller = Caller(pid: Int32(bitPattern: header.pid))
+        var body: ArraySlice<UInt8> = []
+        reply.begin(header.unique)
+        switch request {
+        case .open(let flags):
+            // The mount is read-only; this holds for whoever remounts it.
+            guard flags & 0o3 == 0 else { throw .readOnly }
+            let content = try fileSystem.content(of: node, for: caller)
+            let handle = snapshots.insert(content, owner: owner(of: node, caller))
+            reply.put(handle: handle, flags: [.directIO, .noFlush])
+        case .read(let handle, let offset, let size):
+            let content: [UInt8]
+            if let kept = snapshots.content(of: handle) {
+                content = kept
+            } else {
+                counters.countRerendered()
+                content = try fileSystem.content(of: node, for: caller)
+            }
+            let start = min(offset, UInt64(content.count))
+            let end = min(start + UInt64(min(size, UInt32(maxRead))), UInt64(content.count))
+            body = content[Int(start)..<Int(end)]
+        case .release(let handle): snapshots.remove(handle)
+        case .lookup(let name):
+            let entry = try fileSystem.lookup(name, in: node, for: caller)
+            reply.put(
+                entry: entry.attributes, entryTimeoutNs: entry.timeoutNs,
+                attributesTimeoutNs: Self.attributesTimeoutNs)
+        case .getattr:
+            reply.put(
+                attributes: try fileSystem.attributes(of: node, for: caller), timeoutNs: Self.attributesTimeoutNs)
+        case .readlink: reply.put(name: try fileSystem.linkTarget(of: node, for: caller))
+        case .opendir:
+            _ = try fileSystem.attributes(of: node, for: caller)
+            reply.put(handle: 0, flags: [])
+        case .readdir(_, let offset, let size):
+            try list(node, caller, offset: offset, limit: min(Int(size), maxRead), into: &reply)
+        case .releasedir: break
+        case .statfs: reply.putStatfs()
+        case .destroy:
+            reply.finish()
+            return .goodbye
+        case .forget, .interrupt: return .silence
+        case .initialize: throw .io
+        case .unimplemented:
+            counters.countUnimplemented()
+            throw .notImplemented
+        }
+        reply.finish(extra: body.count)
+        return .answer(body: body)
+    }
+
+    private func owner(of node: UInt64, _ caller: Caller) -> UInt64 {
+        let owner = fileSystem.owner(of: node)
+        return owner != 0 ? owner : UInt64(UInt32(bitPattern: caller.pid))
+    }
+
+    /// `offset` counts entries: 0 `.`, 1 `..`, then the file system's own, listed afresh for each request.
+    private func list(
+        _ node: UInt64, _ caller: Caller, offset: UInt64, limit: Int, into reply: inout Reply
+    ) throws(Errno) {
+        var entries = [
+            DirectoryEntry(name: [UInt8(ascii: ".")], node: node, type: 4),
+            DirectoryEntry(name: Array("..".utf8), node: node, type: 4),
+        ]
+        entries += try fileSystem.entries(of: node, for: caller)
+        for (index, entry) in entries.enumerated().dropFirst(Int(min(offset, UInt64(entries.count)))) {
+            let fits = reply.put(
+                directoryEntry: entry.name, node: entry.node, type: entry.type, nextOffset: UInt64(index) + 1,
+                limit: limit)
+            if !fits { return }
+        }
+    }
+}

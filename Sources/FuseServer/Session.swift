@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Umwelt authors
+
+import FuseWire
+package import Kernel
+import Synchronization
+
+/// Serves a connection with a fixed number of threads, until it ends or is told to stop.
+package final class Session<FS: FileSystem>: Sendable {
+    /// Why a session is over.
+    package enum End: Equatable, Sendable {
+        /// Unmounted (ENODEV), or the kernel said goodbye.
+        case unmounted
+        /// The connection was aborted through fusectl (ECONNABORTED).
+        case aborted
+        /// The device failed in another way.
+        case failed(Errno)
+    }
+
+    private let connection: Connection
+    package let dispatcher: Dispatcher<FS>
+    private let placement: Placement
+    private let end = Mutex<End?>(nil)
+
+    package init(_ connection: consuming Connection, fileSystem: FS, counters: Counters, placement: Placement) {
+        dispatcher = Dispatcher(
+            fileSystem: fileSystem, counters: counters, maxPages: connection.negotiated.maxPages,
+            firstSequence: Clock.boot / 1_000_000_000)
+        self.connection = connection
+        self.placement = placement
+    }
+
+    /// Starts `threads` loops and waits until all have ended: when the file system is unmounted, or the connection
+    /// aborted.
+    package func run(threads: Int) throws(Errno) -> End {
+        var loops: [Thread] = []
+        for index in 0..<max(threads, 1) { loops.append(try Thread(name: "fuse-\(index)") { self.loop() }) }
+        for loop in loops { loop.join() }
+        return end.withLock { $0 } ?? .unmounted
+    }
+
+    private func loop() {
+        var buffer = [UInt8](repeating: 0, count: RequestBuffer.size)
+        var reply = Reply()
+        var place = placement.makeThread()
+        while true {
+            let size: Int
+            do throws(Errno) { size = try connection.device.read(into: &buffer) } catch {
+                if error == .noEntry || error == .again { continue }
+                finish(error == .noDevice ? .unmounted : error == .connectionAborted ? .aborted : .failed(error))
+                return
+            }
+            // SAFETY: bytes of an array of UInt8, within its bounds.
+            let message = unsafe buffer.span.bytes.extracting(first: min(size, RequestBuffer.size))
+            place.serve(message)
+            let outcome = dispatcher.answer(message, into: &reply)
+            switch outcome {
+            case .answer(let body): send(reply, body)
+            case .silence: break
+            case .goodbye:
+                send(reply, [])
+                finish(.unmounted)
+                return
+            }
+        }
+    }
+
+    /// ENOENT: the request was interrupted or resent to another process meanwhile; nobody waits for this answer.
+    private func send(_ reply: borrowing Reply, _ body: ArraySlice<UInt8>) {
+        do throws(Errno) { try connection.device.write(reply.bytes, body) } catch {
+            if error != .noEntry { dispatcher.counters.countError() }
+        }
+    }
+
+    private func finish(_ reason: End) { end.withLock { $0 = $0 ?? reason } }
+}

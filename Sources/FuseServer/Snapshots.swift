@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Umwelt authors
+
+import Synchronization
+
+/// What open files will read: each open gets its own copy of the content, whole and consistent however it is read.
+///
+/// A cache, not a registry: bounded in number and bytes, set-associative by owner, and a handle that is not here (dropped,
+/// or given out by an earlier process) is answered by producing the content again. So a container that opens 100,000
+/// files and closes none drops its own oldest snapshots, costs others nothing, and never gets an error.
+final class Snapshots: Sendable {
+    static let ways = 32
+    /// A power of two.
+    static let setCount = 32
+    /// Bytes that one set may keep; a single content larger than that is kept alone.
+    static let bytesPerSet = 128 << 10
+
+    private struct Slot {
+        /// 0: free.
+        var handle: UInt64 = 0
+        var content: [UInt8] = []
+    }
+
+    private struct Set {
+        var slots = [Slot](repeating: Slot(), count: Snapshots.ways)
+        var bytes = 0
+        var sequence: UInt64
+        var dropped: UInt64 = 0
+    }
+
+    /// ~Copyable mutexes live in a class each; the array itself never changes.
+    private final class LockedSet: Sendable {
+        let value: Mutex<Set>
+
+        init(firstSequence: UInt64) { value = Mutex(Set(sequence: firstSequence)) }
+    }
+
+    private let sets: [LockedSet]
+
+    /// `firstSequence`: where handles start, so that a successor's are not its predecessor's (seconds since boot do).
+    init(firstSequence: UInt64) {
+        sets = (0..<Self.setCount).map { _ in LockedSet(firstSequence: firstSequence &* 1_000_000) }
+    }
+
+    /// Keeps a snapshot; returns its handle: 48 bits of sequence, 8 of set, 8 of way.
+    func insert(_ content: [UInt8], owner: UInt64) -> UInt64 {
+        let index = Int(truncatingIfNeeded: (owner &* 0x9E37_79B9_7F4A_7C15) >> 59) & (Self.setCount - 1)
+        return sets[index].value.withLock { set in
+            while set.bytes > 0, set.bytes + content.count > Self.bytesPerSet { Self.dropOldest(of: &set) }
+            if !set.slots.contains(where: { $0.handle == 0 }) { Self.dropOldest(of: &set) }
+            guard let way = set.slots.firstIndex(where: { $0.handle == 0 }) else { return 0 }
+            set.sequence &+= 1
+            let handle = set.sequence << 16 | UInt64(index) << 8 | UInt64(way)
+            set.bytes += content.count
+            set.slots[way] = Slot(handle: handle, content: content)
+            return handle
+        }
+    }
+
+    /// nil where there is none under this handle (any more).
+    func content(of handle: UInt64) -> [UInt8]? {
+        withSlot(of: handle) { set, way in set.slots[way].content } ?? nil
+    }
+
+    func remove(_ handle: UInt64) {
+        _ = withSlot(of: handle) { set, way in
+            set.bytes -= set.slots[way].content.count
+            set.slots[way] = Slot()
+        }
+    }
+
+    /// How many snapshots are kept, their bytes, and how many were dropped while open.
+    var statistics: (count: Int, bytes: Int, dropped: UInt64) {
+        var result = (count: 0, bytes: 0, dropped: UInt64(0))
+        for set in sets {
+            set.value.withLock { set in
+                result.count += set.slots.count { $0.handle != 0 }
+                result.bytes += set.bytes
+                result.dropped &+= set.dropped
+            }
+        }
+        return result
+    }
+
+    /// `handle` comes from the kernel, which had it from us or from a predecessor: every value of it is possible.
+    private func withSlot<Result>(of handle: UInt64, _ body: (inout Set, Int) -> Result) -> Result? {
+        let index = Int(handle >> 8 & 0xFF)
+        let way = Int(handle & 0xFF)
+        guard handle != 0, index < sets.count, way < Self.ways else { return nil }
+        return sets[index].value.withLock { set in
+            guard set.slots[way].handle == handle else { return nil }
+            return body(&set, way)
+        }
+    }
+
+    private static func dropOldest(of set: inout Set) {
+        var oldest: Int?
+        for (way, slot) in set.slots.enumerated() where slot.handle != 0 {
+            if let known = oldest, set.slots[known].handle < slot.handle { continue }
+            oldest = way
+        }
+        guard let oldest else {
+            set.bytes = 0
+            return
+        }
+        set.bytes -= set.slots[oldest].content.count
+        set.slots[oldest] = Slot()
+        set.dropped &+= 1
+    }
+}
