@@ -10,9 +10,13 @@
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -178,3 +182,31 @@ int clinux_poll_many(const int *fds, short *ready, size_t count, int millisecond
     for (size_t i = 0; i < count; i++) ready[i] = p[i].revents;
     return n;
 }
+
+int clinux_epoll(void) { return OR_ERRNO_ONCE(epoll_create1(EPOLL_CLOEXEC)); }
+int clinux_epoll_add(int epoll, int fd) {
+    struct epoll_event event = {.events = EPOLLIN, .data.fd = fd};
+    return OR_ERRNO_ONCE(epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event));
+}
+int clinux_epoll_remove(int epoll, int fd) { return OR_ERRNO_ONCE(epoll_ctl(epoll, EPOLL_CTL_DEL, fd, NULL)); }
+int clinux_epoll_wait(int epoll, int *ready, size_t count, int milliseconds) {
+    struct epoll_event events[64];
+    int n = epoll_wait(epoll, events, count < 64 ? (int)count : 64, milliseconds);
+    if (n == -1) return errno == EINTR ? 0 : -errno;
+    for (int i = 0; i < n; i++) ready[i] = events[i].data.fd;
+    return n;
+}
+int clinux_eventfd(void) { return OR_ERRNO_ONCE(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)); }
+int64_t clinux_raise_nofile(void) {
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == -1) return -errno;
+    if (limit.rlim_cur < limit.rlim_max) {
+        struct rlimit raised = {limit.rlim_max, limit.rlim_max};
+        if (setrlimit(RLIMIT_NOFILE, &raised) == 0) limit = raised;
+    }
+    return limit.rlim_cur > INT32_MAX ? INT32_MAX : (int64_t)limit.rlim_cur;
+}
+int clinux_mkdir(const char *path, unsigned int mode) { return OR_ERRNO_ONCE(mkdir(path, mode)); }
+int clinux_unlink(const char *path) { return OR_ERRNO_ONCE(unlink(path)); }
+int clinux_rmdir(const char *path) { return OR_ERRNO_ONCE(rmdir(path)); }
+int clinux_flock(int fd, int operation) { return OR_ERRNO(flock(fd, operation)); }

@@ -77,3 +77,17 @@ int clinux_set_timeouts(int fd, int milliseconds);
 int64_t clinux_clock(int clock);
 int clinux_poll(int fd, int milliseconds);
 int clinux_poll_many(const int *fds, short *ready, size_t count, int milliseconds);
+
+int clinux_epoll(void);
+// Watches `fd` for input; the event carries `fd` itself.
+int clinux_epoll_add(int epoll, int fd);
+int clinux_epoll_remove(int epoll, int fd);
+// Fills `ready` with descriptors; 0 at the end of the time or where a signal came.
+int clinux_epoll_wait(int epoll, int *ready, size_t count, int milliseconds);
+int clinux_eventfd(void);
+// Raises the soft limit of open descriptors to the hard one; returns the limit in force.
+int64_t clinux_raise_nofile(void);
+int clinux_mkdir(const char *path, unsigned int mode);
+int clinux_unlink(const char *path);
+int clinux_rmdir(const char *path);
+int clinux_flock(int fd, int operation);

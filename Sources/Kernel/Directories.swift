@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Umwelt authors
+
+import CLinux
+import Glibc
+
+/// Names in directories.
+package enum Directories {
+    /// Makes the directory and those above it that are missing. No error where it is there already.
+    package static func make(_ path: Path, mode: UInt32 = 0o755) throws(Errno) {
+        var partial: [UInt8] = []
+        for component in path.bytes.split(separator: UInt8(ascii: "/")) {
+            if path.bytes.first == UInt8(ascii: "/") || !partial.isEmpty { partial.append(UInt8(ascii: "/")) }
+            partial.append(contentsOf: component)
+            // SAFETY: the C side only reads the path.
+            let result = unsafe Path(partial).withCString { unsafe clinux_mkdir($0, mode) }
+            if result < 0, result != 0 &- EEXIST { throw Errno(rawValue: 0 &- result) }
+        }
+    }
+
+    /// Removes an empty directory.
+    package static func remove(_ path: Path) throws(Errno) {
+        // SAFETY: the C side only reads the path.
+        _ = try unsafe Errno.check(path.withCString { unsafe clinux_rmdir($0) })
+    }
+
+    /// Removes a file's name.
+    package static func unlink(_ path: Path) throws(Errno) {
+        // SAFETY: the C side only reads the path.
+        _ = try unsafe Errno.check(path.withCString { unsafe clinux_unlink($0) })
+    }
+}
+
+/// Limits of the calling process.
+package enum ProcessLimits {
+    /// Raises the number of descriptors it may open as far as it may; returns that number.
+    package static func raiseOpenFiles() throws(Errno) -> Int {
+        Int(try Errno.check(clinux_raise_nofile()))
+    }
+}

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Umwelt authors
+
+import CLinux
+import Glibc
+
+/// A mount of a FUSE file system, made without a helper.
+package enum FuseMount {
+    /// The type that mountinfo shows.
+    package static let type = "fuse.umwelt"
+
+    /// Opens the device and mounts it at `target`, read-only from the start: on a writable mount the kernel would ask for
+    /// the access time after every read. The kernel checks permissions (default_permissions) and every user may look
+    /// (allow_other).
+    ///
+    /// Errors: ENOENT without /dev/fuse, EPERM without CAP_SYS_ADMIN, and mount(2)'s.
+    package static func make(at target: Path) throws(Errno) -> Fd {
+        let device = try Fd.open("/dev/fuse", .readWrite)
+        let options = Path("fd=\(device.raw),rootmode=40000,user_id=0,group_id=0,allow_other,default_permissions")
+        let flags = UInt(MS_RDONLY) | UInt(MS_NOSUID) | UInt(MS_NODEV) | UInt(MS_NOEXEC)
+        // SAFETY: all strings live for the call; the kernel copies them.
+        let result = unsafe target.withCString { target in
+            unsafe options.withCString { options in unsafe clinux_mount("umwelt", target, type, flags, options) }
+        }
+        _ = try Errno.check(result)
+        return device
+    }
+
+    /// Takes the mount away from the tree; readers that are in it finish. ENOENT, EINVAL where there is none.
+    package static func remove(at target: Path) throws(Errno) {
+        // MNT_DETACH
+        _ = try unsafe Errno.check(target.withCString { unsafe clinux_umount2($0, 2) })
+    }
+}

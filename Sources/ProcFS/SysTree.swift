@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Umwelt authors
+
+import Kernel
+import Samples
+import Synchronization
+
+/// The parts of /sys/devices/system that containers see, as the host has them: which entries there are and how each is
+/// shown. Read once, and again where a name is looked up that it does not know (a CPU came or went), at most once a
+/// second. The content of files is read when they are opened.
+final class SysTree: Sendable {
+    /// Entries in all; a host of 1024 CPUs has about 60,000.
+    static let entryLimit = 1 << 17
+
+    struct Node: Sendable {
+        /// Below /sys/devices/system, without a leading slash: `cpu/cpu0/topology`.
+        var path: [UInt8]
+        var type: NodeType
+        /// Permission bits.
+        var permissions: UInt32
+        var treatment: SysTreatment
+        /// Shown only to containers that see this CPU, or this memory node.
+        var cpu: Int?
+        var memoryNode: Int?
+        /// In the order of their names.
+        var children: [EntryID] = []
+
+        var name: ArraySlice<UInt8> {
+            guard let slash = path.lastIndex(of: UInt8(ascii: "/")) else { return path[...] }
+            return path[(slash + 1)...]
+        }
+    }
+
+    enum NodeType: UInt32, Sendable {
+        case directory = 4
+        case file = 8
+        case link = 10
+    }
+
+    private struct State {
+        var nodes: [EntryID: Node] = [:]
+        var scannedAt: UInt64 = 0
+    }
+
+    /// /sys/devices/system, or a fixture.
+    let root: Path
+    private let state = Mutex(State())
+
+    init(root: Path) {
+        self.root = root
+        state.withLock { scan(&$0) }
+    }
+
+    func node(_ entry: EntryID) -> Node? {
+        state.withLock { state in
+            if let node = state.nodes[entry] { return node }
+            rescan(&state)
+            return state.nodes[entry]
+        }
+    }
+
+    /// The child of `parent` with this name.
+    func child(_ name: [UInt8], of parent: Node) -> (id: EntryID, node: Node)? {
+        let id = EntryID(sysfsPath: parent.path + [UInt8(ascii: "/")] + name)
+        guard let node = node(id), node.name.elementsEqual(name) else { return nil }
+        return (id, node)
+    }
+
+    func children(of parent: Node) -> [(id: EntryID, node: Node)] {
+        state.withLock { state in parent.children.compactMap { id in state.nodes[id].map { (id, $0) } } }
+    }
+
+    private func rescan(_ state: inout State) {
+        let now = Clock.monotonic
+        guard now &- state.scannedAt > 1_000_000_000 else { return }
+        scan(&state)
+    }
+
+    private func scan(_ state: inout State) {
+        state.scannedAt = Clock.monotonic
+        var nodes: [EntryID: Node] = [:]
+        for top in ["cpu", "node"] as [StaticString] {
+            let path = Array(top.description.utf8)
+            let id = EntryID(sysfsPath: path)
+            var node = Node(path: path, type: .directory, permissions: 0o555, treatment: .verbatim)
+            node.children = scanDirectory(path, depth: 0, cpu: nil, memoryNode: nil, into: &nodes)
+            nodes[id] = node
+        }
+        state.nodes = nodes
+    }
+
+    private func scanDirectory(
+        _ path: [UInt8], depth: Int, cpu: Int?, memoryNode: Int?, into nodes: inout [EntryID: Node]
+    ) -> [EntryID] {
+        guard depth < 6, let directory = try? Fd.open(root.appending(Path(path)), [.readOnly, .directory]),
+            let entries = try? directory.entries(limit: 16384)
+        else { return [] }
+        var children: [(name: [UInt8], id: EntryID)] = []
+        for (name, type) in entries where nodes.count < Self.entryLimit {
+            let childPath = path + [UInt8(ascii: "/")] + name
+            guard let kind = NodeType(rawValue: UInt32(type)), let rule = SysRule(path: childPath),
+                let status = try? directory.status(of: Path(name), follow: false)
+            else { continue }
+            let id = EntryID(sysfsPath: childPath)
+            // Two paths of one hash: the later one is not shown, rather than mistaken for the other.
+            if nodes[id] != nil { continue }
+            var node = Node(
+                path: childPath, type: kind, permissions: status.mode & 0o555, treatment: rule.treatment,
+                cpu: rule.cpu ?? cpu, memoryNode: rule.memoryNode ?? memoryNode)
+            nodes[id] = node
+            if kind == .directory {
+                node.children = scanDirectory(
+                    childPath, depth: depth + 1, cpu: node.cpu, memoryNode: node.memoryNode, into: &nodes)
+                nodes[id] = node
+            }
+            children.append((name, id))
+        }
+        return children.sorted { $0.name.lexicographicallyPrecedes($1.name) }.map(\.id)
+    }
+}
