@@ -9,7 +9,7 @@ package enum Diskstats {
     ///
     /// A device the host's table does not name is left out: there is no line without a name.
     package static func text(_ samples: [IOSample], names: [DiskName]) -> Text {
-        var text = Text(capacity: samples.count.multiplied(orMax: 1) == 0 ? 0 : 96)
+        var text = Text()
         guard !samples.isEmpty else { return text }
         for name in names {
             for sample in samples where sample.major == name.major && sample.minor == name.minor && sample.isActive {
@@ -22,7 +22,9 @@ package enum Diskstats {
 }
 
 extension Text {
-    /// Merges, times and requests in flight are not counted by cgroup: 0. A sector is 512 bytes, whatever the disk's is.
+    /// Merges, times and requests in flight, which cgroups do not count, are 0.
+    ///
+    /// A sector is 512 bytes, whatever the disk's is.
     fileprivate mutating func append(diskstats sample: IOSample, name: [UInt8]) {
         append(UInt64(sample.major), width: 4)
         append(" ")

@@ -42,10 +42,8 @@ package struct LoadHistory: Equatable, Sendable {
 
     /// Takes in the ticks that have passed up to `nowNs`; does nothing within a tick, or where `nowNs` is older.
     ///
-    /// - Parameters:
-    ///   - active: threads running, runnable or in uninterruptible sleep now.
-    ///   - cpuTimeNs: CPU time used since the container began.
-    ///   - cpus: how many CPUs it sees.
+    /// `active` threads are running, runnable or in uninterruptible sleep now; `cpuTimeNs` of CPU have been used since the
+    /// container began; it sees `cpus` CPUs.
     package mutating func advance(nowNs: UInt64, active: UInt64, cpuTimeNs: UInt64, cpus: Int) {
         let elapsed = nowNs.subtracting(orMin: lastTickNs)
         let ticks = elapsed / Self.periodNs

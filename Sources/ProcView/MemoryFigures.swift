@@ -9,6 +9,6 @@ package struct MemoryFigures: Equatable, Sendable {
     package private(set) var swapTotal: UInt64 = 0
     package private(set) var swapFree: UInt64 = 0
 
-    /// - Parameter overcommitRatio: vm.overcommit_ratio of the host, in percent.
+    /// `overcommitRatio` is vm.overcommit_ratio of the host, in percent.
     package init(host: MemInfo, memory: MemorySample, overcommitRatio: UInt64 = 50) {}
 }

@@ -5,10 +5,8 @@ package import Samples
 
 /// /sys/devices/system/node/nodeN/meminfo (kernel drivers/base/node.c, node_read_meminfo).
 package enum NodeMeminfo {
-    /// - Parameters:
-    ///   - node: whose file it is.
-    ///   - hostNodes: the host's files by node number (`MemInfo(parsingNode:)`).
-    ///   - visible: the nodes the container sees.
+    /// The file of `node`, in the layout of the host's; `hostNodes` are the host's files by node number
+    /// (`MemInfo(parsingNode:)`), `visible` the nodes the container sees.
     package static func text(_ figures: MemoryFigures, node: Int, hostNodes: [Int: MemInfo], visible: CPUSet) -> Text {
         Text()
     }

@@ -7,9 +7,8 @@ package import Samples
 package enum StatView {
     /// The CPU lines from `account`; the rest from the parameters.
     ///
-    /// - Parameters:
-    ///   - bootTime: seconds since the epoch at which the container's uptime was 0 (`btime`).
-    ///   - processes: forks since then, 0 where unknown.
+    /// `bootTime` is in seconds since the epoch, when the container's uptime was 0 (`btime`); `processes` counts the forks
+    /// since then, 0 where unknown.
     package static func text(
         _ account: CPUAccount,
         bootTime: UInt64,

@@ -2,8 +2,9 @@
 // Copyright the Umwelt authors
 
 extension CPUSet {
-    /// A cpulist as the kernel prints and takes it (`0-1,4-7:1/2`; lib/bitmap-str.c, bitmap_parselist): nil where it is
-    /// none. An empty line is the empty set. Numbers from `capacity` on are ignored.
+    /// A cpulist as the kernel prints and takes it (`0-1,4-7:1/2`; lib/bitmap-str.c, bitmap_parselist).
+    ///
+    /// nil where it is none. An empty line is the empty set. Numbers from `capacity` on are ignored.
     package init?(parsingList bytes: Span<UInt8>) {
         self.init()
         var reader = Reader(bytes)
@@ -44,7 +45,7 @@ extension CPUSet {
     }
 
     /// A cpumask as the kernel prints and takes it (`ff,ffffffff`: 32-bit words in hexadecimal, the greatest first;
-    /// lib/bitmap-str.c, bitmap_parse): nil where it is none.
+    /// lib/bitmap-str.c, bitmap_parse); nil where it is none.
     package init?(parsingMask bytes: Span<UInt8>) {
         self.init()
         var reader = Reader(bytes)
@@ -104,8 +105,9 @@ extension Text {
         flush(&self)
     }
 
-    /// `3` or `ff,ffffffff`: `digits` hexadecimal digits as the kernel's `%*pb` prints them, without a newline. What
-    /// does not fit in `digits` is left out.
+    /// `3` or `ff,ffffffff`: `digits` hexadecimal digits as the kernel's `%*pb` prints them, without a newline.
+    ///
+    /// What does not fit in `digits` is left out.
     package mutating func append(cpumask set: CPUSet, digits: Int) {
         var digit = max(digits, 1)
         while digit > 0 {

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright the Umwelt authors
 
-/// What the memory controller says of one container at one moment, its ancestors included. Sizes in bytes.
+/// What the memory controller says of one container at one moment, its ancestors included.
+///
+/// Sizes in bytes.
 package struct MemorySample: Equatable, Sendable {
     /// The least limit on the path from the container to the root; nil: no limit anywhere.
     package var limit: UInt64?
@@ -9,8 +11,9 @@ package struct MemorySample: Equatable, Sendable {
     package var headroom: UInt64?
     /// What the container itself uses (v2 memory.current, v1 memory.usage_in_bytes).
     package var usage: UInt64 = 0
-    /// Swap the container may use at most, ancestors included (v2 memory.swap.max; v1 memsw.limit less limit); nil: no
-    /// limit. 0 where it can swap nothing (v1 swappiness 0: what it already has there).
+    /// Swap the container may use at most, ancestors included (v2 memory.swap.max; v1 memsw.limit less limit).
+    ///
+    /// nil: no limit. 0 where it can swap nothing (v1 swappiness 0: what it already has there).
     package var swapLimit: UInt64?
     /// The least swap still to be had on the path; nil: no limit.
     package var swapHeadroom: UInt64?
@@ -52,6 +55,10 @@ package struct MemoryStat: Equatable, Sendable {
     /// Compressed size of what zswap holds, and its size before (v2 `zswap`, `zswapped`).
     package var zswap: UInt64 = 0
     package var zswapped: UInt64 = 0
+    /// v1 only: the least limit, of memory and of memory and swap together, on the path to the root; no limit is there
+    /// the greatest number of pages, in bytes (`Limit`).
+    package var hierarchicalLimit: UInt64?
+    package var hierarchicalMemswLimit: UInt64?
 
     package init() {}
 }

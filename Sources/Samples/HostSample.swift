@@ -6,13 +6,16 @@ package struct MemInfo: Equatable, Sendable {
     /// One line: `MemTotal:       24684092 kB`.
     package struct Line: Equatable, Sendable {
         /// The name as the kernel writes it, without the colon.
-        package var name: [UInt8]
+        package let name: [UInt8]
         /// The number as printed: in kB where `isKB`, else a count (HugePages_Total).
         package var value: UInt64
         package var isKB: Bool
+        /// `name`, packed.
+        package let key: Key
 
         package init(name: [UInt8], value: UInt64, isKB: Bool) {
             self.name = name
+            key = Key(name)
             self.value = value
             self.isKB = isKB
         }
@@ -49,8 +52,12 @@ package struct CPUInfoBlock: Equatable, Sendable {
 package struct CPUInfo: Equatable, Sendable {
     /// What stands before the first processor (s390x), and after the last (ppc64, arm).
     package var header: [UInt8] = []
+    /// s390x: the lines `processor N: ...` between the header and the first block.
+    package var summary: [CPUInfoBlock] = []
     package var blocks: [CPUInfoBlock] = []
     package var trailer: [UInt8] = []
+    /// Whether the file is laid out as s390x does it: blocks begin with `cpu number`, after an empty line.
+    package var isS390 = false
 
     package init() {}
 }

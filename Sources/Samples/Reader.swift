@@ -109,7 +109,7 @@ package struct Reader: ~Escapable {
         remaining == literal.utf8CodeUnitCount && starts(with: literal)
     }
 
-    /// The decimal number here, stepped over; nil (and no step) where there is no digit. Saturates.
+    /// The decimal number here, stepped over; nil (and no step) where there is no digit; saturates.
     @_lifetime(self: copy self)
     package mutating func number() -> UInt64? {
         guard position < end, let first = Self.digit(bytes[position]) else { return nil }

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright the Umwelt authors
 
-/// A growing text in the kernel's own forms. Appending never fails and never traps.
+/// A growing text in the kernel's own forms.
+///
+/// Appending never fails and never traps.
 package struct Text: Equatable, Sendable {
     package private(set) var bytes: [UInt8] = []
 
