@@ -7,10 +7,48 @@ package import Samples
 package enum NodeMeminfo {
     /// The file of `node`, in the layout of the host's; `hostNodes` are the host's files by node number
     /// (`MemInfo(parsingNode:)`), `visible` the nodes the container sees.
+    ///
+    /// A cgroup's limit is not parted by node. One node in sight has all that /proc/meminfo says; several have parts in
+    /// the proportion of the host's, which add up to it.
     package static func text(_ figures: MemoryFigures, node: Int, hostNodes: [Int: MemInfo], visible: CPUSet) -> Text {
-        Text()
+        let host = hostNodes[node] ?? MemInfo()
+        let part = part(of: figures, node: node, hostNodes: hostNodes, visible: visible)
+        var text = Text(capacity: host.lines.count.multiplied(orMax: 36))
+        var guess = 0
+        for line in host.lines {
+            text.append("Node ")
+            text.append(UInt64(clamping: node))
+            text.append(" ")
+            text.append(line, value: MeminfoKeys.value(of: line.key, in: part, guess: &guess), countColumn: 17)
+        }
+        return text
     }
 
     /// Nodes the container sees: its effective memory nodes that the host has.
-    package static func visible(_ sample: CPUSample, hostOnline: CPUSet) -> CPUSet { hostOnline }
+    ///
+    /// Never empty, as `VisibleCPUs`.
+    package static func visible(_ sample: CPUSample, hostOnline: CPUSet) -> CPUSet {
+        let online = hostOnline.isEmpty ? CPUSet([0]) : hostOnline
+        let nodes = (sample.memoryNodes ?? online).intersection(online)
+        return nodes.isEmpty ? online : nodes
+    }
+
+    private static func part(
+        of figures: MemoryFigures,
+        node: Int,
+        hostNodes: [Int: MemInfo],
+        visible: CPUSet
+    ) -> MemoryFigures {
+        var before: UInt64 = 0
+        var weight: UInt64 = 0
+        var sum: UInt64 = 0
+        for number in visible.numbers {
+            let total = min(hostNodes[number]?["MemTotal"] ?? 0, 1 << 50)
+            if number < node { before = before.adding(orMax: total) }
+            if number == node { weight = total }
+            sum = sum.adding(orMax: total)
+        }
+        guard visible.count > 1 else { return figures }
+        return figures.part(weight: weight, before: before, sum: sum)
+    }
 }

@@ -18,7 +18,13 @@ extension CPUInfo {
             }
             if let processor = Self.processor(line, prefix: "processor") ?? Self.processor(line, prefix: "cpu number") {
                 finish(&block)
-                if line.starts(with: "cpu number") { isS390 = true }
+                if line.starts(with: "cpu number") {
+                    isS390 = true
+                } else if blocks.isEmpty, !header.isEmpty {
+                    // The empty line after loongarch64's header; s390x's is printed with the block.
+                    header.append(contentsOf: repeatElement(UInt8(ascii: "\n"), count: min(emptyLines, 16)))
+                    emptyLines = 0
+                }
                 block = CPUInfoBlock(processor: processor, text: [])
             } else if let processor = Self.s390Processor(line) {
                 finish(&block)
@@ -45,7 +51,7 @@ extension CPUInfo {
         block = nil
     }
 
-    /// `processor\t: 3`
+    /// The 3 of `processor\t: 3`.
     private static func processor(_ line: borrowing Reader, prefix: StaticString) -> Int? {
         var line = copy line
         guard line.take(prefix) else { return nil }
@@ -57,7 +63,7 @@ extension CPUInfo {
         return line.isAtEnd ? Int(truncatingIfNeeded: number) : nil
     }
 
-    /// `processor 3: version = FF, ...`
+    /// The 3 of `processor 3: version = FF, ...`.
     private static func s390Processor(_ line: borrowing Reader) -> Int? {
         var line = copy line
         guard line.take("processor "), let number = line.number(), line.take(UInt8(ascii: ":")),
