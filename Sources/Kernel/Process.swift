@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Umwelt authors
+
+import CLinux
+import Glibc
+
+/// A program to start.
+package struct Command {
+    /// Where a child stands among process groups and sessions.
+    package enum Group: Int32, Sendable {
+        case callers = 0
+        /// A process group of its own: the terminal's signals do not reach it.
+        case own = 1
+        /// A session of its own, without a terminal.
+        case session = 2
+    }
+
+    /// The program's file; PATH is not searched.
+    package var path: Path
+    /// All arguments, the program's name first.
+    package var arguments: [[UInt8]]
+    /// `NAME=value` each.
+    package var environment: [[UInt8]]
+    /// Descriptors that become the first ones of the child (0, 1, 2 and so on; -1: /dev/null).
+    package var files: [Int32] = [0, 1, 2]
+    /// Descriptors of cgroup.procs files: the child joins these cgroups before it becomes the program.
+    package var joins: [Int32] = []
+    package var group: Group = .callers
+
+    package init(path: Path, arguments: [[UInt8]], environment: [[UInt8]]) {
+        self.path = path
+        self.arguments = arguments
+        self.environment = environment
+    }
+
+    /// Starts it, with every signal at its default; the error of exec (ENOENT, EACCES, ENOEXEC) is thrown here.
+    package func spawn() throws(Errno) -> Child {
+        // The strings live in one block; the pointers into it are made when it no longer moves.
+        var block: [CChar] = []
+        let argumentOffsets = arguments.map { Self.append($0, to: &block) }
+        let environmentOffsets = environment.map { Self.append($0, to: &block) }
+        // SAFETY: every pointer is into an array that outlives the call; the C side keeps none.
+        return try unsafe path.withCString { (file) throws(Errno) in
+            try unsafe block.withUnsafeMutableBufferPointer { (bytes) throws(Errno) in
+                let argv = unsafe Self.pointers(argumentOffsets, into: bytes)
+                let envp = unsafe Self.pointers(environmentOffsets, into: bytes)
+                return try unsafe spawn(file, argv, envp)
+            }
+        }
+    }
+
+    private func spawn(
+        _ file: UnsafePointer<CChar>,
+        _ argv: [UnsafeMutablePointer<CChar>?],
+        _ envp: [UnsafeMutablePointer<CChar>?]
+    ) throws(Errno) -> Child {
+        var command = unsafe clinux_command()
+        unsafe command.path = file
+        unsafe command.file_count = files.count
+        unsafe command.join_count = joins.count
+        unsafe command.group = group.rawValue
+        // SAFETY: as above.
+        return try unsafe argv.withUnsafeBufferPointer { (argv) throws(Errno) in
+            try unsafe envp.withUnsafeBufferPointer { (envp) throws(Errno) in
+                try unsafe files.withUnsafeBufferPointer { (files) throws(Errno) in
+                    try unsafe joins.withUnsafeBufferPointer { (joins) throws(Errno) in
+                        unsafe command.argv = argv.baseAddress
+                        unsafe command.envp = envp.baseAddress
+                        unsafe command.files = files.baseAddress
+                        unsafe command.joins = joins.baseAddress
+                        return Child(pid: try Errno.check(unsafe clinux_spawn(&command)))
+                    }
+                }
+            }
+        }
+    }
+
+    private static func append(_ string: [UInt8], to block: inout [CChar]) -> Int {
+        let offset = block.count
+        for byte in string where byte != 0 { block.append(CChar(bitPattern: byte)) }
+        block.append(0)
+        return offset
+    }
+
+    private static func pointers(
+        _ offsets: [Int],
+        into block: UnsafeMutableBufferPointer<CChar>
+    ) -> [UnsafeMutablePointer<CChar>?] {
+        // SAFETY: every offset is where `append` put a string of this block.
+        unsafe offsets.map { unsafe block.baseAddress?.advanced(by: $0) } + [nil]
+    }
+}
+
+/// A process this one has started and must wait for.
+package struct Child: Sendable {
+    package let pid: Int32
+
+    /// Waits until it ends.
+    package func wait() throws(Errno) -> ExitStatus {
+        var status: Int32 = 0
+        _ = try Errno.check(unsafe clinux_wait(pid, 1, &status))
+        return ExitStatus(raw: status)
+    }
+
+    /// How it ended; nil while it runs.
+    package func poll() throws(Errno) -> ExitStatus? {
+        var status: Int32 = 0
+        guard try Errno.check(unsafe clinux_wait(pid, 0, &status)) != 0 else { return nil }
+        return ExitStatus(raw: status)
+    }
+
+    package func kill(_ signal: Int32) throws(Errno) { try ProcessID.kill(pid, signal) }
+}
+
+/// How a process ended.
+package enum ExitStatus: Equatable, Sendable {
+    case exited(Int32)
+    case signaled(Int32)
+
+    /// From waitpid's word.
+    package init(raw: Int32) {
+        let signal = raw & 0x7f
+        self = signal == 0 ? .exited((raw >> 8) & 0xff) : .signaled(signal)
+    }
+
+    /// As shells report it: 128 + n for a signal.
+    package var code: Int32 {
+        switch self {
+        case .exited(let code): code
+        case .signaled(let signal): 128 + signal
+        }
+    }
+}
+
+/// Calls on processes by number.
+package enum ProcessID {
+    package static var own: Int32 { getpid() }
+
+    /// kill(2): a negative `pid` is a process group.
+    package static func kill(_ pid: Int32, _ signal: Int32) throws(Errno) {
+        _ = try Errno.check(clinux_kill(pid, signal))
+    }
+
+    package static var effectiveUser: UInt32 { geteuid() }
+}

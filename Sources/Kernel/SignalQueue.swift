@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Umwelt authors
+
+import CLinux
+import Glibc
+
+/// Signals that are read as events instead of interrupting (signalfd).
+///
+/// Make it before any other thread exists.
+package struct SignalQueue: ~Copyable {
+    private let fd: Fd
+
+    /// Blocks `signals` in the calling thread and takes them from now on.
+    package init(_ signals: [Int32]) throws(Errno) {
+        // SAFETY: the C side reads `count` numbers within the call.
+        fd = Fd(
+            adopting: try unsafe signals.withUnsafeBufferPointer { (buffer) throws(Errno) in
+                try unsafe Errno.check(clinux_signalfd(buffer.baseAddress, buffer.count))
+            }
+        )
+    }
+
+    /// A signal and who sent it.
+    package struct Event: Equatable, Sendable {
+        package var signal: Int32
+        /// Sent by the kernel, as the terminal's Ctrl-C is, and not by a process.
+        package var fromKernel: Bool
+    }
+
+    /// The next signal; nil after `milliseconds` without one (negative: waits for ever).
+    package borrowing func next(milliseconds: Int32) throws(Errno) -> Event? {
+        guard try Errno.check(clinux_poll(fd.raw, milliseconds)) != 0 else { return nil }
+        var code: Int32 = 0
+        let signal = try Errno.check(unsafe clinux_read_signal(fd.raw, &code))
+        return Event(signal: signal, fromKernel: code == 0x80)
+    }
+}
