@@ -20,6 +20,11 @@ package struct Fd: ~Copyable, Sendable {
         return result
     }
 
+    /// A duplicate of the process's standard error.
+    package static func standardError() throws(Errno) -> Fd {
+        Fd(adopting: try Errno.check(clinux_fcntl(2, F_DUPFD_CLOEXEC, 3)))
+    }
+
     /// Another descriptor of the same open file (close-on-exec).
     package borrowing func duplicate() throws(Errno) -> Fd {
         Fd(adopting: try Errno.check(clinux_fcntl(raw, F_DUPFD_CLOEXEC, 3)))

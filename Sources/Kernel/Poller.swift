@@ -13,6 +13,9 @@ package struct Poller: ~Copyable, Sendable {
     /// `fd` must be removed, or closed, before its number means something else.
     package func add(_ fd: borrowing Fd) throws(Errno) { _ = try Errno.check(clinux_epoll_add(epoll.raw, fd.raw)) }
 
+    /// Watches another poller: ready when something it watches is.
+    package func add(_ other: borrowing Poller) throws(Errno) { try add(other.epoll) }
+
     package func remove(_ fd: borrowing Fd) throws(Errno) {
         _ = try Errno.check(clinux_epoll_remove(epoll.raw, fd.raw))
     }

@@ -14,6 +14,8 @@ package struct LinkServer: ~Copyable {
         /// Connections that want the daemon to stay (`Message.Kind.hold`).
         package var holders: Int
         package var connections: Int
+        /// Whether there ever was such a connection.
+        package var hadHolder: Bool
     }
 
     private struct Client {
@@ -24,6 +26,7 @@ package struct LinkServer: ~Copyable {
     private let listener: Fd
     private let poller: Poller
     private var clients: [Int32: Client] = [:]
+    private var hadHolder = false
     private let answer: (Message) -> Message
 
     /// `listener`: a listening socket. `answer` is called for each request, on the thread that calls `serve`.
@@ -36,11 +39,14 @@ package struct LinkServer: ~Copyable {
     }
 
     package var status: Status {
-        Status(holders: clients.values.count { $0.holds }, connections: clients.count)
+        Status(holders: clients.values.count { $0.holds }, connections: clients.count, hadHolder: hadHolder)
     }
 
     /// Watches another descriptor too; `serve` returns its number when it is ready.
     package func watch(_ fd: borrowing Fd) throws(Errno) { try poller.add(fd) }
+
+    /// Watches what another poller watches; `serve` returns early when one of those is ready.
+    package func watch(_ other: borrowing Poller) throws(Errno) { try poller.add(other) }
 
     /// Serves for at most so long; returns the watched descriptors that became ready.
     package mutating func serve(milliseconds: Int32) throws(Errno) -> [Int32] {
@@ -71,7 +77,10 @@ package struct LinkServer: ~Copyable {
         do throws(LinkError) {
             let messages = try client.link.receiveAvailable()
             for message in messages {
-                if message.kind == .hold { client.holds = true }
+                if message.kind == .hold {
+                    client.holds = true
+                    hadHolder = true
+                }
                 try client.link.send(message.kind == .hold ? Message(.done) : answer(message))
             }
             clients[fd] = client

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Umwelt authors
+
+package import Cgroups
+import Kernel
+import ProcView
+import Samples
+import Synchronization
+
+/// One container as the daemon knows it: its cgroups, when it began, and what must be remembered between two reads so that
+/// no counter goes back.
+package final class Container: Sendable {
+    /// How a container became known.
+    package enum Origin: Equatable, Sendable {
+        /// A route registered it; the name of the route.
+        case registered(route: [UInt8])
+        /// One of its processes read the files whose content depends on the caller.
+        case discovered
+    }
+
+    struct State: Sendable {
+        /// The container's first process; 0 while it is not known.
+        var pid: Int32 = 0
+        var cgroup: Cgroup?
+        var start: Identity.Start?
+        var account = CPUAccount()
+        var load: LoadHistory?
+        var census: TimedCensus?
+        /// Of the monotonic clock, in nanoseconds.
+        var lastRead: UInt64
+        var lastLoadRead: UInt64?
+    }
+
+    struct TimedCensus: Sendable {
+        var counts: Census
+        /// Of the monotonic clock, in nanoseconds.
+        var takenAt: UInt64
+        var costNs: UInt64
+    }
+
+    /// Distinguishes its nodes; never 0, never used again in this daemon's life.
+    let key: UInt32
+    package let id: [UInt8]
+    package let origin: Origin
+    let state: Mutex<State>
+
+    init(key: UInt32, id: [UInt8], origin: Origin) {
+        self.key = key
+        self.id = id
+        self.origin = origin
+        state = Mutex(State(lastRead: Clock.monotonic))
+    }
+
+    package var pid: Int32 { state.withLock { $0.pid } }
+
+    package var membership: Membership? { state.withLock { $0.cgroup?.membership } }
+
+    /// Ties the container to its cgroups and its first process.
+    func attach(pid: Int32, cgroup: Cgroup, start: Identity.Start?) {
+        state.withLock { state in
+            state.pid = pid
+            state.cgroup = cgroup
+            state.start = start ?? Identity.Start(bootNs: Clock.boot)
+        }
+    }
+
+    /// Nanoseconds since the container began; for one with a shifted boot clock, what that clock shows.
+    var uptimeNs: UInt64 { uptimeNs(state.withLock { $0.start }) }
+
+    private func uptimeNs(_ start: Identity.Start?) -> UInt64 {
+        let now = Clock.boot
+        guard let start else { return 0 }
+        if start.clockOffsetNs != 0 {
+            return start.clockOffsetNs < 0
+                ? now.subtracting(orMin: start.clockOffsetNs.magnitude)
+                : now.adding(orMax: start.clockOffsetNs.magnitude)
+        }
+        return now.subtracting(orMin: start.bootNs)
+    }
+
+    /// Seconds since the epoch at which the uptime was 0, as the kernel rounds it (getboottime64).
+    var bootTime: UInt64 { Clock.real.subtracting(orMin: uptimeNs) / 1_000_000_000 }
+}

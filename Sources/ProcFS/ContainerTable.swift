@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Umwelt authors
+
+package import Cgroups
+package import Kernel
+import Samples
+import Synchronization
+
+/// The containers that are known: those registered by a route, and those met as callers. Bounded.
+package final class ContainerTable: Sendable {
+    package static let registeredLimit = 65536
+    /// Containers known by their callers alone; the one read longest ago goes first.
+    package static let discoveredLimit = 256
+
+    private struct State {
+        var byID: [[UInt8]: Container] = [:]
+        var byKey: [UInt32: Container] = [:]
+        /// Registered containers by each of their paths that is not a root.
+        var byPath: [Path: [UInt32]] = [:]
+        var discovered: [Membership: Container] = [:]
+        var nextKey: UInt32 = 1
+    }
+
+    private let hierarchies: Hierarchies
+    private let state = Mutex(State())
+
+    package init(hierarchies: Hierarchies) { self.hierarchies = hierarchies }
+
+    /// Why a container cannot be registered.
+    package enum Refusal: Error, Equatable {
+        case badID
+        case exists
+        case full
+    }
+
+    /// Ids are 1 to 128 of A-Z a-z 0-9 `_` `.` `-`, and begin with a letter or digit: they are names of directories.
+    package static func isValid(id: [UInt8]) -> Bool {
+        func isLetterOrDigit(_ byte: UInt8) -> Bool {
+            (48...57).contains(byte) || (65...90).contains(byte) || (97...122).contains(byte)
+        }
+        guard let first = id.first, isLetterOrDigit(first), id.count <= 128 else { return false }
+        return id.allSatisfy { isLetterOrDigit($0) || $0 == 95 || $0 == 46 || $0 == 45 }
+    }
+
+    package func register(id: [UInt8], route: [UInt8]) throws(Refusal) -> Container {
+        guard Self.isValid(id: id) else { throw .badID }
+        let result: Result<Container, Refusal> = state.withLock { state in
+            guard state.byID[id] == nil else { return .failure(.exists) }
+            guard state.byID.count < Self.registeredLimit else { return .failure(.full) }
+            let container = Container(key: nextKey(&state), id: id, origin: .registered(route: route))
+            state.byID[id] = container
+            state.byKey[container.key] = container
+            return .success(container)
+        }
+        return try result.get()
+    }
+
+    /// Names the first process of a registered container, and with it its cgroups.
+    package func attach(_ container: Container, pid: Int32, membership: Membership, start: Identity.Start?) {
+        container.attach(pid: pid, cgroup: hierarchies.cgroup(membership), start: start)
+        state.withLock { state in
+            guard state.byKey[container.key] != nil else { return }
+            for path in membership.distinguishingPaths { state.byPath[path, default: []].append(container.key) }
+        }
+    }
+
+    /// Whether there was such a container.
+    package func deregister(id: [UInt8]) -> Bool {
+        state.withLock { state in
+            guard let container = state.byID.removeValue(forKey: id) else { return false }
+            state.byKey[container.key] = nil
+            for path in container.membership?.distinguishingPaths ?? [] {
+                state.byPath[path]?.removeAll { $0 == container.key }
+                if state.byPath[path]?.isEmpty == true { state.byPath[path] = nil }
+            }
+            return true
+        }
+    }
+
+    package func container(id: [UInt8]) -> Container? { state.withLock { $0.byID[id] } }
+
+    func container(key: UInt32) -> Container? { state.withLock { $0.byKey[key] } }
+
+    /// The registered containers in the order they came.
+    package var registered: [Container] {
+        state.withLock { Array($0.byID.values) }.sorted { $0.key < $1.key }
+    }
+
+    package var isEmpty: Bool { state.withLock { $0.byID.isEmpty } }
+
+    /// The containers whose state is kept, registered or not.
+    var all: [Container] { state.withLock { Array($0.byKey.values) + Array($0.discovered.values) } }
+
+    /// The registered container that `membership` is at or beneath; of several, the innermost.
+    func registered(covering membership: Membership) -> Container? {
+        state.withLock { state in
+            guard !state.byPath.isEmpty else { return nil }
+            for path in membership.distinguishingPaths {
+                var bytes = path.bytes[...]
+                while bytes.count > 1 {
+                    for key in state.byPath[Path(bytes)] ?? [] {
+                        guard let container = state.byKey[key], let theirs = container.membership else { continue }
+                        if membership.isAtOrBeneath(theirs) { return container }
+                    }
+                    bytes = bytes.dropLast(bytes.count - (bytes.lastIndex(of: UInt8(ascii: "/")) ?? 0))
+                }
+            }
+            return nil
+        }
+    }
+
+    /// The container with exactly these cgroups that is known by its callers, made known now if it was not.
+    func discovered(_ membership: Membership, start: Identity.Start?) -> Container {
+        state.withLock { state in
+            if let known = state.discovered[membership] { return known }
+            if state.discovered.count >= Self.discoveredLimit,
+                let oldest = state.discovered.min(by: { $0.value.lastRead < $1.value.lastRead })
+            {
+                state.discovered[oldest.key] = nil
+            }
+            let container = Container(key: nextKey(&state), id: [], origin: .discovered)
+            container.attach(pid: 0, cgroup: hierarchies.cgroup(membership), start: start)
+            state.discovered[membership] = container
+            return container
+        }
+    }
+
+    /// Forgets containers known by their callers whose cgroups are gone.
+    package func sweep() {
+        let candidates = state.withLock { Array($0.discovered) }
+        for (membership, container) in candidates where container.isGone {
+            state.withLock { $0.discovered[membership] = nil }
+        }
+    }
+
+    private func nextKey(_ state: inout State) -> UInt32 {
+        repeat {
+            state.nextKey = state.nextKey % (NodeID.keyLimit - 1) + 1
+        } while state.byKey[state.nextKey] != nil
+        return state.nextKey
+    }
+}
+
+extension Container {
+    var lastRead: UInt64 { state.withLock { $0.lastRead } }
+
+    /// Whether its cgroups were removed.
+    var isGone: Bool {
+        guard let cgroup = state.withLock({ $0.cgroup }) else { return false }
+        do throws(CgroupError) {
+            _ = try cgroup.inode()
+            return false
+        } catch {
+            return error.cause == .gone
+        }
+    }
+}
+
+extension Membership {
+    /// The paths that tell containers apart: those that are not a hierarchy's root, each once.
+    var distinguishingPaths: [Path] {
+        var result: [Path] = []
+        for path in [unified] + Controller.allCases.map({ self[$0] }) {
+            guard let path, path.bytes.count > 1, !result.contains(path) else { continue }
+            result.append(path)
+        }
+        return result
+    }
+}

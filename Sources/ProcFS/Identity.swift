@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Umwelt authors
+
+import Cgroups
+import Kernel
+import Samples
+import Synchronization
+
+/// Which container a caller belongs to, by its cgroup.
+///
+/// In this order:
+/// 1. its cgroup is at or beneath a registered container's: that container;
+/// 2. its pid, cgroup and mount namespaces (or, for the last, its root directory) are the host's: the host;
+/// 3. it has a cgroup namespace of its own and is inside it: the container whose cgroup is that namespace's root;
+/// 4. it is at or beneath the cgroup of its pid namespace's init: the container with that cgroup;
+/// 5. it came from elsewhere (nsenter), or shares another container's pid namespace: the container in whose mount
+///    namespace it is, by that namespace's oldest process.
+package final class Identity: Sendable {
+    /// Who asks.
+    enum Subject: Sendable {
+        case host
+        case container(Container)
+    }
+
+    /// When a container began, and what its time namespace adds to the boot clock.
+    package struct Start: Equatable, Sendable {
+        /// In nanoseconds of the boot clock.
+        package var bootNs: UInt64
+        /// In nanoseconds; not 0 only in a time namespace whose boot clock was shifted.
+        package var clockOffsetNs: Int64 = 0
+    }
+
+    private struct CallerEntry: Sendable {
+        var handle: ProcessSource.Handle
+        var cgroup: [UInt8]
+        var namespaces: ProcessSource.Namespaces
+        var subject: Subject
+        var lastUse: UInt64
+    }
+
+    private struct NamespacePair: Hashable {
+        var pid: UInt64
+        var mount: UInt64
+    }
+
+    /// Callers known at a time; each holds two descriptors.
+    private static let callerLimit = 64
+    private static let homeLimit = 256
+    private static let processLimit = 65536
+
+    private let processes: ProcessSource
+    private let hostNamespaces: ProcessSource.Namespaces
+    private let hostRoot: FileStatus?
+    private let table: ContainerTable
+    private let callers = Mutex<[Int32: CallerEntry]>([:])
+    /// For a pair of pid and mount namespace: the process that stands for the container, kept open as proof of life.
+    private let homes = Mutex<[NamespacePair: ProcessSource.Handle]>([:])
+
+    init(processes: ProcessSource, table: ContainerTable) {
+        self.processes = processes
+        self.table = table
+        let host = try? processes.handle(1)
+        hostNamespaces =
+            (try? host?.namespaces()) ?? ProcessSource.Namespaces(pid: 0, cgroup: 0, mount: 0, time: 0)
+        hostRoot = try? host?.rootDirectory()
+    }
+
+    /// ESRCH where the thread has ended. Pid 0 (a caller that the daemon's pid namespace does not show) counts as the host.
+    func subject(of pid: Int32) throws(Errno) -> Subject {
+        guard pid > 0 else { return .host }
+        let now = Clock.monotonic
+        if let known = callers.withLock({ $0[pid] }), let text = try? known.handle.cgroupText(),
+            text == known.cgroup, (try? known.handle.namespaces()) == known.namespaces
+        {
+            callers.withLock { $0[pid]?.lastUse = now }
+            return known.subject
+        }
+        let handle = try processes.handle(pid)
+        let text = try handle.cgroupText()
+        let namespaces = try handle.namespaces()
+        let subject = try resolve(handle, Membership(parsing: text.span), namespaces)
+        let entry = CallerEntry(handle: handle, cgroup: text, namespaces: namespaces, subject: subject, lastUse: now)
+        callers.withLock { callers in
+            if callers.count >= Self.callerLimit, let oldest = callers.min(by: { $0.value.lastUse < $1.value.lastUse }) {
+                callers[oldest.key] = nil
+            }
+            callers[pid] = entry
+        }
+        return subject
+    }
+
+    /// Forgets what was derived from the registered containers, after one came or went.
+    func invalidate() { callers.withLock { $0.removeAll() } }
+
+    private func resolve(
+        _ caller: ProcessSource.Handle, _ own: Membership, _ namespaces: ProcessSource.Namespaces
+    ) throws(Errno) -> Subject {
+        if let container = table.registered(covering: own) { return .container(container) }
+        if isHost(caller, namespaces) { return .host }
+        if namespaces.cgroup != hostNamespaces.cgroup, let root = namespaceRoot(caller, own), !root.isRoot {
+            return container(root, first: initProcess(caller, namespaces))
+        }
+        let initProcess = initProcess(caller, namespaces)
+        if let initProcess, let top = top(of: initProcess), !top.isRoot {
+            let isShared = (try? initProcess.namespaces())?.mount != namespaces.mount
+            if own.isAtOrBeneath(top) || !isShared { return container(top, first: initProcess) }
+        }
+        if namespaces.mount != hostNamespaces.mount, let oldest = oldestProcess(in: namespaces),
+            let top = top(of: oldest), !top.isRoot
+        {
+            return container(top, first: oldest)
+        }
+        return own.isRoot ? .host : container(own, first: nil)
+    }
+
+    private func isHost(_ caller: ProcessSource.Handle, _ namespaces: ProcessSource.Namespaces) -> Bool {
+        guard namespaces.pid == hostNamespaces.pid, namespaces.cgroup == hostNamespaces.cgroup else { return false }
+        if namespaces.mount == hostNamespaces.mount { return true }
+        // A service of the host with a private /tmp has a mount namespace of its own, and the host's root in it.
+        guard let hostRoot, let root = try? caller.rootDirectory() else { return false }
+        return root.device == hostRoot.device && root.inode == hostRoot.inode
+    }
+
+    private func container(_ top: Membership, first: ProcessSource.Handle?) -> Subject {
+        // The process found may have been of a registered container all along.
+        if let registered = table.registered(covering: top) { return .container(registered) }
+        return .container(table.discovered(top, start: first.flatMap(start)))
+    }
+
+    /// When the container of which `process` is the first process began.
+    func start(_ process: ProcessSource.Handle) -> Start? {
+        guard let bootNs = processes.start(of: process.pid) else { return nil }
+        var start = Start(bootNs: bootNs)
+        if let namespaces = try? process.namespaces(), namespaces.time != hostNamespaces.time,
+            let offsets = try? process.contents(of: "timens_offsets")
+        {
+            start.clockOffsetNs = TimeOffsets(parsing: offsets.span).boottimeNs
+        }
+        return start
+    }
+
+    /// The cgroup of the container whose first process this is.
+    func top(of process: ProcessSource.Handle) -> Membership? {
+        guard let text = try? process.cgroupText() else { return nil }
+        let own = Membership(parsing: text.span)
+        if let namespaces = try? process.namespaces(), namespaces.cgroup != hostNamespaces.cgroup,
+            let root = namespaceRoot(process, own)
+        {
+            return root
+        }
+        return own.strippingInitScope()
+    }
+
+    /// The root of the process's cgroup namespace; nil where the process is not inside it.
+    ///
+    /// The kernel prints paths as the reading thread's cgroup namespace has them, so this thread enters it for the read.
+    private func namespaceRoot(_ process: ProcessSource.Handle, _ own: Membership) -> Membership? {
+        guard let namespace = try? process.namespace("cgroup"),
+            let inside = try? enter(namespace, { () throws(Errno) in try process.cgroupText() })
+        else { return nil }
+        return own.namespaceRoot(seenInside: Membership(parsing: inside.span))
+    }
+
+    private func enter(
+        _ namespace: borrowing Fd, _ body: () throws(Errno) -> [UInt8]
+    ) throws(Errno) -> [UInt8] {
+        guard let home = try? Fd.open("/proc/thread-self/ns/cgroup") else { throw .noEntry }
+        return try Namespace.inside(namespace, home: home, body)
+    }
+
+    private func initProcess(
+        _ caller: ProcessSource.Handle, _ namespaces: ProcessSource.Namespaces
+    ) -> ProcessSource.Handle? {
+        guard namespaces.pid != hostNamespaces.pid else { return nil }
+        return home(NamespacePair(pid: namespaces.pid, mount: 0)) {
+            if let namespace = try? caller.namespace("pid"), let pid = Namespace.initPID(of: namespace) { return pid }
+            return oldest { $0.pid == namespaces.pid }
+        }
+    }
+
+    private func oldestProcess(in namespaces: ProcessSource.Namespaces) -> ProcessSource.Handle? {
+        home(NamespacePair(pid: 0, mount: namespaces.mount)) { oldest { $0.mount == namespaces.mount } }
+    }
+
+    /// The process that started first of those in the namespaces asked for. Looks at every process of the node: for the
+    /// rare caller that no cheaper rule places, once for each container.
+    private func oldest(where matches: (ProcessSource.Namespaces) -> Bool) -> Int32? {
+        var result: (pid: Int32, start: UInt64)?
+        for pid in processes.processes(limit: Self.processLimit) {
+            guard let handle = try? processes.handle(pid), let namespaces = try? handle.namespaces(),
+                matches(namespaces), let start = processes.start(of: pid)
+            else { continue }
+            if let known = result, known.start <= start { continue }
+            result = (pid, start)
+        }
+        return result?.pid
+    }
+
+    private func home(_ key: NamespacePair, find: () -> Int32?) -> ProcessSource.Handle? {
+        if let known = homes.withLock({ $0[key] }), (try? known.cgroupText()) != nil { return known }
+        guard let pid = find(), let handle = try? processes.handle(pid) else { return nil }
+        homes.withLock { homes in
+            if homes.count >= Self.homeLimit { homes.removeAll() }
+            homes[key] = handle
+        }
+        return handle
+    }
+}

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Umwelt authors
+
+package import Kernel
+import Samples
+
+/// The directory where the file system is mounted.
+package struct MountPoint: Sendable {
+    package let path: Path
+
+    package init(_ path: Path) { self.path = path }
+
+    /// Why it cannot be mounted there; in words for the person who started the daemon.
+    package struct Refusal: Error, Equatable, CustomStringConvertible {
+        package let description: String
+    }
+
+    /// Makes the directory where it is missing, takes away a dead mount of ours (its daemon was killed), and mounts.
+    /// Returns the device.
+    package func mount() throws(Refusal) -> Fd {
+        if isDead {
+            do throws(Errno) { try FuseMount.remove(at: path) } catch {
+                throw Refusal(description: "\(path) is a dead mount that cannot be removed: \(error)")
+            }
+        }
+        do throws(Errno) { try Directories.make(path) } catch {
+            throw Refusal(description: "cannot make the mount point \(path): \(error)")
+        }
+        if let type = mountedType {
+            throw Refusal(
+                description: type == FuseMount.type
+                    ? "\(path) is served by a running umweltd already; stop it first, or name another mount point"
+                    : "\(path) is a mount point of another file system (\(type)); name another directory")
+        }
+        do throws(Errno) { return try FuseMount.make(at: path) } catch {
+            throw Refusal(description: Self.explain(error, at: path))
+        }
+    }
+
+    package func unmount() throws(Errno) { try FuseMount.remove(at: path) }
+
+    /// Whether a FUSE file system is mounted here that nobody serves.
+    private var isDead: Bool {
+        do throws(Errno) {
+            _ = try Fd.open(path, [.readOnly, .directory])
+            return false
+        } catch {
+            return error == .notConnected || error == .connectionAborted
+        }
+    }
+
+    /// The type of what is mounted exactly here; nil where it is a plain directory.
+    private var mountedType: String? {
+        guard let real = try? Fd.open(path, [.path, .directory]), let status = try? real.status(),
+            let parent = try? real.status(of: ".."), status.mount != parent.mount,
+            let bytes = try? Fd.contents(of: "/proc/self/mountinfo", limit: 16 << 20)
+        else { return nil }
+        let mount = MountInfo.parse(bytes.span).first { $0.id == status.mount }
+        return mount.map { String(decoding: $0.type, as: UTF8.self) } ?? "unknown"
+    }
+
+    private static func explain(_ error: Errno, at path: Path) -> String {
+        switch error {
+        case .noEntry: "there is no /dev/fuse; load the module (modprobe fuse) or make the device (mknod /dev/fuse c 10 229)"
+        case .noDevice: "this kernel has no FUSE"
+        case .notPermitted: "mounting at \(path) is not permitted; umweltd needs CAP_SYS_ADMIN"
+        default: "cannot mount at \(path): \(error)"
+        }
+    }
+}

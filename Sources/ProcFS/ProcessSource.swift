@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Umwelt authors
+
+import Cgroups
+import Kernel
+import Samples
+
+/// What /proc tells of processes. All reads are bounded; none touches a file system of the process itself.
+struct ProcessSource: Sendable {
+    /// `/proc`, or a fixture.
+    let root: Path
+
+    /// The namespaces that tell containers apart, as inode numbers of nsfs.
+    struct Namespaces: Hashable, Sendable {
+        var pid: UInt64
+        var cgroup: UInt64
+        var mount: UInt64
+        var time: UInt64
+    }
+
+    /// A process's directory in /proc, held open: it stays this process's, and fails with ESRCH once that has ended.
+    final class Handle: Sendable {
+        let pid: Int32
+        private let directory: Fd
+        private let cgroupFile: Fd
+
+        fileprivate init(pid: Int32, root: Path) throws(Errno) {
+            self.pid = pid
+            let directory = try Fd.open(root.appending(Path("\(pid)")), [.path, .directory])
+            cgroupFile = try directory.open("cgroup")
+            self.directory = directory
+        }
+
+        /// /proc/PID/cgroup, as the calling thread's cgroup namespace shows it. ESRCH where the process is gone.
+        func cgroupText() throws(Errno) -> [UInt8] { try cgroupFile.contents(limit: 65536) }
+
+        /// A namespace that the kernel does not have (time before 5.6) counts as 0.
+        func namespaces() throws(Errno) -> Namespaces {
+            func inode(_ name: Path) -> UInt64 { (try? directory.status(of: name))?.inode ?? 0 }
+            return Namespaces(
+                pid: try directory.status(of: "ns/pid").inode, cgroup: inode("ns/cgroup"), mount: inode("ns/mnt"),
+                time: inode("ns/time"))
+        }
+
+        func namespace(_ name: Path) throws(Errno) -> Fd { try directory.open(Path("ns").appending(name)) }
+
+        func contents(of file: Path, limit: Int = 65536) throws(Errno) -> [UInt8] {
+            try directory.contents(of: file, limit: limit)
+        }
+
+        /// Which directory is its root: device and inode.
+        func rootDirectory() throws(Errno) -> FileStatus { try directory.status(of: "root") }
+    }
+
+    func handle(_ pid: Int32) throws(Errno) -> Handle { try Handle(pid: pid, root: root) }
+
+    /// The numbers of all processes, at most `limit` of them, ascending.
+    func processes(limit: Int) -> [Int32] {
+        guard let directory = try? Fd.open(root, [.readOnly, .directory]),
+            let entries = try? directory.entries(limit: limit)
+        else { return [] }
+        return entries.compactMap { Int32(String(decoding: $0.name, as: UTF8.self)) }.sorted()
+    }
+
+    /// When the process was started, in nanoseconds of the boot clock; from field 22 of /proc/PID/stat (USER_HZ).
+    func start(of pid: Int32) -> UInt64? {
+        guard let bytes = try? Fd.contents(of: root.appending(Path("\(pid)/stat")), limit: 4096) else { return nil }
+        return ProcessStat(parsing: bytes.span).map { $0.startTicks.multiplied(orMax: 10_000_000) }
+    }
+
+    /// The CPU a thread last ran on.
+    func lastCPU(of thread: Int32) -> Int? {
+        guard let bytes = try? Fd.contents(of: root.appending(Path("\(thread)/stat")), limit: 4096) else { return nil }
+        return ProcessStat(parsing: bytes.span).map { Int(clamping: $0.processor) }
+    }
+}

@@ -1,0 +1,236 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Umwelt authors
+
+package import Cgroups
+package import FuseServer
+package import FuseWire
+package import Kernel
+import Samples
+
+/// The tree of files: `containers/<id>/{proc,sys}` by path, and `{proc,sys}` by caller, laid out as LXCFS lays it out.
+package final class UmweltFS: FileSystem {
+    package let table: ContainerTable
+    private let identity: Identity
+    private let processes: ProcessSource
+    private let host: HostSampler
+    private let renderer: Renderer
+    private let sysTree: SysTree
+    private let loadSampler: LoadSampler
+    /// Shown as the time of every file, in seconds since the epoch.
+    private let startedAt: UInt64
+
+    /// Names that never change are kept by the kernel for an hour; those of containers and CPUs are asked for each time.
+    private static var longNs: UInt64 { 3_600_000_000_000 }
+
+    /// - Parameters:
+    ///   - proc: `/proc` with all processes that will ask.
+    ///   - system: `/sys/devices/system`.
+    package init(hierarchies: Hierarchies, proc: Path = "/proc", system: Path = "/sys/devices/system") {
+        let table = ContainerTable(hierarchies: hierarchies)
+        let processes = ProcessSource(root: proc)
+        self.table = table
+        self.processes = processes
+        identity = Identity(processes: processes, table: table)
+        host = HostSampler(proc: proc, system: system)
+        renderer = Renderer(host: host)
+        sysTree = SysTree(root: system)
+        loadSampler = LoadSampler(table: table, renderer: renderer)
+        startedAt = Clock.real / 1_000_000_000
+    }
+
+    /// Keeps load averages until `stop` becomes readable; to be called on a thread of its own.
+    package func runLoadSampler(until stop: borrowing Fd) { loadSampler.run(until: stop) }
+
+    /// The CPU a thread last ran on, for the placement of the loop threads.
+    package func lastCPU(of thread: Int32) -> Int? { processes.lastCPU(of: thread) }
+
+    /// Pages that the largest file needs: what a request should be able to carry.
+    package var pagesWanted: UInt16 {
+        let size = host.cpuInfo.blocks.reduce(0) { $0 + $1.text.count + 1 }
+        return UInt16(clamping: max(4, min(size / 4096 + 1, 256)))
+    }
+
+    // MARK: Containers
+
+    /// Names the first process of a registered container. ESRCH where there is no such process, ENOENT where there is no
+    /// such container.
+    package func attach(id: [UInt8], pid: Int32) throws(Errno) {
+        guard let container = table.container(id: id) else { throw .noEntry }
+        let process = try processes.handle(pid)
+        _ = try process.cgroupText()
+        guard let membership = identity.top(of: process) else { throw .noProcess }
+        table.attach(container, pid: pid, membership: membership, start: identity.start(process))
+        identity.invalidate()
+    }
+
+    /// Whether there was such a container.
+    package func deregister(id: [UInt8]) -> Bool {
+        defer { identity.invalidate() }
+        return table.deregister(id: id)
+    }
+
+    /// Forgets registered containers whose process has ended, and discovered ones whose cgroups are gone.
+    package func sweep() {
+        for container in table.registered where container.pid > 0 && processes.start(of: container.pid) == nil {
+            _ = deregister(id: container.id)
+        }
+        table.sweep()
+    }
+
+    /// What the process would read in `path` (below `proc/` or `sys/`).
+    package func view(_ path: [UInt8], for pid: Int32) throws(Errno) -> [UInt8] {
+        let caller = Caller(pid: pid)
+        var node = NodeID(key: 0, entry: .root).rawValue
+        for component in path.split(separator: UInt8(ascii: "/")) {
+            node = try lookup(Array(component), in: node, for: caller).attributes.node
+        }
+        return try content(of: node, for: caller)
+    }
+
+    // MARK: FileSystem
+
+    package func owner(of node: UInt64) -> UInt64 { UInt64(NodeID(rawValue: node).key) }
+
+    package func lookup(_ name: [UInt8], in parent: UInt64, for caller: Caller) throws(Errno) -> Entry {
+        let parent = NodeID(rawValue: parent)
+        if parent == NodeID(key: 0, entry: .containers) {
+            guard let container = table.container(id: name) else { throw .noEntry }
+            return Entry(attributes: attributes(NodeID(key: container.key, entry: .root), directory), timeoutNs: 0)
+        }
+        if parent.entry.isSysfs {
+            guard let node = sysTree.node(parent.entry), let child = sysTree.child(name, of: node),
+                isVisible(child.node, parent.key, caller)
+            else { throw .noEntry }
+            let depends = child.node.cpu != nil || child.node.memoryNode != nil
+            return Entry(
+                attributes: attributes(NodeID(key: parent.key, entry: child.id), child.node),
+                timeoutNs: depends ? 0 : Self.longNs)
+        }
+        for child in fixedChildren(of: parent) where child.name == name {
+            let id = NodeID(key: parent.key, entry: child.entry)
+            return Entry(attributes: try attributes(of: id.rawValue, for: caller), timeoutNs: Self.longNs)
+        }
+        throw .noEntry
+    }
+
+    package func attributes(of node: UInt64, for caller: Caller) throws(Errno) -> Attributes {
+        let id = NodeID(rawValue: node)
+        if id.entry.isSysfs {
+            guard let node = sysTree.node(id.entry) else { throw .noEntry }
+            return attributes(id, node)
+        }
+        if let file = id.entry.procFile { return attributes(id, 0o100000 | file.permissions) }
+        switch id.entry {
+        case .root, .proc, .pressure, .sys, .devices, .system: return attributes(id, directory)
+        case .containers where id.key == 0: return attributes(id, 0o040700)
+        default: throw .noEntry
+        }
+    }
+
+    package func linkTarget(of node: UInt64, for caller: Caller) throws(Errno) -> [UInt8] {
+        guard let node = sysTree.node(NodeID(rawValue: node).entry), node.type == .link else { throw .invalidArgument }
+        return try Fd.open(sysTree.root, [.path, .directory]).linkTarget(of: Path(node.path))
+    }
+
+    package func entries(of node: UInt64, for caller: Caller) throws(Errno) -> [DirectoryEntry] {
+        let id = NodeID(rawValue: node)
+        if id == NodeID(key: 0, entry: .containers) {
+            return table.registered.map {
+                DirectoryEntry(name: $0.id, node: NodeID(key: $0.key, entry: .root).rawValue, type: 4)
+            }
+        }
+        if id.entry.isSysfs {
+            guard let node = sysTree.node(id.entry), node.type == .directory else { throw .notDirectory }
+            return sysTree.children(of: node).compactMap { child in
+                guard isVisible(child.node, id.key, caller) else { return nil }
+                return DirectoryEntry(
+                    name: Array(child.node.name), node: NodeID(key: id.key, entry: child.id).rawValue,
+                    type: child.node.type.rawValue)
+            }
+        }
+        return fixedChildren(of: id).map { child in
+            DirectoryEntry(
+                name: child.name, node: NodeID(key: id.key, entry: child.entry).rawValue,
+                type: child.entry.procFile == nil ? 4 : 8)
+        }
+    }
+
+    package func content(of node: UInt64, for caller: Caller) throws(Errno) -> [UInt8] {
+        let id = NodeID(rawValue: node)
+        let subject = try subject(id.key, caller)
+        if let file = id.entry.procFile {
+            switch subject {
+            case .host: return try host.content(of: file)
+            case .container(let container): return try renderer.content(file, of: container)
+            }
+        }
+        guard id.entry.isSysfs, let node = sysTree.node(id.entry) else { throw .isDirectory }
+        guard node.type == .file else { throw .isDirectory }
+        let bytes = { () throws(Errno) in
+            try Fd.contents(of: self.sysTree.root.appending(Path(node.path)), limit: 65536)
+        }
+        switch subject {
+        case .host: return try bytes()
+        case .container(let container): return try renderer.content(node, host: bytes, of: container)
+        }
+    }
+
+    // MARK: Details
+
+    private var directory: UInt32 { 0o040555 }
+
+    private func attributes(_ id: NodeID, _ mode: UInt32) -> Attributes {
+        Attributes(node: id.rawValue, mode: mode, size: 0, links: mode & 0o040000 == 0 ? 1 : 2, time: startedAt)
+    }
+
+    /// sysfs says 4096 for the size of every file.
+    private func attributes(_ id: NodeID, _ node: SysTree.Node) -> Attributes {
+        var result: Attributes
+        switch node.type {
+        case .directory: result = attributes(id, directory)
+        case .file:
+            result = attributes(id, 0o100000 | node.permissions)
+            result.size = 4096
+        case .link: result = attributes(id, 0o120777)
+        }
+        return result
+    }
+
+    private func subject(_ key: UInt32, _ caller: Caller) throws(Errno) -> Identity.Subject {
+        if key == 0 { return try identity.subject(of: caller.pid) }
+        guard let container = table.container(key: key) else { throw .noEntry }
+        return .container(container)
+    }
+
+    private func isVisible(_ node: SysTree.Node, _ key: UInt32, _ caller: Caller) -> Bool {
+        guard node.cpu != nil || node.memoryNode != nil else { return true }
+        switch try? subject(key, caller) {
+        case .host: return true
+        case .container(let container): return renderer.isVisible(node, to: container)
+        case nil: return false
+        }
+    }
+
+    /// What this code names itself; below sys/devices/system the host's tree begins.
+    private func fixedChildren(of parent: NodeID) -> [(name: [UInt8], entry: EntryID)] {
+        func named(_ name: StaticString, _ entry: EntryID) -> (name: [UInt8], entry: EntryID) {
+            (Array(name.description.utf8), entry)
+        }
+        switch parent.entry {
+        case .root where parent.key == 0:
+            return [named("containers", .containers), named("proc", .proc), named("sys", .sys)]
+        case .root: return [named("proc", .proc), named("sys", .sys)]
+        case .proc:
+            return ProcFile.allCases.filter { !$0.isPressure }.map { ($0.name, EntryID($0)) }
+                + [named("pressure", .pressure)]
+        case .pressure: return ProcFile.allCases.filter(\.isPressure).map { ($0.name, EntryID($0)) }
+        case .sys: return [named("devices", .devices)]
+        case .devices: return [named("system", .system)]
+        case .system:
+            return (["cpu", "node"] as [StaticString]).map {
+                named($0, EntryID(sysfsPath: Array($0.description.utf8)))
+            }
+        default: return []
+        }
+    }
+}

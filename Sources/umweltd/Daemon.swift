@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Umwelt authors
+
+import Cgroups
+import FuseServer
+import Glibc
+import Kernel
+import NodeLink
+import ProcFS
+import Synchronization
+
+/// Why the daemon cannot run, in words.
+struct DaemonError: Error {
+    let message: String
+
+    init(_ message: String) { self.message = message }
+}
+
+/// The daemon: one mounted file system, one socket, a few threads.
+struct Daemon: ~Copyable {
+    private let options: Options
+    private let mountPoint: MountPoint
+    private let fileSystem: UmweltFS
+    private let session: Session<UmweltFS>
+    private let ending: Ending
+    private let exits: Exits
+    private let signals: Fd
+    private var server: LinkServer
+
+    /// How long an embedded daemon waits for its first client.
+    private static let firstClientNs: UInt64 = 10_000_000_000
+    private static let sweepNs: UInt64 = 10_000_000_000
+
+    /// Mounts and listens; on return clients can connect, and the kernel's requests wait to be served.
+    init(_ options: Options) throws(DaemonError) {
+        let mountPoint = MountPoint(options.mountPoint ?? (options.isEmbedded ? "/run/umwelt/mnt" : "/var/lib/umwelt"))
+        let signals: Fd
+        let ending: Ending
+        let exits: Exits
+        do throws(Errno) {
+            // Before the first thread: all inherit the mask.
+            signals = try Fd.signals([SIGTERM, SIGINT])
+            ending = try Ending()
+            exits = try Exits()
+        } catch {
+            throw DaemonError("cannot set up signals: \(error)")
+        }
+        signal(SIGPIPE, SIG_IGN)
+        _ = try? ProcessLimits.raiseOpenFiles()
+        let place = HostPlace.enter()
+        let listener = try Listener(options.socket)
+        let fileSystem = UmweltFS(hierarchies: Hierarchies(mountinfo: place.mountinfo, prefix: place.prefix))
+        let device: Fd
+        do throws(MountPoint.Refusal) { device = try mountPoint.mount() } catch {
+            throw DaemonError(error.description)
+        }
+        do throws(Errno) {
+            let connection = try Connection(negotiatingOn: device, maxPages: fileSystem.pagesWanted)
+            let counters = Counters()
+            let placement = Placement(isEnabled: options.isPlaced) { fileSystem.lastCPU(of: $0) }
+            let session = Session(connection, fileSystem: fileSystem, counters: counters, placement: placement)
+            let control = Control(
+                fileSystem: fileSystem, counters: counters,
+                snapshots: { session.dispatcher.snapshotStatistics }, mountPoint: mountPoint.path,
+                isEmbedded: options.isEmbedded, exits: exits)
+            let server = try LinkServer(listener.take()) { control.answer($0) }
+            try server.watch(signals)
+            try server.watch(ending.event)
+            try server.watch(exits.poller)
+            self.session = session
+            self.server = server
+        } catch {
+            try? mountPoint.unmount()
+            throw DaemonError("cannot serve \(mountPoint.path): \(error)")
+        }
+        self.options = options
+        self.mountPoint = mountPoint
+        self.fileSystem = fileSystem
+        self.ending = ending
+        self.exits = exits
+        self.signals = signals
+    }
+
+    /// Serves until told to stop, or until there is nothing left to serve for.
+    mutating func run() throws(DaemonError) {
+        let threads = options.threads > 0 ? options.threads : max(2, min(8, Int(get_nprocs_conf())))
+        let session = session
+        let ending = ending
+        let fileSystem = fileSystem
+        do throws(Errno) {
+            _ = try Thread(name: "fuse") {
+                do throws(Errno) { ending.note(try session.run(threads: threads)) } catch {
+                    ending.note(.failed(error))
+                }
+            }
+            _ = try Thread(name: "loadavg") { fileSystem.runLoadSampler(until: ending.event) }
+        } catch {
+            throw DaemonError("cannot start a thread: \(error)")
+        }
+        announce(threads: threads)
+        try serve()
+        try? Directories.unlink(options.socket)
+        switch ending.reason {
+        case .aborted: throw DaemonError("the connection of \(mountPoint.path) was aborted")
+        case .failed(let error): throw DaemonError("the FUSE device failed: \(error)")
+        case .unmounted: return
+        case nil: try? mountPoint.unmount()
+        }
+    }
+
+    private func announce(threads: Int) {
+        Notice.print("\(Options.version) serves \(mountPoint.path) with \(threads) threads")
+        if !HostPlace.seesAllProcesses {
+            Notice.print("not in the host's pid namespace: callers from elsewhere are taken for the host (use hostPID)")
+        }
+        if let fd = options.readyFd { try? Fd(adopting: fd).write(Array("ready\n".utf8)) }
+    }
+
+    private mutating func serve() throws(DaemonError) {
+        let startedAt = Clock.monotonic
+        var sweptAt = startedAt
+        while true {
+            let ready: [Int32]
+            do throws(Errno) { ready = try server.serve(milliseconds: 1000) } catch {
+                throw DaemonError("cannot wait for clients: \(error)")
+            }
+            if ready.contains(signals.raw) || ready.contains(ending.event.raw) { return }
+            for id in exits.take() { _ = fileSystem.deregister(id: id) }
+            let now = Clock.monotonic
+            if now &- sweptAt > Self.sweepNs {
+                sweptAt = now
+                fileSystem.sweep()
+            }
+            let isWanted = server.status.holders > 0 || !fileSystem.table.isEmpty
+            let hasHadTime = server.status.hadHolder || now &- startedAt > Self.firstClientNs
+            if options.isEmbedded, !isWanted, hasHadTime { return }
+        }
+    }
+}
+
+/// Whether the session is over, for the threads that wait for it.
+final class Ending: Sendable {
+    /// Readable once the session is over.
+    let event: Fd
+    private let state = Mutex<Session<UmweltFS>.End?>(nil)
+
+    init() throws(Errno) { event = try Fd.event() }
+
+    func note(_ end: Session<UmweltFS>.End) {
+        state.withLock { $0 = end }
+        event.signal()
+    }
+
+    var reason: Session<UmweltFS>.End? { state.withLock { $0 } }
+}
