@@ -26,6 +26,7 @@ package struct Errno: Error, RawRepresentable, Hashable, Sendable, CustomStringC
     package static var notConnected: Errno { Errno(rawValue: ENOTCONN) }
     package static var notDirectory: Errno { Errno(rawValue: ENOTDIR) }
     package static var notImplemented: Errno { Errno(rawValue: ENOSYS) }
+    package static var notSupported: Errno { Errno(rawValue: EOPNOTSUPP) }
     package static var notPermitted: Errno { Errno(rawValue: EPERM) }
     package static var permissionDenied: Errno { Errno(rawValue: EACCES) }
     package static var readOnly: Errno { Errno(rawValue: EROFS) }

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Umwelt authors
+
+import Kernel
+package import Samples
+
+extension Cgroup {
+    /// Memory and swap of the container now.
+    ///
+    /// Limits and headroom are the least of all levels up to the root; usage and memory.stat are the container's own, or
+    /// of the nearest ancestor that accounts. Three preads (on v1; v2: five) where nothing above the container is
+    /// limited, and two to four for each level where something is.
+    ///
+    /// On kernels before 5.11, v1's memory.use_hierarchy can be 0; an ancestor that does not limit its children is then
+    /// taken for one that does.
+    ///
+    /// - Parameters:
+    ///   - swap: whether to look at swap at all.
+    ///   - hugetlb: whether to look at huge pages: worth it only where the host has a pool of them.
+    package func memory(swap: Bool = true, hugetlb: Bool = false) throws(CgroupError) -> MemorySample {
+        let leaf = try node(.memory)
+        guard let (usage, level) = try leaf.nearestNumber(.memoryUsage) else {
+            throw CgroupError(.read, leaf.path(of: .memoryUsage), .unconfined)
+        }
+        var sample = MemorySample()
+        sample.usage = usage
+        let isV1 = leaf.version == .v1
+        sample.stat =
+            try level.nearest(.memoryStat) { isV1 ? MemoryStat(parsingV1: $0) : MemoryStat(parsingV2: $0) }
+            ?? MemoryStat()
+        if isV1 {
+            try readLimitsV1(level, swap: swap, into: &sample)
+        } else {
+            try readLimitsV2(leaf, accounted: level, swap: swap, into: &sample)
+        }
+        if hugetlb { sample.hugetlb = try hugePages() }
+        return sample
+    }
+
+    private func readLimitsV2(
+        _ leaf: Node,
+        accounted: Node,
+        swap: Bool,
+        into sample: inout MemorySample
+    ) throws(CgroupError) {
+        if swap { sample.swapUsage = try accounted.number(.swapUsage) ?? 0 }
+        for level in leaf.levels {
+            if let limit = try level.limit(.memoryLimit) {
+                let usage = level === accounted ? sample.usage : try level.number(.memoryUsage) ?? 0
+                sample.limit = minimum(sample.limit, limit)
+                sample.headroom = minimum(sample.headroom, limit.subtracting(orMin: usage))
+            }
+            guard swap, let limit = try level.limit(.swapLimit) else { continue }
+            let usage = level === accounted ? sample.swapUsage : try level.number(.swapUsage) ?? 0
+            sample.swapLimit = minimum(sample.swapLimit, limit)
+            sample.swapHeadroom = minimum(sample.swapHeadroom, limit.subtracting(orMin: usage))
+        }
+    }
+
+    /// v1 limits memory and swap together (memsw), besides memory. What a level leaves for swap is the difference.
+    private func readLimitsV1(_ leaf: Node, swap: Bool, into sample: inout MemorySample) throws(CgroupError) {
+        let memsw = swap ? try leaf.number(.swapUsage) : nil
+        sample.swapUsage = memsw.map { $0.subtracting(orMin: sample.usage) } ?? 0
+        // memory.stat tells whether anything on the way up is limited: the usual container has a limit, most have no
+        // other level to look at than their own.
+        let hasLimit = sample.stat.hierarchicalLimit.map { !Parse.isUnlimited($0) } ?? true
+        let hasSwapLimit = memsw != nil && sample.stat.hierarchicalMemswLimit.map { !Parse.isUnlimited($0) } ?? true
+        guard hasLimit || hasSwapLimit else { return }
+        for level in leaf.levels {
+            let limit = try level.limit(.memoryLimit)
+            let memswLimit = hasSwapLimit ? try level.limit(.swapLimit) : nil
+            guard limit != nil || memswLimit != nil else { continue }
+            let usage = level === leaf ? sample.usage : try level.number(.memoryUsage) ?? 0
+            if let limit {
+                sample.limit = minimum(sample.limit, limit)
+                sample.headroom = minimum(sample.headroom, limit.subtracting(orMin: usage))
+            }
+            guard let memswLimit else { continue }
+            let memswUsage = level === leaf ? memsw ?? usage : try level.number(.swapUsage) ?? usage
+            let most = memswLimit.subtracting(orMin: limit ?? 0)
+            let used = memswUsage.subtracting(orMin: usage)
+            sample.swapLimit = minimum(sample.swapLimit, most)
+            sample.swapHeadroom = minimum(sample.swapHeadroom, most.subtracting(orMin: used))
+        }
+        // With swappiness 0 nothing more of the container is swapped out: it has what it has.
+        if swap, sample.swapLimit != 0, try leaf.number(.swappiness) == 0 {
+            sample.swapLimit = sample.swapUsage
+            sample.swapHeadroom = 0
+        }
+    }
+
+    /// Memory the container uses on each NUMA node, in bytes, by node number; empty where the kernel does not tell.
+    package func memoryNodes() throws(CgroupError) -> [Int: UInt64] {
+        let leaf = try node(.memory)
+        let isV1 = leaf.version == .v1
+        return try leaf.nearest(.memoryNodes) {
+            isV1 ? NUMAStat.parse(v1: $0, pageSize: PageSize.bytes) : NUMAStat.parse(v2: $0)
+        } ?? [:]
+    }
+
+    /// Each page size of the hugetlb controller; none where the container has no cgroup of that.
+    private func hugePages() throws(CgroupError) -> [HugetlbSample] {
+        guard let leaf = try? node(.hugetlb) else { return [] }
+        var samples: [HugetlbSample] = []
+        for size in hugePageSizes {
+            guard let usage = try leaf.nearestNumber(.hugetlbUsage(size))?.value else { continue }
+            samples.append(
+                HugetlbSample(pageSize: size, limit: try leaf.leastLimit(.hugetlbLimit(size)), usage: usage)
+            )
+        }
+        return samples
+    }
+}

@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Umwelt authors
+
+import Kernel
+import Synchronization
+
+/// One directory of one hierarchy, shared by all containers at or beneath it, with the files of it that are open.
+///
+/// Safe for use by several threads; the lock is held for a look-up, never for a system call.
+final class Node: Sendable {
+    let parent: Node?
+    /// The name in the parent (several components where levels were left out); for the topmost, the whole path.
+    private let name: [UInt8]
+    let version: CgroupVersion
+    /// Whether it is the hierarchy's real root, which has no limits and accounts for the host.
+    let isRoot: Bool
+    private let kept: KeptFiles
+    private let state = Mutex(State())
+
+    private struct State {
+        /// Few: the files of one controller.
+        var files: [OpenFile] = []
+        var children: [[UInt8]: Child] = [:]
+        /// When to look for children that have gone.
+        var sweepAt = 16
+    }
+
+    private struct OpenFile {
+        var file: CgroupFile
+        weak var descriptor: Descriptor?
+        /// v1 only: the hierarchy has no such file, and will not get one while it is mounted.
+        var isMissing = false
+    }
+
+    private struct Child { weak var node: Node? }
+
+    /// The top of what is mounted, `directory`.
+    init(directory: Path, version: CgroupVersion, isRoot: Bool, kept: KeptFiles) {
+        (parent, name, self.version, self.isRoot, self.kept) = (nil, directory.bytes, version, isRoot, kept)
+    }
+
+    private init(name: [UInt8], parent: Node) {
+        (self.parent, self.name, version, isRoot, kept) = (parent, name, parent.version, false, parent.kept)
+    }
+
+    deinit {
+        for file in state.withLock({ $0.files }) {
+            if let descriptor = file.descriptor { kept.drop(descriptor) }
+        }
+    }
+
+    /// The child `name`, which need not exist in the file system.
+    func child(_ name: [UInt8]) -> Node {
+        state.withLock { state in
+            if let known = state.children[name]?.node { return known }
+            if state.children.count >= state.sweepAt {
+                state.children = state.children.filter { $0.value.node != nil }
+                state.sweepAt = max(16, 2 * state.children.count)
+            }
+            let made = Node(name: name, parent: self)
+            state.children[name] = Child(node: made)
+            return made
+        }
+    }
+
+    var path: Path {
+        guard let parent else { return Path(name) }
+        return parent.path.appending(Path(name))
+    }
+
+    /// What statx says of the directory; `gone` where it is no more.
+    func status() throws(CgroupError) -> FileStatus {
+        let path = path
+        do {
+            return try FileStatus.of(path)
+        } catch {
+            throw CgroupError(.stat, path, error == .noEntry ? .gone : .system(error))
+        }
+    }
+}
+
+extension Node {
+    /// `body` of the content of `file`; nil where the directory is there and has no such file.
+    ///
+    /// A pread where the file is open, else open and pread. A descriptor of a cgroup that was removed (ENODEV) is
+    /// dropped, and the file opened afresh once: another cgroup may have been made under the name.
+    func read<Result>(_ file: CgroupFile, _ body: (Span<UInt8>) -> Result) throws(CgroupError) -> Result? {
+        for _ in 0..<2 {
+            guard let descriptor = try descriptor(of: file) else { return nil }
+            do {
+                return try descriptor.fd.withContents(limit: file.sizeLimit, body)
+            } catch {
+                kept.drop(descriptor)
+                // A file that says it has nothing to tell, such as pressure with PSI switched off.
+                if error == .notSupported { return nil }
+                guard error == .noDevice else { throw CgroupError(.read, path(of: file), .system(error)) }
+            }
+        }
+        throw CgroupError(.read, path(of: file), .gone)
+    }
+
+    func path(of file: CgroupFile) -> Path { path.appending(Path(file.name(version) ?? "")) }
+
+    private func descriptor(of file: CgroupFile) throws(CgroupError) -> Descriptor? {
+        let (known, isMissing) = state.withLock { state -> (Descriptor?, Bool) in
+            for entry in state.files where entry.file == file { return (entry.descriptor, entry.isMissing) }
+            return (nil, false)
+        }
+        if isMissing { return nil }
+        if let known, known.isKept.load(ordering: .relaxed) {
+            known.isUsed.store(true, ordering: .relaxed)
+            return known
+        }
+        return try open(file)
+    }
+
+    private func open(_ file: CgroupFile) throws(CgroupError) -> Descriptor? {
+        guard let name = file.name(version) else { return nil }
+        let path = path.appending(Path(name))
+        let descriptor: Descriptor
+        do {
+            descriptor = Descriptor(try openRetrying(path))
+        } catch {
+            guard error == .noEntry || error == .notSupported else { throw CgroupError(.open, path, .system(error)) }
+            // No file, or no directory either?
+            _ = try status()
+            if version == .v1 { remember(file, nil) }
+            return nil
+        }
+        remember(file, descriptor)
+        kept.keep(descriptor)
+        return descriptor
+    }
+
+    private func openRetrying(_ path: Path) throws(Errno) -> Fd {
+        do {
+            return try Fd.open(path)
+        } catch .tooManyFiles {
+            kept.shrink()
+            return try Fd.open(path)
+        }
+    }
+
+    private func remember(_ file: CgroupFile, _ descriptor: Descriptor?) {
+        state.withLock { state in
+            let entry = OpenFile(file: file, descriptor: descriptor, isMissing: descriptor == nil)
+            if let index = state.files.firstIndex(where: { $0.file == file }) {
+                state.files[index] = entry
+            } else {
+                state.files.append(entry)
+            }
+        }
+    }
+}

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Umwelt authors
+
+extension Fd {
+    /// Calls `body` with the file's content from its start, at most `limit` bytes of it, without allocating where the
+    /// content is shorter than a page. `body` must not keep the span.
+    ///
+    /// On a kept cgroup file: ENODEV once the cgroup is gone, or its controller was disabled.
+    package borrowing func withContents<Result>(
+        limit: Int,
+        _ body: (Span<UInt8>) -> Result
+    ) throws(Errno) -> Result {
+        let page = min(4096, limit)
+        var failure: Errno?
+        // SAFETY: the buffer lives for the closure; only the bytes that the kernel said it wrote are looked at.
+        let short: Result? = unsafe withUnsafeTemporaryAllocation(of: UInt8.self, capacity: page) { buffer in
+            do throws(Errno) {
+                let got = min(try unsafe read(at: 0, into: UnsafeMutableRawBufferPointer(buffer)), page)
+                // A kernel file that fits is complete after one short read.
+                guard got < page || got == limit else { return nil }
+                return body(unsafe UnsafeBufferPointer(rebasing: buffer[..<got]).span)
+            } catch {
+                failure = error
+                return nil
+            }
+        }
+        if let failure { throw failure }
+        if let short { return short }
+        let long = try contents(limit: limit)
+        return body(long.span)
+    }
+}
