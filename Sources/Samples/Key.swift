@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright the Umwelt authors
 
-/// The name of a figure in one of the kernel's `name value` files, packed so that comparing two is three instructions.
+/// The name of a figure in one of the kernel's `name value` files, packed so that comparing two is four instructions.
 package struct Key: Equatable, Hashable, Sendable {
     /// Names longer than this equal no literal, and each other.
-    package static let capacity = 24
+    package static let capacity = 32
 
-    private var low: UInt64 = 0
-    private var middle: UInt64 = 0
-    private var high: UInt64 = 0
+    /// Byte n of the name is byte n % 8 of word n / 8.
+    private var word0: UInt64 = 0
+    private var word1: UInt64 = 0
+    private var word2: UInt64 = 0
+    private var word3: UInt64 = 0
 
     package init(_ literal: StaticString) {
         var count = 0
@@ -30,10 +32,11 @@ package struct Key: Equatable, Hashable, Sendable {
     fileprivate mutating func append(_ byte: UInt8, at index: Int) {
         let shifted = UInt64(byte) << UInt64(index % 8 * 8)
         switch index / 8 {
-        case 0: low |= shifted
-        case 1: middle |= shifted
-        case 2: high |= shifted
-        default: (low, middle, high) = (.max, .max, .max)
+        case 0: word0 |= shifted
+        case 1: word1 |= shifted
+        case 2: word2 |= shifted
+        case 3: word3 |= shifted
+        default: (word0, word1, word2, word3) = (.max, .max, .max, .max)
         }
     }
 }

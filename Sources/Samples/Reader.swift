@@ -137,7 +137,7 @@ package struct Reader: ~Escapable {
         guard let value = copy.number() else { return nil }
         self = copy
         guard negative else { return Int64(clamping: value) }
-        return Int64.zero.subtracting(orMin: Int64(clamping: value))
+        return value > UInt64(Int64.max) ? .min : -Int64(clamping: value)
     }
 
     /// What is left, as an array, cut at `limit` bytes.
