@@ -16,7 +16,9 @@ import Testing
     }
 
     @Test func trailerOfPowerPC() {
-        let text = bytes("processor\t: 0\ncpu\t\t: POWER9\n\nprocessor\t: 8\ncpu\t\t: POWER9\n\ntimebase\t: 512000000\n")
+        let text = bytes(
+            "processor\t: 0\ncpu\t\t: POWER9\n\nprocessor\t: 8\ncpu\t\t: POWER9\n\ntimebase\t: 512000000\n"
+        )
         let info = CPUInfo(parsing: text.span)
         #expect(info.blocks.map(\.processor) == [0, 8])
         #expect(string(info.trailer) == "timebase\t: 512000000\n")

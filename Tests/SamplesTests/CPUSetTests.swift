@@ -31,7 +31,8 @@ import Testing
     }
 
     @Test(arguments: [
-        ("3\n", [0, 1]), ("0\n", []), ("00000001,00000000\n", [32]), ("ff,ffffffff", Array(0..<40)), ("F0", [4, 5, 6, 7]),
+        ("3\n", [0, 1]), ("0\n", []), ("00000001,00000000\n", [32]), ("ff,ffffffff", Array(0..<40)),
+        ("F0", [4, 5, 6, 7]),
     ])
     func readsMasks(_ text: String, _ numbers: [Int]) {
         let text = bytes(text)
@@ -58,7 +59,9 @@ import Testing
     @Test func listsAndMasksComeBack() {
         var random = SplitMix(seed: 7)
         for _ in 0..<500 {
-            let set = CPUSet((0..<Int.random(in: 0..<40, using: &random)).map { _ in Int.random(in: 0..<300, using: &random) })
+            let set = CPUSet(
+                (0..<Int.random(in: 0..<40, using: &random)).map { _ in Int.random(in: 0..<300, using: &random) }
+            )
             var list = Text()
             list.append(cpulist: set)
             #expect(CPUSet(parsingList: list.bytes.span) == set)

@@ -98,7 +98,9 @@ import Testing
     }
 
     @Test func whatIsNoLineIsLeftOut() {
-        let text = bytes("1 2 3:4 / / rw\n1 2 3:4 / / rw - \n1 2 99999999999:4 / / rw - t s o\nx\n\n5 1 0:1 / /m rw - t\n")
+        let text = bytes(
+            "1 2 3:4 / / rw\n1 2 3:4 / / rw - \n1 2 99999999999:4 / / rw - t s o\nx\n\n5 1 0:1 / /m rw - t\n"
+        )
         #expect(MountInfo.parse(text.span).map(\.id) == [5])
     }
 }

@@ -13,7 +13,9 @@ import Testing
     }
 
     @Test func numbersSaturate() {
-        #expect(numbers("18446744073709551615 18446744073709551616 99999999999999999999999999 x") == [.max, .max, .max])
+        #expect(
+            numbers("18446744073709551615 18446744073709551616 99999999999999999999999999 x") == [.max, .max, .max]
+        )
     }
 
     @Test(arguments: [

@@ -47,7 +47,9 @@ import Testing
         Parser(name: "diskstats", sample: "   7       0 loop0 0 0\n 254       0 vda 1 2 3\n") {
             _ = DiskName.parse($0.span)
         },
-        Parser(name: "swaps", sample: "Filename\n/dev/a\\040b partition\t5\t\t6\t\t-2\n") { _ = SwapDevice.parse($0.span) },
+        Parser(name: "swaps", sample: "Filename\n/dev/a\\040b partition\t5\t\t6\t\t-2\n") {
+            _ = SwapDevice.parse($0.span)
+        },
         Parser(name: "uptime", sample: Captured.uptime) { _ = HostUptime(parsing: $0.span) },
         Parser(name: "loadavg", sample: Captured.loadavg) { _ = HostLoad(parsing: $0.span) },
         Parser(name: "PID/cgroup", sample: Captured.pidCgroup) { _ = CgroupMembership.parse($0.span) },

@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Umwelt authors
+
+import Testing
+
+@testable import ProcView
+@testable import Samples
+
+@Suite struct CPUAccountTests {
+    static let second: UInt64 = 1_000_000_000
+
+    private func usage(user: UInt64, system: UInt64 = 0, nice: UInt64 = 0, throttled: UInt64 = 0) -> CPUUsage {
+        var usage = CPUUsage()
+        usage.user = user
+        usage.system = system
+        usage.nice = nice
+        usage.throttled = throttled
+        return usage
+    }
+
+    private func perCPU(_ times: [Int: (UInt64, UInt64)]) -> CPUUsage {
+        var usage = CPUUsage()
+        for (cpu, time) in times {
+            usage.perCPU[cpu] = CPUTimes(user: time.0, system: time.1)
+            usage.user += time.0
+            usage.system += time.1
+        }
+        return usage
+    }
+
+    private func columns(_ ticks: CPUTicks) -> [UInt64] {
+        [ticks.user, ticks.nice, ticks.system, ticks.idle, ticks.steal]
+    }
+
+    /// LXCFS on v2 shows the host's times: an idle container saw another's 5 s of work (#593, #628).
+    @Test func lxcfsHostTimesOnV2628() {
+        var account = CPUAccount()
+        account.advance(
+            usage: usage(user: 4 * Self.second, system: 2 * Self.second),
+            visible: CPUSet([0, 1]),
+            ageNs: 10 * Self.second
+        )
+        #expect(columns(account.ticks(of: 0)) == [200, 0, 100, 700, 0])
+        #expect(columns(account.ticks(of: 1)) == [200, 0, 100, 700, 0])
+        #expect(columns(account.total) == [400, 0, 200, 1400, 0])
+    }
+
+    /// On v2 LXCFS's second column of /proc/uptime is the first again.
+    @Test func lxcfsIdleIsUptime() {
+        var account = CPUAccount()
+        account.advance(usage: usage(user: 4 * Self.second), visible: CPUSet([0]), ageNs: 10 * Self.second)
+        #expect(account.idleNs == 6 * Self.second)
+    }
+
+    @Test func niceIsPartOfUser() {
+        var account = CPUAccount()
+        account.advance(
+            usage: usage(user: 4 * Self.second, nice: Self.second),
+            visible: CPUSet([0]),
+            ageNs: 10 * Self.second
+        )
+        #expect(columns(account.total) == [300, 100, 0, 600, 0])
+    }
+
+    @Test func throttledTimeIsStolen() {
+        var account = CPUAccount()
+        let sample = usage(user: 5 * Self.second, throttled: 4 * Self.second)
+        account.advance(usage: sample, visible: CPUSet([1]), ageNs: 10 * Self.second)
+        #expect(columns(account.total) == [500, 0, 0, 100, 400])
+        // Four CPUs throttled at once make more of it than there is time.
+        let more = usage(user: 10 * Self.second, throttled: 44 * Self.second)
+        account.advance(usage: more, visible: CPUSet([1]), ageNs: 20 * Self.second)
+        #expect(columns(account.total) == [1000, 0, 0, 100, 900])
+    }
+
+    @Test func v1EachCPUHasItsOwn() {
+        var account = CPUAccount()
+        let sample = perCPU([0: (Self.second, 0), 1: (2 * Self.second, Self.second)])
+        account.advance(usage: sample, visible: CPUSet([0, 1]), ageNs: 10 * Self.second)
+        #expect(columns(account.ticks(of: 0)) == [100, 0, 0, 900, 0])
+        #expect(columns(account.ticks(of: 1)) == [200, 0, 100, 700, 0])
+    }
+
+    /// Under a quota threads run on CPUs that are not shown; LXCFS showed over 100 % for it (#288, #298).
+    @Test func lxcfsHiddenCPUsSpread298() {
+        var account = CPUAccount()
+        let sample = perCPU([
+            0: (Self.second, 0), 1: (Self.second, 0), 2: (3 * Self.second, 0), 3: (5 * Self.second, 0),
+        ])
+        account.advance(usage: sample, visible: CPUSet([0, 1]), ageNs: 10 * Self.second)
+        #expect(columns(account.ticks(of: 0)) == [500, 0, 0, 500, 0])
+        #expect(columns(account.ticks(of: 1)) == [500, 0, 0, 500, 0])
+    }
+
+    @Test func aFullCPULeavesTheRestToTheOthers() {
+        var account = CPUAccount()
+        let sample = perCPU([0: (10 * Self.second, 0), 1: (0, 0), 2: (6 * Self.second, 0)])
+        account.advance(usage: sample, visible: CPUSet([0, 1]), ageNs: 10 * Self.second)
+        #expect(account.ticks(of: 0).user == 1000)
+        #expect(account.ticks(of: 1).user == 600)
+    }
+
+    @Test func workWithoutRoomIsToldLater() {
+        var account = CPUAccount()
+        account.advance(usage: usage(user: 3 * Self.second), visible: CPUSet([0]), ageNs: Self.second)
+        #expect(columns(account.total) == [100, 0, 0, 0, 0])
+        account.advance(usage: usage(user: 3 * Self.second), visible: CPUSet([0]), ageNs: 5 * Self.second)
+        #expect(columns(account.total) == [300, 0, 0, 200, 0])
+    }
+
+    @Test func anOlderSampleChangesNothing() {
+        var account = CPUAccount()
+        account.advance(usage: usage(user: 3 * Self.second), visible: CPUSet([0]), ageNs: 5 * Self.second)
+        let before = account
+        account.advance(usage: usage(user: 9 * Self.second), visible: CPUSet([0, 1]), ageNs: 5 * Self.second)
+        account.advance(usage: usage(user: 1), visible: CPUSet([1]), ageNs: 4 * Self.second)
+        #expect(account == before)
+    }
+
+    @Test func aMissingSampleIsMadeUpFor() {
+        var account = CPUAccount()
+        account.advance(usage: usage(user: Self.second), visible: CPUSet([0]), ageNs: 10 * Self.second)
+        account.advance(usage: nil, visible: CPUSet([0]), ageNs: 11 * Self.second)
+        account.advance(usage: CPUUsage(), visible: CPUSet([0]), ageNs: 12 * Self.second)
+        #expect(columns(account.total) == [100, 0, 0, 900, 0])
+        account.advance(usage: usage(user: 9 * Self.second), visible: CPUSet([0]), ageNs: 20 * Self.second)
+        #expect(columns(account.total) == [900, 0, 0, 1100, 0])
+    }
+
+    @Test func aResetBeginsAnew() {
+        var account = CPUAccount()
+        account.advance(usage: usage(user: 50 * Self.second), visible: CPUSet([0]), ageNs: 100 * Self.second)
+        account.advance(usage: usage(user: Self.second), visible: CPUSet([0]), ageNs: 101 * Self.second)
+        #expect(columns(account.total) == [5000, 0, 0, 5100, 0])
+        account.advance(usage: usage(user: 2 * Self.second), visible: CPUSet([0]), ageNs: 111 * Self.second)
+        #expect(columns(account.total) == [5100, 0, 0, 6000, 0])
+    }
+
+    /// CPUs that leave keep their share of the `cpu` line, as an offlined one does in the kernel; they come back to it.
+    @Test func aCPUThatLeavesTakesNothingBack() {
+        var account = CPUAccount()
+        account.advance(usage: usage(user: 4 * Self.second), visible: CPUSet([0, 1]), ageNs: 10 * Self.second)
+        account.advance(usage: usage(user: 5 * Self.second), visible: CPUSet([0]), ageNs: 12 * Self.second)
+        #expect(columns(account.ticks(of: 0)) == [300, 0, 0, 900, 0])
+        #expect(columns(account.total) == [500, 0, 0, 1700, 0])
+        account.advance(usage: usage(user: 5 * Self.second), visible: CPUSet([0, 1]), ageNs: 13 * Self.second)
+        #expect(columns(account.ticks(of: 1)) == [200, 0, 0, 900, 0])
+    }
+}
