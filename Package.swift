@@ -42,7 +42,7 @@ let package = Package(
         // Programs: argv, signals, wiring.
         .executableTarget(
             name: "umweltd",
-            dependencies: ["Kernel", "FuseServer", "ProcFS", "NodeLink"],
+            dependencies: ["Kernel", "Cgroups", "FuseServer", "ProcFS", "NodeLink"],
             // One static file: starts in a millisecond and needs nothing of the node it is copied to.
             linkerSettings: [.unsafeFlags(["-static-executable"])]
         ),

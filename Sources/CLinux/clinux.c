@@ -94,6 +94,10 @@ int clinux_pidfd_send_signal(int pidfd, int signal) { return (int)OR_ERRNO_ONCE(
 int clinux_gettid(void) { return (int)syscall(SYS_gettid); }
 int clinux_setaffinity(const void *mask, size_t size) { return (int)OR_ERRNO_ONCE(syscall(SYS_sched_setaffinity, 0, size, mask)); }
 int clinux_getaffinity(void *mask, size_t size) { return (int)OR_ERRNO_ONCE(syscall(SYS_sched_getaffinity, 0, size, mask)); }
+int clinux_set_idle(int idle) {
+    struct sched_param none = {0};
+    return OR_ERRNO_ONCE(sched_setscheduler(0, idle ? SCHED_IDLE : SCHED_OTHER, &none));
+}
 int clinux_prctl(int option, unsigned long argument2, unsigned long argument3) {
     return OR_ERRNO_ONCE(prctl(option, argument2, argument3, 0, 0));
 }

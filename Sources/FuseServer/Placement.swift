@@ -5,27 +5,41 @@ import FuseWire
 import Kernel
 import Synchronization
 
-/// Where the loop threads run: beside their reader while there is one reader, wherever the scheduler likes otherwise.
+/// Where the loop threads run: behind their reader while there is one busy reader, wherever the scheduler likes otherwise.
 ///
-/// A FUSE round trip is two wake-ups. On one CPU each costs about a microsecond; across CPUs, where the other one is idle,
-/// an interrupt and the exit from idle (33 to 45 us measured on a virtual machine, a tenth of that on metal). The scheduler,
-/// which does not know that reader and server take turns, spreads them. So when a run of requests comes from one thread,
-/// the loop threads move to that thread's CPU; as soon as a second reader shows up, they are set free again.
+/// A FUSE round trip is two wake-ups. On one CPU each costs about a microsecond; across CPUs, where the other one is idle, an
+/// interrupt and the way out of idle (30 us and more on a virtual machine, a tenth of that on metal). The scheduler, which
+/// does not know that reader and server take turns, spreads them: it sends the woken one to the idle CPU. So while requests
+/// come in quick succession from one thread, the loop threads
+/// - move to that thread's CPU, and
+/// - run there with SCHED_IDLE: a CPU that runs nothing else counts as idle when the kernel looks where to wake the reader
+///   (sched_idle_cpu() in select_idle_sibling(), kernel/sched/fair.c), so it stays where it is and goes on at once.
+///
+/// A second reader, a pause, or a CPU that others want ends that at the next request; if it was others, for a while, each
+/// time longer.
 package final class Placement: Sendable {
-    /// Requests from one thread in a row, before its CPU is looked up, and between two such looks.
+    /// Requests from one thread in a row before the threads move, and between two looks at where it is.
     private static var streakLength: UInt32 { 16 }
+    /// A pause that ends a streak.
+    private static var pauseNs: UInt64 { 1_000_000 }
+    private static var leastBackoffNs: UInt64 { 1_000_000_000 }
+    private static var greatestBackoffNs: UInt64 { 64_000_000_000 }
 
+    private struct Streak {
+        var reader: UInt32 = 0
+        var length: UInt32 = 0
+        var lastNs: UInt64 = 0
+        var backoffNs = Placement.leastBackoffNs
+        /// No move before this moment.
+        var notBeforeNs: UInt64 = 0
+    }
+
+    fileprivate let home: Affinity?
     private let isEnabled: Bool
-    private let home: Affinity?
     private let cpuOf: @Sendable (_ thread: Int32) -> Int?
-    private let shared = Mutex(Shared())
+    private let streak = Mutex(Streak())
     /// The CPU the threads should be on; -1: any.
     private let target = Atomic<Int>(-1)
-
-    private struct Shared {
-        var reader: UInt32 = 0
-        var streak: UInt32 = 0
-    }
 
     /// `cpuOf`: the CPU a thread last ran on (/proc/TID/stat, field 39); nil where it is gone.
     package init(isEnabled: Bool, cpuOf: @escaping @Sendable (_ thread: Int32) -> Int?) {
@@ -34,44 +48,81 @@ package final class Placement: Sendable {
         self.cpuOf = cpuOf
     }
 
-    func makeThread() -> ThreadPlace { ThreadPlace(placement: self) }
+    /// For the loop thread that calls it.
+    func makeThread() -> ThreadPlace { ThreadPlace(placement: isEnabled ? self : nil) }
 
-    fileprivate func note(_ reader: UInt32) -> Int {
-        guard isEnabled else { return -1 }
-        let look = shared.withLock { shared -> Bool in
-            if shared.reader != reader {
-                shared.reader = reader
-                shared.streak = 0
-                target.store(-1, ordering: .relaxed)
-                return false
+    private enum Step { case stay, look, leave(pauseNs: UInt64) }
+
+    /// Where the calling thread should be, now that `reader` asks.
+    fileprivate func note(_ reader: UInt32, waitedNs: () -> UInt64) -> Int {
+        let now = Clock.monotonic
+        let step = streak.withLock { streak -> Step in
+            let pause = now.subtracting(streak.lastNs)
+            streak.lastNs = now
+            guard streak.reader == reader, pause < Self.pauseNs else {
+                let isPause = streak.reader == reader
+                streak.reader = reader
+                streak.length = 0
+                return .leave(pauseNs: isPause ? pause : 0)
             }
-            shared.streak &+= 1
-            return shared.streak % Self.streakLength == 0
+            streak.length &+= 1
+            guard streak.length % Self.streakLength == 0, now >= streak.notBeforeNs else { return .stay }
+            return .look
         }
-        if look, let cpu = cpuOf(Int32(bitPattern: reader)), home?.contains(cpu: cpu) == true {
-            target.store(cpu, ordering: .relaxed)
+        switch step {
+        case .stay: break
+        case .look:
+            if let cpu = cpuOf(Int32(bitPattern: reader)), home?.contains(cpu: cpu) == true {
+                target.store(cpu, ordering: .relaxed)
+            }
+        case .leave(let pause):
+            guard target.exchange(-1, ordering: .relaxed) >= 0 else { break }
+            // A pause most of which this thread spent runnable was not the reader's: others want the CPU.
+            let isCrowded = pause > 0 && waitedNs() > pause / 2
+            streak.withLock { streak in
+                if isCrowded {
+                    streak.notBeforeNs = now &+ streak.backoffNs
+                    streak.backoffNs = min(streak.backoffNs * 2, Self.greatestBackoffNs)
+                } else if now > streak.notBeforeNs &+ Self.leastBackoffNs {
+                    streak.backoffNs = Self.leastBackoffNs
+                }
+            }
         }
         return target.load(ordering: .relaxed)
-    }
-
-    fileprivate func move(to cpu: Int) {
-        if cpu >= 0 { try? Affinity(cpu: cpu).apply() } else { try? home?.apply() }
     }
 }
 
 /// One loop thread's own place.
 struct ThreadPlace {
-    private let placement: Placement
+    private let placement: Placement?
+    private let schedule: ThreadSchedule?
     private var current = -1
+    private var waitedBefore: UInt64 = 0
 
-    init(placement: Placement) { self.placement = placement }
+    fileprivate init(placement: Placement?) {
+        self.placement = placement
+        schedule = placement == nil ? nil : try? ThreadSchedule()
+    }
 
     /// Called by the thread itself for each message, before it is answered.
     mutating func serve(_ message: RawSpan) {
+        guard let placement, let schedule else { return }
         guard let header = try? RequestHeader(decoding: message), header.pid != 0 else { return }
-        let wanted = placement.note(header.pid)
+        let before = waitedBefore
+        let wanted = placement.note(header.pid) { schedule.waitedNs.subtracting(before) }
+        if wanted >= 0 || current >= 0 { waitedBefore = schedule.waitedNs }
         guard wanted != current else { return }
         current = wanted
-        placement.move(to: wanted)
+        if wanted >= 0 {
+            try? Affinity(cpu: wanted).apply()
+            try? schedule.setIdle(true)
+        } else {
+            try? schedule.setIdle(false)
+            try? placement.home?.apply()
+        }
     }
+}
+
+extension UInt64 {
+    fileprivate func subtracting(_ other: UInt64) -> UInt64 { self > other ? self - other : 0 }
 }

@@ -30,13 +30,14 @@ package struct LinkServer: ~Copyable {
     private let answer: (Message) -> Message
 
     /// `listener`: a listening socket. `answer` is called for each request, on the thread that calls `serve`.
-    package init(_ listener: consuming Fd, answer: @escaping (Message) -> Message) throws(Errno) {
-        let poller = try Poller()
-        try poller.add(listener)
+    package init(_ listener: consuming Fd, poller: consuming Poller, answer: @escaping (Message) -> Message) {
         self.listener = listener
         self.poller = poller
         self.answer = answer
     }
+
+    /// Begins to take connections.
+    package func start() throws(Errno) { try poller.add(listener) }
 
     package var status: Status {
         Status(holders: clients.values.count { $0.holds }, connections: clients.count, hadHolder: hadHolder)

@@ -2,7 +2,7 @@
 // Copyright the Umwelt authors
 
 package import Cgroups
-package import Kernel
+import Kernel
 import Samples
 import Synchronization
 

@@ -50,9 +50,18 @@ struct Renderer: Sendable {
         case .verbatim: return try bytes()
         case .visibleCPUs: return CPULists.online(try visible(cgroup)).bytes
         case .noCPUs: return CPULists.offline().bytes
-        case .cpuList: return CPULists.list(try bytes().span, visible: try visible(cgroup)).bytes
-        case .cpuMask: return CPULists.mask(try bytes().span, visible: try visible(cgroup)).bytes
-        case .nodeList: return CPULists.list(try bytes().span, visible: try visibleNodes(cgroup)).bytes
+        case .cpuList:
+            let visible = try visible(cgroup)
+            let listed = try bytes()
+            return CPULists.list(listed.span, visible: visible).bytes
+        case .cpuMask:
+            let visible = try visible(cgroup)
+            let mask = try bytes()
+            return CPULists.mask(mask.span, visible: visible).bytes
+        case .nodeList:
+            let visible = try visibleNodes(cgroup)
+            let listed = try bytes()
+            return CPULists.list(listed.span, visible: visible).bytes
         case .nodeMeminfo:
             let nodes = try visibleNodes(cgroup)
             return NodeMeminfo.text(

@@ -27,7 +27,6 @@ struct SysRule: Equatable {
     init?(path: [UInt8]) {
         let parts = path.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: true)
         guard let top = parts.first, parts.count >= 2 else { return nil }
-        treatment = .verbatim
         if top.elementsEqual("cpu".utf8) {
             self.init(cpuPath: parts.dropFirst().map(Array.init))
         } else if top.elementsEqual("node".utf8) {

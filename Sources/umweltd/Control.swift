@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright the Umwelt authors
 
+import Cgroups
 import FuseServer
+import Glibc
 import Kernel
 import NodeLink
 import ProcFS

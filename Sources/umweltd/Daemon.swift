@@ -16,8 +16,15 @@ struct DaemonError: Error {
     init(_ message: String) { self.message = message }
 }
 
+/// The result of a system call or two, or an error that says what for.
+func attempt<Result: ~Copyable>(
+    _ purpose: String, _ body: () throws(Errno) -> Result
+) throws(DaemonError) -> Result {
+    do throws(Errno) { return try body() } catch { throw DaemonError("cannot \(purpose): \(error)") }
+}
+
 /// The daemon: one mounted file system, one socket, a few threads.
-struct Daemon: ~Copyable {
+final class Daemon {
     private let options: Options
     private let mountPoint: MountPoint
     private let fileSystem: UmweltFS
@@ -33,57 +40,56 @@ struct Daemon: ~Copyable {
 
     /// Mounts and listens; on return clients can connect, and the kernel's requests wait to be served.
     init(_ options: Options) throws(DaemonError) {
-        let mountPoint = MountPoint(options.mountPoint ?? (options.isEmbedded ? "/run/umwelt/mnt" : "/var/lib/umwelt"))
-        let signals: Fd
-        let ending: Ending
-        let exits: Exits
-        do throws(Errno) {
-            // Before the first thread: all inherit the mask.
-            signals = try Fd.signals([SIGTERM, SIGINT])
-            ending = try Ending()
-            exits = try Exits()
-        } catch {
-            throw DaemonError("cannot set up signals: \(error)")
-        }
+        self.options = options
+        mountPoint = MountPoint(options.mountPoint ?? (options.isEmbedded ? "/run/umwelt/mnt" : "/var/lib/umwelt"))
+        // Before the first thread: all inherit the mask.
+        signals = try attempt("set up signals") { () throws(Errno) in try Fd.signals([SIGTERM, SIGINT]) }
         signal(SIGPIPE, SIG_IGN)
         _ = try? ProcessLimits.raiseOpenFiles()
+        let ending = try attempt("set up events") { () throws(Errno) in try Ending() }
+        let exits = try attempt("set up events") { () throws(Errno) in try Exits() }
+        self.ending = ending
+        self.exits = exits
         let place = HostPlace.enter()
         let listener = try Listener(options.socket)
         let fileSystem = UmweltFS(hierarchies: Hierarchies(mountinfo: place.mountinfo, prefix: place.prefix))
-        let device: Fd
-        do throws(MountPoint.Refusal) { device = try mountPoint.mount() } catch {
-            throw DaemonError(error.description)
-        }
-        do throws(Errno) {
-            let connection = try Connection(negotiatingOn: device, maxPages: fileSystem.pagesWanted)
-            let counters = Counters()
-            let placement = Placement(isEnabled: options.isPlaced) { fileSystem.lastCPU(of: $0) }
-            let session = Session(connection, fileSystem: fileSystem, counters: counters, placement: placement)
-            let control = Control(
-                fileSystem: fileSystem, counters: counters,
-                snapshots: { session.dispatcher.snapshotStatistics }, mountPoint: mountPoint.path,
-                isEmbedded: options.isEmbedded, exits: exits)
-            let server = try LinkServer(listener.take()) { control.answer($0) }
+        self.fileSystem = fileSystem
+        let session = try Self.mount(mountPoint, fileSystem, isPlaced: options.isPlaced)
+        self.session = session
+        let control = Control(
+            fileSystem: fileSystem, counters: session.dispatcher.counters,
+            snapshots: { session.dispatcher.snapshotStatistics }, mountPoint: mountPoint.path,
+            isEmbedded: options.isEmbedded, exits: exits)
+        let socket = listener.take()
+        let poller = try attempt("watch the socket") { () throws(Errno) in try Poller() }
+        server = LinkServer(socket, poller: poller) { control.answer($0) }
+        try attempt("watch signals") { () throws(Errno) in
+            try server.start()
             try server.watch(signals)
             try server.watch(ending.event)
             try server.watch(exits.poller)
-            self.session = session
-            self.server = server
+        }
+    }
+
+    private static func mount(
+        _ mountPoint: MountPoint, _ fileSystem: UmweltFS, isPlaced: Bool
+    ) throws(DaemonError) -> Session<UmweltFS> {
+        do {
+            let device = try mountPoint.mount()
+            let connection = try Connection(negotiatingOn: device, maxPages: fileSystem.pagesWanted)
+            let placement = Placement(isEnabled: isPlaced) { fileSystem.lastCPU(of: $0) }
+            return Session(connection, fileSystem: fileSystem, counters: Counters(), placement: placement)
+        } catch let error as MountPoint.Refusal {
+            throw DaemonError(error.description)
         } catch {
             try? mountPoint.unmount()
             throw DaemonError("cannot serve \(mountPoint.path): \(error)")
         }
-        self.options = options
-        self.mountPoint = mountPoint
-        self.fileSystem = fileSystem
-        self.ending = ending
-        self.exits = exits
-        self.signals = signals
     }
 
     /// Serves until told to stop, or until there is nothing left to serve for.
-    mutating func run() throws(DaemonError) {
-        let threads = options.threads > 0 ? options.threads : max(2, min(8, Int(get_nprocs_conf())))
+    func run() throws(DaemonError) {
+        let threads = options.threads > 0 ? options.threads : max(2, min(8, (try? Affinity.current().count) ?? 2))
         let session = session
         let ending = ending
         let fileSystem = fileSystem
@@ -116,7 +122,7 @@ struct Daemon: ~Copyable {
         if let fd = options.readyFd { try? Fd(adopting: fd).write(Array("ready\n".utf8)) }
     }
 
-    private mutating func serve() throws(DaemonError) {
+    private func serve() throws(DaemonError) {
         let startedAt = Clock.monotonic
         var sweptAt = startedAt
         while true {

@@ -23,7 +23,7 @@ case .run(let options):
         exit(1)
     }
     do throws(DaemonError) {
-        var daemon = try Daemon(options)
+        let daemon = try Daemon(options)
         try daemon.run()
         // Threads that still wait for the kernel end with the process; the connection closes with it.
         exit(0)

@@ -53,6 +53,8 @@ int clinux_gettid(void);
 // Lets the calling thread run on `cpu` only, or for -1 on every CPU of `mask` (`size` bytes) again.
 int clinux_setaffinity(const void *mask, size_t size);
 int clinux_getaffinity(void *mask, size_t size);
+// SCHED_IDLE (1) or SCHED_OTHER (0) for the calling thread.
+int clinux_set_idle(int idle);
 int clinux_prctl(int option, unsigned long argument2, unsigned long argument3);
 
 // A detached-state-free thread: `entry(context)` on a stack of `stack_size` bytes.
