@@ -78,7 +78,7 @@ package final class Identity: Sendable {
         let handle = try processes.handle(pid)
         let text = try handle.cgroupText()
         let namespaces = try handle.namespaces()
-        let subject = try resolve(handle, Membership(procCgroup: text), namespaces)
+        let subject = try resolve(handle, Membership(parsing: text.span), namespaces)
         let entry = CallerEntry(handle: handle, cgroup: text, namespaces: namespaces, subject: subject, lastUse: now)
         callers.withLock { callers in
             if callers.count >= Self.callerLimit, let oldest = callers.min(by: { $0.value.lastUse < $1.value.lastUse }) {
@@ -142,7 +142,7 @@ package final class Identity: Sendable {
     /// The cgroup of the container whose first process this is.
     func top(of process: ProcessSource.Handle) -> Membership? {
         guard let text = try? process.cgroupText() else { return nil }
-        let own = Membership(procCgroup: text)
+        let own = Membership(parsing: text.span)
         if let namespaces = try? process.namespaces(), namespaces.cgroup != hostNamespaces.cgroup,
             let root = namespaceRoot(process, own)
         {
@@ -158,7 +158,7 @@ package final class Identity: Sendable {
         guard let namespace = try? process.namespace("cgroup"),
             let inside = try? enter(namespace, { () throws(Errno) in try process.cgroupText() })
         else { return nil }
-        return own.namespaceRoot(seenInside: Membership(procCgroup: inside))
+        return own.namespaceRoot(seenInside: Membership(parsing: inside.span))
     }
 
     private func enter(
