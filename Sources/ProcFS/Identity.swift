@@ -35,7 +35,9 @@ package final class Identity: Sendable {
         var cgroup: [UInt8]
         var namespaces: ProcessSource.Namespaces
         var subject: Subject
+        /// Of the monotonic clock: when it was last asked for, and when its namespaces were last looked at.
         var lastUse: UInt64
+        var checkedAt: UInt64
     }
 
     private struct NamespacePair: Hashable {
@@ -46,6 +48,8 @@ package final class Identity: Sendable {
     /// Callers known at a time; each holds two descriptors.
     private static let callerLimit = 64
     private static let homeLimit = 256
+    /// A thread that has just asked is taken to be in the namespaces it was in; its cgroup is read each time.
+    private static let namespaceTrustNs: UInt64 = 50_000_000
     private static let processLimit = 65536
 
     private let processes: ProcessSource
@@ -69,17 +73,21 @@ package final class Identity: Sendable {
     func subject(of pid: Int32) throws(Errno) -> Subject {
         guard pid > 0 else { return .host }
         let now = Clock.monotonic
-        if let known = callers.withLock({ $0[pid] }), let text = try? known.handle.cgroupText(),
-            text == known.cgroup, (try? known.handle.namespaces()) == known.namespaces
-        {
-            callers.withLock { $0[pid]?.lastUse = now }
-            return known.subject
+        if let known = callers.withLock({ $0[pid] }), let text = try? known.handle.cgroupText(), text == known.cgroup {
+            let isFresh = now &- known.checkedAt < Self.namespaceTrustNs
+            if isFresh || (try? known.handle.namespaces()) == known.namespaces {
+                callers.withLock { callers in
+                    callers[pid]?.lastUse = now
+                    if !isFresh { callers[pid]?.checkedAt = now }
+                }
+                return known.subject
+            }
         }
         let handle = try processes.handle(pid)
         let text = try handle.cgroupText()
         let namespaces = try handle.namespaces()
         let subject = try resolve(handle, Membership(parsing: text.span), namespaces)
-        let entry = CallerEntry(handle: handle, cgroup: text, namespaces: namespaces, subject: subject, lastUse: now)
+        let entry = CallerEntry(handle: handle, cgroup: text, namespaces: namespaces, subject: subject, lastUse: now, checkedAt: now)
         callers.withLock { callers in
             if callers.count >= Self.callerLimit, let oldest = callers.min(by: { $0.value.lastUse < $1.value.lastUse }) {
                 callers[oldest.key] = nil
