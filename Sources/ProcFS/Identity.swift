@@ -33,7 +33,8 @@ package final class Identity: Sendable {
     private struct CallerEntry: Sendable {
         var handle: ProcessSource.Handle
         var cgroup: [UInt8]
-        var namespaces: ProcessSource.Namespaces
+        /// nil: not to be looked at.
+        var namespaces: ProcessSource.Namespaces?
         var subject: Subject
         /// Of the monotonic clock: when it was last asked for, and when its namespaces were last looked at.
         var lastUse: UInt64
@@ -63,10 +64,14 @@ package final class Identity: Sendable {
     init(processes: ProcessSource, table: ContainerTable) {
         self.processes = processes
         self.table = table
-        let host = try? processes.handle(1)
+        // Process 1 is the host's, also where the daemon is in a container with the host's pid namespace. Where it is more
+        // privileged than the daemon, and so not to be looked into, the daemon is itself a process of the host.
+        let first = try? processes.handle(1)
+        let own = try? processes.handle(ProcessID.own)
         hostNamespaces =
-            (try? host?.namespaces()) ?? ProcessSource.Namespaces(pid: 0, cgroup: 0, mount: 0, time: 0)
-        hostRoot = try? host?.rootDirectory()
+            (try? first?.namespaces()) ?? (try? own?.namespaces())
+            ?? ProcessSource.Namespaces(pid: 0, cgroup: 0, mount: 0, time: 0)
+        hostRoot = (try? first?.rootDirectory()) ?? (try? own?.rootDirectory())
     }
 
     /// ESRCH where the thread has ended. Pid 0 (a caller that the daemon's pid namespace does not show) counts as the host.
@@ -74,7 +79,7 @@ package final class Identity: Sendable {
         guard pid > 0 else { return .host }
         let now = Clock.monotonic
         if let known = callers.withLock({ $0[pid] }), let text = try? known.handle.cgroupText(), text == known.cgroup {
-            let isFresh = now &- known.checkedAt < Self.namespaceTrustNs
+            let isFresh = known.namespaces == nil || now &- known.checkedAt < Self.namespaceTrustNs
             if isFresh || (try? known.handle.namespaces()) == known.namespaces {
                 callers.withLock { callers in
                     callers[pid]?.lastUse = now
@@ -85,8 +90,8 @@ package final class Identity: Sendable {
         }
         let handle = try processes.handle(pid)
         let text = try handle.cgroupText()
-        let namespaces = try handle.namespaces()
-        let subject = try resolve(handle, Membership(parsing: text.span), namespaces)
+        let namespaces = try? handle.namespaces()
+        let subject = resolve(handle, Membership(parsing: text.span), namespaces)
         let entry = CallerEntry(handle: handle, cgroup: text, namespaces: namespaces, subject: subject, lastUse: now, checkedAt: now)
         callers.withLock { callers in
             if callers.count >= Self.callerLimit, let oldest = callers.min(by: { $0.value.lastUse < $1.value.lastUse }) {
@@ -101,9 +106,11 @@ package final class Identity: Sendable {
     func invalidate() { callers.withLock { $0.removeAll() } }
 
     private func resolve(
-        _ caller: ProcessSource.Handle, _ own: Membership, _ namespaces: ProcessSource.Namespaces
-    ) throws(Errno) -> Subject {
+        _ caller: ProcessSource.Handle, _ own: Membership, _ namespaces: ProcessSource.Namespaces?
+    ) -> Subject {
         if let container = table.registered(covering: own) { return .container(container) }
+        // Only what is more privileged than the daemon hides its namespaces from it: no container is.
+        guard let namespaces else { return .host }
         if isHost(caller, namespaces) { return .host }
         if namespaces.cgroup != hostNamespaces.cgroup, let root = namespaceRoot(caller, own), !root.isRoot {
             return container(root, first: initProcess(caller, namespaces))
