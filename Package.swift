@@ -49,7 +49,7 @@ let package = Package(
         .executableTarget(
             name: "umwelt",
             dependencies: [
-                "Kernel", "Samples", "Cgroups", "ProcFS", "NodeLink", "OCISpec",
+                "Kernel", "Samples", "NodeLink", "OCISpec",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]
         ),
@@ -61,6 +61,7 @@ let package = Package(
         .testTarget(name: "ProcFSTests", dependencies: ["ProcFS", "Cgroups", "ProcView", "Samples", "Kernel"]),
         .testTarget(name: "NodeLinkTests", dependencies: ["NodeLink", "Kernel"]),
         .testTarget(name: "OCISpecTests", dependencies: ["OCISpec"]),
+        .testTarget(name: "CommandTests", dependencies: ["umwelt", "Kernel", "OCISpec", "Samples"]),
         .testTarget(name: "TidyTests"),
         .testTarget(name: "NodeTests", dependencies: ["Kernel", "NodeLink", "Samples"]),
     ]

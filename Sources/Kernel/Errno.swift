@@ -14,6 +14,9 @@ package struct Errno: Error, RawRepresentable, Hashable, Sendable, CustomStringC
     package static var badFileDescriptor: Errno { Errno(rawValue: EBADF) }
     package static var busy: Errno { Errno(rawValue: EBUSY) }
     package static var connectionAborted: Errno { Errno(rawValue: ECONNABORTED) }
+    package static var brokenPipe: Errno { Errno(rawValue: EPIPE) }
+    package static var connectionRefused: Errno { Errno(rawValue: ECONNREFUSED) }
+    package static var connectionReset: Errno { Errno(rawValue: ECONNRESET) }
     package static var exists: Errno { Errno(rawValue: EEXIST) }
     package static var invalidArgument: Errno { Errno(rawValue: EINVAL) }
     package static var io: Errno { Errno(rawValue: EIO) }

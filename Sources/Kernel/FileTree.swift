@@ -98,6 +98,11 @@ extension Fd {
         _ = try unsafe Errno.check(path.withCString { unsafe clinux_unlinkat(directory, $0, AT_REMOVEDIR) })
     }
 
+    /// Another descriptor of what the process was given as 0, 1 or 2.
+    package static func standard(_ number: Int32) throws(Errno) -> Fd {
+        Fd(adopting: try Errno.check(clinux_fcntl(number, F_DUPFD_CLOEXEC, 3)))
+    }
+
     /// A file without a name, in memory, that ends with its last descriptor.
     package static func inMemory() throws(Errno) -> Fd {
         Fd(adopting: try Errno.check(unsafe clinux_memfd("umwelt")))
@@ -118,6 +123,14 @@ extension Fd {
 
 /// The two ends of a pipe.
 package struct Pipe: ~Copyable {
-    package var reading: Fd
-    package var writing: Fd
+    package let reading: Fd
+    package private(set) var writing: Fd
+
+    init(reading: consuming Fd, writing: consuming Fd) {
+        self.reading = reading
+        self.writing = writing
+    }
+
+    /// From here on the reader sees the end when the last other writer has gone.
+    package mutating func closeWriting() { writing = Fd(adopting: -1) }
 }

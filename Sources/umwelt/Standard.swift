@@ -19,9 +19,6 @@ enum Standard {
     }
 
     private static func write(_ bytes: [UInt8], to number: Int32) throws(Errno) {
-        let fd = Fd(adopting: number)
-        // The descriptor is the process's, not ours to close.
-        defer { _ = fd.release() }
-        try fd.write(bytes)
+        try Fd.standard(number).write(bytes)
     }
 }

@@ -27,19 +27,14 @@ struct ByteSize: Equatable {
 
     /// In the largest unit that gives a whole number, else in one that gives a decimal: `256M`, `23.5G`.
     var text: String {
-        var value = bytes
-        var units = ["", "K", "M", "G", "T"][...]
-        while value != 0, value % 1024 == 0, units.count > 1 {
-            value /= 1024
-            units.removeFirst()
+        let units: [(name: String, size: Int64)] = [
+            ("T", 1 << 40), ("G", 1 << 30), ("M", 1 << 20), ("K", 1 << 10),
+        ]
+        for unit in units where bytes >= unit.size && bytes % unit.size == 0 { return "\(bytes / unit.size)\(unit.name)" }
+        for unit in units where bytes >= unit.size {
+            let tenths = bytes / (unit.size / 10)
+            return "\(tenths / 10).\(tenths % 10)\(unit.name)"
         }
-        if value < 10_000 { return "\(value)\(units.first ?? "")" }
-        while value >= 10_240, units.count > 2 {
-            value /= 1024
-            units.removeFirst()
-        }
-        let tenths = value * 10 / 1024
-        units.removeFirst()
-        return "\(tenths / 10).\(tenths % 10)\(units.first ?? "")"
+        return "\(bytes)"
     }
 }

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Umwelt authors
+
+import Kernel
+import NodeLink
+
+/// A connection to the daemon, its errors in words.
+final class DaemonClient {
+    /// What the daemon says of itself.
+    struct Greeting: Equatable {
+        var version: String
+        var pid: Int32
+        var mountPoint: String
+        var isEmbedded: Bool
+    }
+
+    /// No daemon is there (or one that is just ending): worth starting another.
+    struct Absent: Error {}
+
+    let socket: String
+    private(set) var greeting = Greeting(version: "", pid: 0, mountPoint: "", isEmbedded: false)
+    private var link: Link
+
+    /// Connects and says hello; `hold`: an embedded daemon stays for as long as this object lives.
+    init(socket: String, hold: Bool) throws {
+        self.socket = socket
+        do throws(Errno) {
+            link = try Link(connectingTo: Path(socket))
+        } catch {
+            guard error == .noEntry || error == .connectionRefused else {
+                throw Failure.failed("cannot connect to \(socket): \(error)")
+            }
+            throw Absent()
+        }
+        do {
+            let fields = try link.request(Message(.hello)).map { String(decoding: $0, as: UTF8.self) }
+            guard fields.count >= 4 else {
+                throw Failure.failed("what listens at \(socket) does not answer as umweltd does")
+            }
+            greeting = Greeting(
+                version: fields[0], pid: Int32(fields[1]) ?? 0, mountPoint: fields[2], isEmbedded: fields[3] == "embedded")
+            if hold { _ = try link.request(Message(.hold)) }
+        } catch let error as LinkError {
+            throw try Self.failure(error, socket: socket, isGreeting: true)
+        }
+    }
+
+    /// The answer's fields.
+    func request(_ kind: Message.Kind, _ fields: [String]) throws(Failure) -> [[UInt8]] {
+        do throws(LinkError) {
+            return try link.request(Message(kind, fields.map { Array($0.utf8) }))
+        } catch {
+            do { throw try Self.failure(error, socket: socket, isGreeting: false) } catch let error as Failure {
+                throw error
+            } catch {
+                throw .failed("the daemon at \(socket) has gone")
+            }
+        }
+    }
+
+    /// Throws `Absent` where a daemon that ends closed the connection instead of answering the first words.
+    private static func failure(_ error: LinkError, socket: String, isGreeting: Bool) throws -> Failure {
+        switch error {
+        case .refused(let text): return .failed("the daemon refuses: \(text)")
+        case .truncated:
+            if isGreeting { throw Absent() }
+            return .failed("the daemon at \(socket) has closed the connection; see its log")
+        case .system(let errno):
+            if isGreeting, errno == .connectionReset || errno == .brokenPipe { throw Absent() }
+            if errno == .again { return .failed("the daemon at \(socket) does not answer; restart umweltd") }
+            return .failed("the daemon at \(socket) cannot be reached: \(errno)")
+        case .message(.version(let version)):
+            return .failed(
+                "the daemon at \(socket) speaks version \(version) of the contract, this umwelt \(Message.version); "
+                    + "install both from one release, and restart umweltd")
+        case .message, .unexpected: return .failed("what listens at \(socket) does not answer as umweltd does")
+        }
+    }
+}

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Umwelt authors
+
+import Samples
+
+/// What `umwelt run` must know of the host to say which limits can be had, and what the container is made of.
+struct HostFacts: Equatable {
+    /// How the cgroup hierarchies are mounted at /sys/fs/cgroup.
+    enum Layout: Equatable {
+        /// One mount for each controller.
+        case v1
+        /// As v1, and an empty v2 hierarchy beside them.
+        case hybrid
+        /// Only v2.
+        case unified
+        case missing
+    }
+
+    /// Bytes.
+    var memoryTotal: UInt64 = 0
+    var swapTotal: UInt64 = 0
+    /// The CPUs a new cgroup can have.
+    var cpus = CPUSet()
+    var layout = Layout.missing
+    /// The kernel's names of the controllers that new cgroups can have.
+    var controllers: Set<String> = []
+    var accountsForSwap = false
+    /// Which of `Views.procFiles` the host's kernel has.
+    var procFiles: Set<String> = []
+    /// The kernel has /proc/pressure (CONFIG_PSI, not off by default).
+    var hasPressure = false
+    /// The kernel has /sys/devices/system/node (CONFIG_NUMA).
+    var hasNodes = false
+    /// The caller's variables, `NAME=value`, in their order.
+    var environment: [String] = []
+    /// Where the caller is.
+    var workingDirectory: String?
+    /// Real paths of /etc's files that lie where the container has a directory of its own: /etc/resolv.conf is often a link
+    /// into /run.
+    var displacedFiles: [String] = []
+
+    /// The value of a variable of the caller.
+    func variable(_ name: String) -> String? {
+        for entry in environment where entry.hasPrefix(name + "=") { return String(entry.dropFirst(name.count + 1)) }
+        return nil
+    }
+}
+
+/// The files that show the container's own machine, as below the daemon's directory for it.
+enum Views {
+    /// Below `proc/`. The runtimes let these be mounted over.
+    static let procFiles = [
+        "meminfo", "cpuinfo", "stat", "uptime", "loadavg", "diskstats", "swaps", "slabinfo",
+    ]
+    /// Below `proc/pressure/`, over which runc mounts nothing: the hook does.
+    static let pressureFiles = ["cpu", "memory", "io"]
+    static let cpuDirectory = "sys/devices/system/cpu"
+    static let nodeDirectory = "sys/devices/system/node"
+}

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Umwelt authors
+
+import Glibc
+import Kernel
+
+/// The signals that come to `umwelt run`, from its first moment on.
+struct Interrupts: ~Copyable {
+    /// Those that go to the command. SIGTSTP, SIGTTIN and SIGTTOU stop umwelt alone, as its terminal's job control wants.
+    static let forwarded: [Int32] = [
+        SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGALRM, SIGWINCH, SIGCONT,
+    ]
+
+    private let queue: SignalQueue
+
+    init() throws(Failure) {
+        do throws(Errno) { queue = try SignalQueue(Self.forwarded + [SIGCHLD]) } catch {
+            throw .failed("cannot wait for signals: \(error)")
+        }
+    }
+
+    /// The next signal, SIGCHLD included; nil after `milliseconds` without one.
+    borrowing func next(milliseconds: Int32) -> SignalQueue.Event? {
+        // What can go wrong with a signalfd of our own is nothing that waiting again would not mend.
+        try? queue.next(milliseconds: milliseconds)
+    }
+
+    /// Before the command has started, what would end it ends the whole. Waits for as long, and then returns.
+    borrowing func check(milliseconds: Int32 = 0) throws(Failure) {
+        var wait = milliseconds
+        while let event = next(milliseconds: wait) {
+            if SignalRule.endsByDefault(event.signal) { throw .interrupted(by: event.signal) }
+            wait = 0
+        }
+    }
+}

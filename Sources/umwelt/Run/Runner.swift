@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Umwelt authors
+
+import FoundationEssentials
+import Glibc
+import Kernel
+import NodeLink
+import OCISpec
+import Samples
+
+/// One `umwelt run`, from the options to the exit code. Whatever happens, what it made is gone when it returns.
+final class Runner {
+    private let options: RunOptions
+    private let facts: HostFacts
+    private let runtime: Runtime
+    private let state: StateDirectory
+    private let cgroupTree = CgroupTree.own()
+    private let cgroups: CgroupCleanup
+    /// The last made is the first to go.
+    private var undo: [() -> Void] = []
+
+    static func run(_ options: RunOptions, state: StateDirectory) throws -> Int32 {
+        let interrupts = try Interrupts()
+        let runner = Runner(try Preparation(options, state: state), state: state)
+        defer { while let step = runner.undo.popLast() { step() } }
+        return try runner.run(interrupts)
+    }
+
+    private init(_ preparation: Preparation, state: StateDirectory) {
+        options = preparation.options
+        facts = preparation.facts
+        runtime = preparation.runtime
+        self.state = state
+        cgroups = CgroupCleanup(cgroupTree, state: state)
+    }
+
+    private func run(_ interrupts: borrowing Interrupts) throws -> Int32 {
+        try interrupts.check()
+        try state.make()
+        let bundle = try claimBundle()
+        try interrupts.check()
+        let daemon = try DaemonStarter(state: state, searchPath: facts.variable("PATH") ?? "").hold(interrupts)
+        try interrupts.check()
+        let views = try register(with: daemon)
+        try enterOwnMounts()
+        let root = try options.rootfs ?? makeView(in: bundle)
+        let places = SpecBuilder.Places(
+            root: root, views: views, bundle: bundle.path, socket: state.socket, program: try Programs.own())
+        let config = SpecBuilder(options: options, facts: facts, places: places).config
+        try bundle.write(Array(JSONEncoder().encode(config)), to: bundle.config)
+        try interrupts.check()
+        let code = try supervise(bundle, interrupts)
+        // Until here the daemon is held.
+        return withExtendedLifetime(daemon) { code }
+    }
+
+    /// Clears what others have left, and takes the name.
+    private func claimBundle() throws(Failure) -> Bundle {
+        let lock = try state.lockFile(state.bundlesLock)
+        do throws(Errno) { try lock.lock() } catch { throw .failed("cannot lock \(state.bundlesLock): \(error)") }
+        for (bundle, runtime) in Bundle.abandoned(in: state) {
+            if let runtime, runtime.hasState(of: bundle.id) {
+                _ = try? runtime.deleteCommand(bundle.id).spawn().wait()
+            }
+            cgroups.remove(bundle.id)
+            try? bundle.remove()
+        }
+        let bundle = try Bundle.claim(options.name, in: state)
+        undo.append { [state, runtime] in
+            guard let lock = try? state.lockFile(state.bundlesLock) else { return }
+            try? lock.lock()
+            do throws(Errno) { try bundle.remove() } catch {
+                Standard.complain("cannot remove \(bundle.path): \(error)")
+            }
+            for directory in [state.bundles, runtime.root, state.path + "/runtime"] {
+                try? Directories.remove(Path(directory))
+            }
+        }
+        try bundle.write(Array(runtime.program.utf8), to: bundle.runtimeFile)
+        return bundle
+    }
+
+    /// Returns the daemon's directory of the container's files.
+    private func register(with daemon: DaemonClient) throws(Failure) -> String {
+        let fields = try daemon.request(.register, [options.name, "run", "0"])
+        undo.append { [options] in _ = try? daemon.request(.deregister, [options.name]) }
+        return fields.first.map { String(decoding: $0, as: UTF8.self) }
+            ?? daemon.greeting.mountPoint + "/containers/" + options.name
+    }
+
+    /// From here on nothing mounted shows on the host, and all of it goes with this process and the runtime.
+    private func enterOwnMounts() throws(Failure) {
+        do throws(Errno) {
+            try Namespaces.mount.unshare()
+            try Mount.makeAllPrivate()
+        } catch {
+            throw .failed("cannot make a mount namespace: \(error)")
+        }
+    }
+
+    private func makeView(in bundle: Bundle) throws(Failure) -> String {
+        let view = HostView(directory: bundle.view)
+        let mountinfo = (try? Fd.contents(of: "/proc/self/mountinfo", limit: 64 << 20)) ?? []
+        let pieces = HostView.pieces(of: MountInfo.parse(mountinfo.span), stateDirectory: state.path) {
+            try? FileStatus.of(Path($0))
+        }
+        let destinations = options.volumes.map {
+            (path: $0.destination, isDirectory: (try? FileStatus.of(Path($0.source)))?.isDirectory ?? true)
+        }
+        undo.append { try? Mount.unmount(Path(view.directory), lazily: true) }
+        for warning in try view.make(pieces, destinations: destinations) { Standard.complain(warning) }
+        return view.root
+    }
+
+    private func supervise(_ bundle: Bundle, _ interrupts: borrowing Interrupts) throws -> Int32 {
+        undo.append { [self] in
+            if runtime.hasState(of: options.name) { _ = try? runtime.deleteCommand(options.name).spawn().wait() }
+            cgroups.remove(options.name)
+        }
+        do throws(Errno) { try Directories.make(Path(runtime.root), mode: 0o700) } catch {
+            throw Failure.failed("cannot make \(runtime.root): \(error)")
+        }
+        var lock: Fd? = try state.lockFile(state.cgroupsLock)
+        try lock?.lockShared()
+        let terminal = options.hasTerminal ? TerminalModes(of: 0) : nil
+        let child = try startRuntime(bundle)
+        var supervisor = Supervisor(runtime: child, bundle: bundle, hasTerminal: options.hasTerminal)
+        let status: ExitStatus
+        do throws(Errno) {
+            status = try supervisor.wait(interrupts) {
+                // The container's cgroups are made.
+                lock = nil
+                if isHybridCrun { cgroups.leaveUnified(child.pid) }
+            }
+        } catch {
+            throw Failure.failed("cannot wait for \(runtime.name): \(error)")
+        }
+        lock = nil
+        terminal?.restore()
+        if let signal = supervisor.endedBy { return 128 + signal }
+        if let failure = Runtime.failure(log: bundle.read(bundle.log) ?? []) { throw failure }
+        if case .signaled(let signal) = status {
+            throw Failure(code: 128 + signal, "\(runtime.name) was ended by signal \(signal)")
+        }
+        return status.code
+    }
+
+    /// crun refuses to run where v2 is mounted beside v1, and then knows nothing of v2.
+    private var isHybridCrun: Bool { runtime.isCrun && facts.layout == .hybrid }
+
+    private func startRuntime(_ bundle: Bundle) throws(Failure) -> Child {
+        var command = runtime.runCommand(bundle)
+        // The terminal's signals come to umwelt, which hands them on. With --tty the runtime must be in the foreground,
+        // and what it says would only disturb: it is in its log.
+        command.group = options.hasTerminal ? .callers : .own
+        if options.hasTerminal { command.files = [0, 1, -1] }
+        var join: Fd?
+        if isHybridCrun {
+            join = try cgroups.makeUnified(options.name)
+            if let raw = join?.raw { command.joins = [raw] }
+            if let directory = cgroupTree.unified?.directory {
+                do throws(Errno) { try Mount.unmount(Path(directory), lazily: true) } catch {
+                    throw .failed("cannot unmount \(directory) for crun: \(error)")
+                }
+            }
+        }
+        defer { join = nil }
+        do throws(Errno) { return try command.spawn() } catch {
+            throw .failed("cannot start \(runtime.program): \(error)")
+        }
+    }
+}
+
+/// How a terminal is set, to set it so again after a runtime that could not.
+struct TerminalModes {
+    private let file: Int32
+    private var modes = termios()
+
+    init?(of file: Int32) {
+        self.file = file
+        // SAFETY: tcgetattr fills the struct within the call.
+        guard unsafe tcgetattr(file, &modes) == 0 else { return nil }
+    }
+
+    func restore() {
+        var modes = modes
+        // SAFETY: tcsetattr only reads it.
+        _ = unsafe tcsetattr(file, TCSANOW, &modes)
+    }
+}

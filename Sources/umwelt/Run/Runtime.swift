@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Umwelt authors
+
+import FoundationEssentials
+import Kernel
+
+/// An OCI runtime: runc, crun, or one that takes the same arguments.
+struct Runtime: Equatable {
+    var program: String
+    /// Where it keeps its containers' states.
+    var root: String
+
+    var name: String { program.split(separator: "/").last.map(String.init) ?? program }
+    var isCrun: Bool { name.hasPrefix("crun") }
+
+    init(program: String, state: StateDirectory) {
+        self.program = program
+        root = ""
+        root = state.runtimeRoot(name)
+    }
+
+    /// The one asked for, by name or path, or what is there.
+    static func choose(_ wanted: String?, searchPath: String, state: StateDirectory) throws(Failure) -> Runtime {
+        if let wanted, wanted.contains("/") {
+            let path = (try? FileTree.resolved(Path(wanted)))?.description ?? wanted
+            guard Programs.isProgram(path) else { throw .failed("--runtime \(wanted): no such program") }
+            return Runtime(program: CleanPath.absolute(path), state: state)
+        }
+        for name in wanted.map({ [$0] }) ?? ["runc", "crun"] {
+            if let program = Programs.find(name, in: searchPath) { return Runtime(program: program, state: state) }
+        }
+        guard let wanted else {
+            throw .failed("neither runc nor crun is installed; install one: apt-get install runc")
+        }
+        throw .failed("--runtime \(wanted): no such program in PATH; install it, or give its path")
+    }
+
+    /// `run`: from the bundle to the end of the command.
+    func runCommand(_ bundle: Bundle) -> Command {
+        command(["--log", bundle.log, "--log-format", "json", "run", "--bundle", bundle.path, bundle.id])
+    }
+
+    /// `delete --force`: whatever is left of the container.
+    func deleteCommand(_ id: String) -> Command {
+        var command = command(["delete", "--force", id])
+        command.files = [-1, -1, -1]
+        command.group = .own
+        return command
+    }
+
+    private func command(_ arguments: [String]) -> Command {
+        Command(
+            path: Path(program), arguments: ([name, "--root", root] + arguments).map { Array($0.utf8) },
+            environment: ["PATH=" + SpecDefaults.path, "XDG_RUNTIME_DIR=/run"].map { Array($0.utf8) })
+    }
+
+    /// Whether it knows of the container.
+    func hasState(of id: String) -> Bool { FileTree.isThere(Path(root + "/" + id)) }
+
+    /// The last error of its log; nil where there is none: the exit status is the command's.
+    static func failure(log: [UInt8]) -> Failure? {
+        struct Entry: Decodable {
+            var level: String?
+            var msg: String
+        }
+        let errors = log.split(separator: UInt8(ascii: "\n")).compactMap { line -> String? in
+            guard let entry = try? JSONDecoder().decode(Entry.self, from: Data(line)) else { return nil }
+            // crun writes no level to its errors.
+            return ["error", "fatal", "panic", nil].contains(entry.level) ? entry.msg : nil
+        }
+        guard let last = errors.last else { return nil }
+        return failure(message: last)
+    }
+
+    /// A runtime's own words as ours, with the exit code that they mean.
+    static func failure(message: String) -> Failure {
+        var text = message[...]
+        let prefixes = [
+            "runc run failed: ", "unable to start container process: ", "error during container init: ",
+            "container_linux.go:", "process_linux.go:", "rootfs_linux.go:", "standard_init_linux.go:", "starting container process caused: ",
+        ]
+        var isCleaning = true
+        while isCleaning {
+            isCleaning = false
+            for prefix in prefixes where text.hasPrefix(prefix) {
+                text = text.dropFirst(prefix.count)
+                // `container_linux.go:380: ` of older versions.
+                if prefix.hasSuffix(".go:") { text = text.drop { $0.isNumber || $0 == ":" || $0 == " " } }
+                isCleaning = true
+            }
+        }
+        let isExec = text.contains("exec: ") || text.contains("executable file") || text.contains("exec user process")
+        let isMissing = text.contains("not found in $PATH") || text.contains("no such file or directory")
+        let isDenied = text.contains("permission denied") || text.contains("exec format error")
+        let code: Int32 = isExec && isMissing ? 127 : isExec && isDenied ? 126 : 1
+        return Failure(code: code, "the container does not start: \(text)")
+    }
+}

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Umwelt authors
+
+import Glibc
+import Kernel
+
+/// Waits for the runtime to end, and hands signals on to the command.
+struct Supervisor {
+    let runtime: Child
+    let bundle: Bundle
+    /// The runtime has the terminal, and hears of its size itself.
+    let hasTerminal: Bool
+
+    private var initPID: Int32?
+    /// Came before the command had started.
+    private var pending: [SignalQueue.Event] = []
+    private var pendingMilliseconds: Int32 = 0
+    /// The signal that the command would have died of.
+    private(set) var endedBy: Int32?
+
+    private static let stepMilliseconds: Int32 = 10
+    private static let patienceMilliseconds: Int32 = 5000
+
+    init(runtime: Child, bundle: Bundle, hasTerminal: Bool) {
+        self.runtime = runtime
+        self.bundle = bundle
+        self.hasTerminal = hasTerminal
+    }
+
+    /// Returns how the runtime ended. `started` is called when the container's first process and its cgroups exist.
+    mutating func wait(_ interrupts: borrowing Interrupts, started: () -> Void) throws(Errno) -> ExitStatus {
+        var isStarted = false
+        while true {
+            if let status = try runtime.poll() { return status }
+            if !isStarted, let pid = bundle.initPID {
+                initPID = pid
+                isStarted = true
+                started()
+            }
+            // Nothing tells when the command has started; until then, or a signal waits for it, look again and again.
+            let isWaiting = !isStarted || !pending.isEmpty
+            let event = interrupts.next(milliseconds: isWaiting ? Self.stepMilliseconds : -1)
+            if let event, event.signal != SIGCHLD, !(event.signal == SIGWINCH && hasTerminal) { pending.append(event) }
+            deliverPending()
+        }
+    }
+
+    private mutating func deliverPending() {
+        guard !pending.isEmpty else { return pendingMilliseconds = 0 }
+        guard let pid = initPID, Self.hasBecomeCommand(pid, runtime: runtime.pid) else {
+            pendingMilliseconds += Self.stepMilliseconds
+            // Not even the runtime's part comes to an end: the container is cleaned up without it.
+            if pendingMilliseconds > Self.patienceMilliseconds, let first = pending.first {
+                endedBy = first.signal
+                try? runtime.kill(SIGKILL)
+            }
+            return
+        }
+        for event in pending { deliver(event, to: pid) }
+        pending = []
+    }
+
+    private mutating func deliver(_ event: SignalQueue.Event, to pid: Int32) {
+        let status = (try? Fd.contents(of: Path("/proc/\(pid)/status"), limit: 16384)) ?? []
+        switch SignalRule(status: status).action(for: event.signal) {
+        case .send:
+            // Ctrl-C is for all of the terminal's foreground, as it would be without a container.
+            try? ProcessID.kill(event.fromKernel ? -pid : pid, event.signal)
+        case .kill:
+            endedBy = endedBy ?? event.signal
+            try? ProcessID.kill(pid, SIGKILL)
+        case .drop: return
+        }
+    }
+
+    /// The container's first process is the runtime's own program until it becomes the command.
+    private static func hasBecomeCommand(_ pid: Int32, runtime: Int32) -> Bool {
+        guard let program = try? FileTree.linkTarget(Path("/proc/\(pid)/exe")) else { return false }
+        let name = program.description
+        // runc and crun protect their own file by running from a copy in memory.
+        return !name.hasPrefix("/memfd:") && program != (try? FileTree.linkTarget(Path("/proc/\(runtime)/exe")))
+            && (try? Fd.contents(of: Path("/proc/\(pid)/comm"), limit: 64))?.starts(with: "runc:[".utf8) != true
+    }
+}

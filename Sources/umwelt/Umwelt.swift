@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Umwelt authors
+
+import ArgumentParser
+import Glibc
+
+/// The command line.
+struct Umwelt: ParsableCommand {
+    static let version = "0.1.0"
+
+    static let configuration = CommandConfiguration(
+        commandName: "umwelt",
+        abstract: "Give each container its own machine to see: memory, CPUs, load, disks and pressure.",
+        discussion: """
+            A container with limits reads the host's numbers in /proc/meminfo, /proc/cpuinfo, /proc/stat and their like. \
+            Umwelt puts files there that tell of the container's own machine.
+
+            EXAMPLES
+              umwelt run --memory 256M -- free -m
+              umwelt run --memory 1G --cpus 0.5 --tty -- bash
+              umwelt view meminfo --pid 4711
+              umwelt help run
+
+            The daemon behind it is umweltd; without one running, `umwelt run` starts its own for as long as it is needed.
+
+            EXIT STATUS
+              That of the command it ran; 1 after a failure, 2 for a wrong command line.
+            """,
+        version: "umwelt \(version)",
+        subcommands: [RunCommand.self, ViewCommand.self, HookCommand.self],
+        helpNames: [.short, .long]
+    )
+}
+
+@main
+enum Main {
+    static func main() {
+        // A reader that goes away shows as an error of write(2), not as a death without a word.
+        _ = signal(SIGPIPE, SIG_IGN)
+        exit(code { try perform() })
+    }
+
+    private static func perform() throws {
+        var command: any ParsableCommand
+        do {
+            command = try Umwelt.parseAsRoot()
+        } catch {
+            guard Umwelt.exitCode(for: error) != .success else {
+                throw CleanEnd(text: Umwelt.fullMessage(for: error))
+            }
+            throw Failure.usage(Usage.line(Umwelt.message(for: error)))
+        }
+        do {
+            try command.run()
+        } catch let error as Failure {
+            throw error
+        } catch {
+            // Help, asked for or because no verb was given.
+            guard Umwelt.exitCode(for: error) == .success else {
+                throw Failure.usage(Usage.line(Umwelt.message(for: error)))
+            }
+            throw CleanEnd(text: Umwelt.fullMessage(for: error))
+        }
+    }
+
+    /// Text that was asked for, to standard output.
+    private struct CleanEnd: Error {
+        var text: String
+    }
+
+    /// Runs `body`, says what went wrong, and returns the exit code.
+    private static func code(_ body: () throws -> Void) -> Int32 {
+        do {
+            do {
+                try body()
+                return 0
+            } catch let end as CleanEnd {
+                try Standard.output(Array((end.text + "\n").utf8))
+                return 0
+            }
+        } catch let failure as Failure {
+            if let message = failure.message { Standard.complain(message) }
+            return failure.code
+        } catch {
+            Standard.complain("\(error)")
+            return 1
+        }
+    }
+}
+
+/// Words of the parser, made one line of ours.
+enum Usage {
+    static func line(_ message: String) -> String {
+        var text = message.split(whereSeparator: \.isNewline).map { $0.trimmingSpaces() }.joined(separator: " ")
+        if text.hasPrefix("Error: ") { text.removeFirst("Error: ".count) }
+        if let first = text.first, !text.hasPrefix("PATH") {
+            text = first.lowercased() + text.dropFirst()
+        }
+        while text.last == "." { text.removeLast() }
+        return text + " (see 'umwelt --help')"
+    }
+}
+
+extension StringProtocol {
+    /// Without blanks at both ends.
+    func trimmingSpaces() -> String {
+        var text = self[...]
+        while let first = text.first, first.isWhitespace { text.removeFirst() }
+        while let last = text.last, last.isWhitespace { text.removeLast() }
+        return String(text)
+    }
+}
