@@ -18,13 +18,15 @@ package struct Census: Equatable, Sendable {
 }
 
 extension Cgroup {
-    /// Counts the container's threads by walking its own cgroups. Reads /proc/TID/stat of these threads and no others.
+    /// Counts the container's threads by walking its own cgroups.
+    ///
+    /// Reads /proc/TID/stat of these threads and no others.
     ///
     /// Takes some 10 us for each thread. Bounded: of more than 4096 threads as many are looked at, evenly spread, and the
     /// result is scaled; cgroups nested deeper than 16, or beyond the first 1024, are left out. A thread that
     /// ends meanwhile is skipped.
     ///
-    /// - Parameter proc: `/proc` of the pid namespace that this process is in.
+    /// `proc` is the /proc of the pid namespace that this process is in.
     package func census(proc: Path = "/proc") throws(CgroupError) -> Census {
         let node = try identifyingNode()
         var walk = ThreadWalk(file: node.version == .v1 ? "tasks" : "cgroup.threads")

@@ -42,8 +42,9 @@ extension Cgroup {
         return least
     }
 
-    /// What the kernel lets the container use, not what was asked for; of the nearest level that says. Unlike any usage,
-    /// the root's is as true for the container as for the host.
+    /// What the kernel lets the container use, not what was asked for; of the nearest level that says.
+    ///
+    /// Unlike any usage, the root's is as true for the container as for the host.
     private func effective(_ file: CgroupFile, _ leaf: Node) throws(CgroupError) -> CPUSet? {
         var level: Node? = leaf
         while let node = level {

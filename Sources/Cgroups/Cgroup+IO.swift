@@ -25,8 +25,10 @@ extension Cgroup {
         return []
     }
 
-    /// The container's pressure file as the kernel wrote it; nil where it has none of its own: its v2 cgroup is the root or
-    /// somebody else's, or the kernel does not account for pressure. Never the host's.
+    /// The container's pressure file as the kernel wrote it; nil where it has none of its own: its v2 cgroup is the
+    /// root or somebody else's, or the kernel does not account for pressure.
+    ///
+    /// Never the host's.
     package func pressure(_ resource: PressureResource) throws(CgroupError) -> [UInt8]? {
         try unifiedNode?.bytes(.pressure(resource))
     }

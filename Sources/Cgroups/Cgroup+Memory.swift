@@ -14,9 +14,8 @@ extension Cgroup {
     /// On kernels before 5.11, v1's memory.use_hierarchy can be 0; an ancestor that does not limit its children is then
     /// taken for one that does.
     ///
-    /// - Parameters:
-    ///   - swap: whether to look at swap at all.
-    ///   - hugetlb: whether to look at huge pages: worth it only where the host has a pool of them.
+    /// `swap` tells whether to look at swap at all, `hugetlb` whether to look at huge pages, which is worth it only where
+    /// the host has a pool of them.
     package func memory(swap: Bool = true, hugetlb: Bool = false) throws(CgroupError) -> MemorySample {
         let leaf = try node(.memory)
         guard let (usage, level) = try leaf.nearestNumber(.memoryUsage) else {
@@ -57,7 +56,9 @@ extension Cgroup {
         }
     }
 
-    /// v1 limits memory and swap together (memsw), besides memory. What a level leaves for swap is the difference.
+    /// v1 limits memory and swap together (memsw), besides memory.
+    ///
+    /// What a level leaves for swap is the difference.
     private func readLimitsV1(_ leaf: Node, swap: Bool, into sample: inout MemorySample) throws(CgroupError) {
         let memsw = swap ? try leaf.number(.swapUsage) : nil
         sample.swapUsage = memsw.map { $0.subtracting(orMin: sample.usage) } ?? 0

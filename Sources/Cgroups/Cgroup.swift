@@ -3,8 +3,10 @@
 
 import Kernel
 
-/// A handle on one container's cgroups, one in each hierarchy. All readings are exact at the moment of the call, bounded,
-/// and cost a pread (0.5 us) for each small file once it was opened.
+/// A handle on one container's cgroups, one in each hierarchy.
+///
+/// All readings are exact at the moment of the call, bounded, and cost a pread (0.5 us) for each small file once it was
+/// opened.
 ///
 /// A file that a cgroup lacks, because its controller is not enabled there, is read in the nearest ancestor that has
 /// it; never in a hierarchy's root, whose figures are the host's. Every reading throws `gone` once the cgroup was removed,
@@ -61,8 +63,9 @@ package final class Cgroup: Sendable {
         return node
     }
 
-    /// Whether the container has a cgroup of its own for `controller`. Where not, readings of it throw `unconfined`, or,
-    /// in `CPUSample`, the usage is 0.
+    /// Whether the container has a cgroup of its own for `controller`.
+    ///
+    /// Where not, readings of it throw `unconfined`, or, in `CPUSample`, the usage is 0.
     package func isConfined(_ controller: Controller) -> Bool {
         if let node = nodes[controller.rawValue], !node.isRoot { return true }
         return controller == .cpuacct && unifiedNode != nil
@@ -71,6 +74,7 @@ package final class Cgroup: Sendable {
 
 extension Cgroup {
     /// The cgroup's inode number (v2's cgroup id) in the hierarchy that identifies it; `gone` once it was removed.
+    ///
     /// Another number than before: it was removed, and made again under its name. One statx.
     package func inode() throws(CgroupError) -> UInt64 { try identifyingNode().status().inode }
 

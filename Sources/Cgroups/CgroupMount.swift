@@ -47,7 +47,9 @@ struct CgroupMount {
 }
 
 extension Membership {
-    /// From the bytes of /proc/PID/cgroup: lines `N:controllers:path`, in any order. What is no such line is left out.
+    /// From the bytes of /proc/PID/cgroup: lines `N:controllers:path`, in any order.
+    ///
+    /// What is no such line is left out.
     package init(parsing bytes: Span<UInt8>) {
         self.init()
         for line in CgroupMembership.parse(bytes) {

@@ -28,7 +28,9 @@ struct CgroupPath: Hashable, Sendable {
 
     var isRoot: Bool { path.bytes.count == 1 }
 
-    /// Whether it starts with `..`: out of the reader's cgroup namespace. No cgroup can have that name.
+    /// Whether it starts with `..`: out of the reader's cgroup namespace.
+    ///
+    /// No cgroup can have that name.
     var climbs: Bool { path.bytes.starts(with: "/..".utf8) && (path.bytes.count == 3 || path.bytes[3] == slash) }
 
     var parent: CgroupPath? { isRoot ? nil : CgroupPath(components: components.dropLast()) }

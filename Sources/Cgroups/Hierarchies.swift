@@ -6,6 +6,7 @@ import Samples
 import Synchronization
 
 /// Which controller lives where on this machine: in a v1 hierarchy of its own or shared, or in v2, each for itself.
+///
 /// Named v1 hierarchies are ignored. Makes the handles on containers' cgroups, which share open descriptors.
 ///
 /// Safe for use by several threads.
@@ -18,6 +19,7 @@ package final class Hierarchies: Sendable {
     /// Finds the hierarchies in `mountinfo` (the bytes of /proc/PID/mountinfo).
     ///
     /// - Parameters:
+    ///   - mountinfo: of a process that sees the cgroup file systems.
     ///   - prefix: the root directory of that PID: `/` for the daemon's own mounts, `/proc/1/root` for the host's.
     ///   - keptDescriptors: how many files of cgroups stay open, in the whole process; each pins some 4.6 kB of kernel
     ///     memory. Keep it well below RLIMIT_NOFILE.
@@ -35,8 +37,10 @@ package final class Hierarchies: Sendable {
         layout = Mutex(Layout(mountinfo: mountinfo, prefix: prefix, kept: kept))
     }
 
-    /// Looks again, after something was mounted. Handles made before go on reading where they did; whether the
-    /// hierarchies differ now, so that new handles are needed, is the result.
+    /// Looks again, after something was mounted.
+    ///
+    /// Handles made before go on reading where they did; whether the hierarchies differ now, so that new handles are
+    /// needed, is the result.
     package func refresh(mountinfo: [UInt8]) -> Bool {
         let fresh = Layout(mountinfo: mountinfo, prefix: prefix, kept: kept)
         return layout.withLock { layout in
@@ -46,7 +50,9 @@ package final class Hierarchies: Sendable {
         }
     }
 
-    /// A handle on the cgroups of a container. Makes no system call.
+    /// A handle on the cgroups of a container.
+    ///
+    /// Makes no system call.
     ///
     /// Paths that leave the reader's cgroup namespace (`/..`), or that lie outside what is mounted, count as none.
     package func cgroup(_ membership: Membership) -> Cgroup {
@@ -69,7 +75,9 @@ package final class Hierarchies: Sendable {
     /// How many files of cgroups are open now.
     package var keptDescriptors: Int { kept.count }
 
-    /// The sizes of huge pages this kernel has (`hugepages-2048kB`), in bytes, ascending. They are fixed at boot.
+    /// The sizes of huge pages this kernel has (`hugepages-2048kB`), in bytes, ascending.
+    ///
+    /// They are fixed at boot.
     private static func hugePageSizes(_ directory: Path) -> [UInt64] {
         guard let names = try? Fd.open(directory, [.directory]).entries(limit: 64) else { return [] }
         return names.compactMap { entry in

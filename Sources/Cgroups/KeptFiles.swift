@@ -4,7 +4,9 @@
 import Kernel
 import Synchronization
 
-/// An open cgroup file. It is closed when the last reader lets go of it, never under one.
+/// An open cgroup file.
+///
+/// It is closed when the last reader lets go of it, never under one.
 final class Descriptor: Sendable {
     let fd: Fd
     /// Whether somebody read it since the hand passed.
@@ -17,8 +19,10 @@ final class Descriptor: Sendable {
     init(_ fd: consuming Fd) { self.fd = fd }
 }
 
-/// The cgroup files that the process keeps open, so that reading one again costs a pread (0.5 us) and not
-/// open + read + close (5.5 us). Each pins about 4.6 kB of kernel memory, hence the limit.
+/// The cgroup files that the process keeps open, so that reading one again costs a pread (0.5 us) and not open + read +
+/// close (5.5 us).
+///
+/// Each pins about 4.6 kB of kernel memory, hence the limit.
 ///
 /// The only strong references between reads are here; who would read a file holds it weakly. The least recently used
 /// goes first, by second chance: a hand passes over those read since it last came by.

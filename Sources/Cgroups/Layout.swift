@@ -48,7 +48,9 @@ struct Layout: Sendable {
         }
     }
 
-    /// A controller is in one hierarchy at a time. CPU accounting needs no controller in v2.
+    /// A controller is in one hierarchy at a time.
+    ///
+    /// CPU accounting needs no controller in v2.
     func hierarchy(of controller: Controller) -> Hierarchy? {
         if let v1 = v1.first(where: { $0.controllers.contains(controller) }) { return v1 }
         guard let unified else { return nil }

@@ -52,8 +52,9 @@ extension Membership {
         mapping { $0.strippingLast("init.scope") }
     }
 
-    /// Seen from the host, given where (seen from the host) the reader's cgroup namespace has its root. A leading `/..`
-    /// climbs from there. Hierarchies that `root` lacks stay as they are.
+    /// Seen from the host, given where (seen from the host) the reader's cgroup namespace has its root.
+    ///
+    /// A leading `/..` climbs from there. Hierarchies that `root` lacks stay as they are.
     package func absolute(under root: Membership) -> Membership {
         var result = self
         for index in paths.indices {

@@ -3,7 +3,9 @@
 
 import Samples
 
-/// Single numbers as cgroup files hold them; nil for anything else. What does not fit is the greatest value.
+/// Single numbers as cgroup files hold them; nil for anything else.
+///
+/// What does not fit is the greatest value.
 enum Parse {
     static func number(_ text: Span<UInt8>) -> UInt64? {
         var reader = Reader(text)

@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Umwelt authors
+
+import Cgroups
+import Kernel
+import Samples
+import Testing
+
+struct MemoryTests {
+    @Test func v1WithoutALimit() throws {
+        let fixture = try Fixture.v1()
+        try fixture.memoryV1("/c", usage: 30)
+        let sample = try fixture.cgroup("/c").memory()
+        #expect(sample.limit == nil)
+        #expect(sample.headroom == nil)
+        #expect(sample.usage == 30 * mib)
+        #expect(sample.swapLimit == nil)
+        #expect(sample.stat.file == 4096)
+        #expect(sample.stat.anon == 8192)
+    }
+
+    /// A 200 MiB pod with a 300 MiB container: the pod's limit counts, and what the sibling has taken of it.
+    @Test(arguments: [CgroupVersion.v1, .v2])
+    func lxcfsSiblingsUsageIgnored(_ version: CgroupVersion) throws {
+        let fixture: Fixture
+        switch version {
+        case .v1:
+            fixture = try Fixture.v1()
+            try fixture.memoryV1("/pod", limit: 200, usage: 180)
+            try fixture.memoryV1("/pod/a", limit: 300, usage: 30, hierarchical: 200)
+        case .v2:
+            fixture = try Fixture.v2()
+            try fixture.memoryV2("/pod", limit: 200, usage: 180)
+            try fixture.memoryV2("/pod/a", limit: 300, usage: 30)
+        }
+        let sample = try fixture.cgroup("/pod/a").memory()
+        #expect(sample.limit == 200 * mib)
+        #expect(sample.headroom == 20 * mib)
+        #expect(sample.usage == 30 * mib)
+    }
+
+    /// The headroom can be least at a level whose limit is not.
+    @Test func headroomAndLimitAtDifferentLevels() throws {
+        let fixture = try Fixture.v2()
+        try fixture.memoryV2("/a", limit: 1000, usage: 995)
+        try fixture.memoryV2("/a/b", usage: 500)
+        try fixture.memoryV2("/a/b/c", limit: 100, usage: 10)
+        let sample = try fixture.cgroup("/a/b/c").memory()
+        #expect(sample.limit == 100 * mib)
+        #expect(sample.headroom == 5 * mib)
+    }
+
+    /// MemFree: 18446744073709448484 kB.
+    @Test(arguments: [CgroupVersion.v1, .v2])
+    func lxcfsUnderflowWhenUsageExceedsALimitJustLowered(_ version: CgroupVersion) throws {
+        let fixture = version == .v1 ? try Fixture.v1() : try Fixture.v2()
+        if version == .v1 {
+            try fixture.memoryV1("/c", limit: 10, usage: 30)
+        } else {
+            try fixture.memoryV2("/c", limit: 10, usage: 30)
+        }
+        #expect(try fixture.cgroup("/c").memory().headroom == 0)
+    }
+
+    /// The limit is the pod's; the container has no memory controller of its own, and LXCFS shows the host.
+    @Test func lxcfsHostValuesWhereTheControllerIsNotEnabledAtTheLeaf() throws {
+        let fixture = try Fixture.v2()
+        try fixture.memoryV2("/pod", limit: 300, usage: 100)
+        try fixture.write("/sys/fs/cgroup/pod/c/cgroup.events", "populated 1\n")
+        let sample = try fixture.cgroup("/pod/c").memory()
+        #expect(sample.limit == 300 * mib)
+        #expect(sample.headroom == 200 * mib)
+        #expect(sample.usage == 100 * mib)
+        #expect(sample.stat.anon == 8192)
+    }
+
+    /// The root's files are the host's.
+    @Test func theRootNeverAnswers() throws {
+        let fixture = try Fixture.v2()
+        try fixture.write("/sys/fs/cgroup/memory.stat", "anon 1\n")
+        try fixture.write("/sys/fs/cgroup/memory.current", "1\n")
+        try fixture.write("/sys/fs/cgroup/c/cgroup.events", "populated 1\n")
+        for path in ["/c", "/"] {
+            let cgroup = fixture.cgroup(path)
+            let error = #expect(throws: CgroupError.self) { try cgroup.memory() }
+            #expect(error?.cause == .unconfined)
+        }
+        let v1 = try Fixture.v1()
+        try v1.memoryV1("", usage: 999)
+        let error = #expect(throws: CgroupError.self) { try v1.cgroup("/").memory() }
+        #expect(error?.cause == .unconfined)
+    }
+
+    /// SwapFree: 18446744073709551292 kB (swap.max 0, with swap left from before).
+    @Test func lxcfsUnderflowOfSwap() throws {
+        let fixture = try Fixture.v2()
+        try fixture.memoryV2("/c", limit: 100, usage: 10)
+        try fixture.write("/sys/fs/cgroup/c/memory.swap.max", 0)
+        try fixture.write("/sys/fs/cgroup/c/memory.swap.current", 5 * mib)
+        let sample = try fixture.cgroup("/c").memory()
+        #expect(sample.swapLimit == 0)
+        #expect(sample.swapHeadroom == 0)
+        #expect(sample.swapUsage == 5 * mib)
+    }
+
+    @Test func swapOfV2WalksTheAncestors() throws {
+        let fixture = try Fixture.v2()
+        try fixture.memoryV2("/pod", usage: 100)
+        try fixture.write("/sys/fs/cgroup/pod/memory.swap.max", 50 * mib)
+        try fixture.write("/sys/fs/cgroup/pod/memory.swap.current", 45 * mib)
+        try fixture.memoryV2("/pod/c", usage: 10)
+        try fixture.write("/sys/fs/cgroup/pod/c/memory.swap.max", 60 * mib)
+        try fixture.write("/sys/fs/cgroup/pod/c/memory.swap.current", 1 * mib)
+        let sample = try fixture.cgroup("/pod/c").memory()
+        #expect(sample.swapLimit == 50 * mib)
+        #expect(sample.swapHeadroom == 5 * mib)
+        #expect(sample.swapUsage == 1 * mib)
+        let without = try fixture.cgroup("/pod/c").memory(swap: false)
+        #expect(without.swapLimit == nil && without.swapUsage == 0)
+    }
+
+    /// LXCFS shows the whole of memsw.limit as swap.
+    @Test func lxcfsMemoryCountedAsSwapOnV1() throws {
+        let fixture = try Fixture.v1()
+        try fixture.memoryV1("/c", limit: 100, usage: 40)
+        let base = "/sys/fs/cgroup/memory/c"
+        try fixture.write("\(base)/memory.memsw.limit_in_bytes", 150 * mib)
+        try fixture.write("\(base)/memory.memsw.usage_in_bytes", 60 * mib)
+        try fixture.write("\(base)/memory.swappiness", 60)
+        try fixture.write(
+            "\(base)/memory.stat",
+            "hierarchical_memory_limit \(100 * mib)\nhierarchical_memsw_limit \(150 * mib)\n"
+        )
+        var sample = try fixture.cgroup("/c").memory()
+        #expect(sample.swapLimit == 50 * mib)
+        #expect(sample.swapUsage == 20 * mib)
+        #expect(sample.swapHeadroom == 30 * mib)
+        try fixture.write("\(base)/memory.swappiness", 0)
+        sample = try fixture.cgroup("/c").memory()
+        #expect(sample.swapLimit == 20 * mib)
+        #expect(sample.swapHeadroom == 0)
+    }
+
+    @Test func missingSwapAccountingIsNoLimit() throws {
+        let fixture = try Fixture.v1()
+        try fixture.memoryV1("/c", limit: 100, usage: 40)
+        let sample = try fixture.cgroup("/c").memory()
+        #expect(sample.limit == 100 * mib)
+        #expect(sample.swapLimit == nil && sample.swapHeadroom == nil && sample.swapUsage == 0)
+    }
+
+    @Test func hugePages() throws {
+        let fixture = try Fixture.v2()
+        try fixture.write("/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages", 4)
+        try fixture.write("/sys/kernel/mm/hugepages/hugepages-1048576kB/nr_hugepages", 0)
+        try fixture.memoryV2("/pod", usage: 1)
+        try fixture.memoryV2("/pod/c", usage: 1)
+        try fixture.write("/sys/fs/cgroup/pod/hugetlb.2MB.max", 4 * mib)
+        try fixture.write("/sys/fs/cgroup/pod/c/hugetlb.2MB.max", "max\n")
+        try fixture.write("/sys/fs/cgroup/pod/c/hugetlb.2MB.current", 2 * mib)
+        let sample = try fixture.cgroup("/pod/c").memory(hugetlb: true)
+        #expect(sample.hugetlb == [HugetlbSample(pageSize: 2 * mib, limit: 4 * mib, usage: 2 * mib)])
+        #expect(try fixture.cgroup("/pod/c").memory().hugetlb.isEmpty)
+    }
+
+    @Test func nodes() throws {
+        let fixture = try Fixture.v2()
+        try fixture.memoryV2("/c", usage: 1)
+        try fixture.write("/sys/fs/cgroup/c/memory.numa_stat", "anon N0=100 N1=10\nfile N0=5 N1=0\n")
+        #expect(try fixture.cgroup("/c").memoryNodes() == [0: 105, 1: 10])
+    }
+
+    @Test(arguments: ["", "\n", "garbage\n", "-5\n", "\u{0}\u{0}", " \n"])
+    func aMalformedLimitIsAnErrorAndNotTheHosts(_ text: String) throws {
+        for version in [CgroupVersion.v1, .v2] {
+            let fixture = version == .v1 ? try Fixture.v1() : try Fixture.v2()
+            if version == .v1 {
+                try fixture.memoryV1("/c", limit: 10, usage: 1)
+                try fixture.write("/sys/fs/cgroup/memory/c/memory.limit_in_bytes", text)
+            } else {
+                try fixture.memoryV2("/c", limit: 10, usage: 1)
+                try fixture.write("/sys/fs/cgroup/c/memory.max", text)
+            }
+            let error = #expect(throws: CgroupError.self) { try fixture.cgroup("/c").memory() }
+            #expect(error?.cause == .malformed)
+        }
+    }
+
+    @Test func hugeNumbersSaturate() throws {
+        let fixture = try Fixture.v2()
+        try fixture.memoryV2("/c", limit: 10, usage: 1)
+        try fixture.write("/sys/fs/cgroup/c/memory.current", "99999999999999999999999999\n")
+        let sample = try fixture.cgroup("/c").memory()
+        #expect(sample.usage == .max)
+        #expect(sample.headroom == 0)
+    }
+
+    @Test func anEndlessFileIsReadToItsBound() throws {
+        let fixture = try Fixture.v2()
+        try fixture.memoryV2("/c", limit: 10, usage: 1)
+        try fixture.write("/sys/fs/cgroup/c/memory.stat", String(repeating: "x 1\n", count: 1 << 20))
+        #expect(try fixture.cgroup("/c").memory().limit == 10 * mib)
+    }
+
+    @Test func depthIsBoundedAndTheHostsLevelsCount() throws {
+        let fixture = try Fixture.v2()
+        let deep = "/pod" + String(repeating: "/d", count: 100)
+        try fixture.memoryV2("/pod", limit: 50, usage: 20)
+        try fixture.memoryV2(deep, usage: 1)
+        let sample = try fixture.cgroup(deep).memory()
+        #expect(sample.limit == 50 * mib)
+        #expect(sample.headroom == 30 * mib)
+        #expect(sample.usage == 1 * mib)
+    }
+}
