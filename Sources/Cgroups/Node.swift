@@ -25,11 +25,16 @@ final class Node: Sendable {
         var sweepAt = 16
     }
 
-    private struct OpenFile {
-        var file: CgroupFile
+    /// Looked at under the lock alone.
+    ///
+    /// An object, since a copy of a weak reference costs more than it saves.
+    private final class OpenFile {
+        let file: CgroupFile
         weak var descriptor: Descriptor?
         /// v1 only: the hierarchy has no such file, and will not get one while it is mounted.
         var isMissing = false
+
+        init(_ file: CgroupFile) { self.file = file }
     }
 
     private struct Child { weak var node: Node? }
@@ -44,9 +49,7 @@ final class Node: Sendable {
     }
 
     deinit {
-        for file in state.withLock({ $0.files }) {
-            if let descriptor = file.descriptor { kept.drop(descriptor) }
-        }
+        for descriptor in state.withLock({ $0.files.compactMap(\.descriptor) }) { kept.drop(descriptor) }
     }
 
     /// The child `name`, which need not exist in the file system.
@@ -64,8 +67,18 @@ final class Node: Sendable {
     }
 
     var path: Path {
-        guard let parent else { return Path(name) }
-        return parent.path.appending(Path(name))
+        var names: [[UInt8]] = []
+        var node: Node? = self
+        while let current = node {
+            names.append(current.name)
+            node = current.parent
+        }
+        var bytes = names.last ?? []
+        for name in names.dropLast().reversed() {
+            bytes.append(UInt8(ascii: "/"))
+            bytes.append(contentsOf: name)
+        }
+        return Path(bytes)
     }
 
     /// What statx says of the directory; `gone` where it is no more.
@@ -143,12 +156,11 @@ extension Node {
 
     private func remember(_ file: CgroupFile, _ descriptor: Descriptor?) {
         state.withLock { state in
-            let entry = OpenFile(file: file, descriptor: descriptor, isMissing: descriptor == nil)
-            if let index = state.files.firstIndex(where: { $0.file == file }) {
-                state.files[index] = entry
-            } else {
-                state.files.append(entry)
-            }
+            let known = state.files.first { $0.file == file }
+            let entry = known ?? OpenFile(file)
+            if known == nil { state.files.append(entry) }
+            entry.descriptor = descriptor
+            entry.isMissing = descriptor == nil
         }
     }
 }

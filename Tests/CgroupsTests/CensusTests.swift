@@ -6,7 +6,7 @@ import Kernel
 import Testing
 
 struct CensusTests {
-    /// Threads 100... with the states given, in /proc; the comm is one that a naive parser trips over.
+    /// Threads from `first` on with the states given, in /proc; the comm is one that a naive parser trips over.
     private func threads(_ states: String, in fixture: Fixture, from first: Int = 100) throws -> [Int] {
         var result: [Int] = []
         for (index, state) in states.enumerated() {

@@ -1,12 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright the Umwelt authors
 
+import Kernel
+
+/// Here and not in Kernel, so that it is specialized for what each caller parses.
 extension Fd {
     /// Calls `body` with the file's content from its start, at most `limit` bytes of it, without allocating where the
-    /// content is shorter than a page. `body` must not keep the span.
+    /// content is shorter than a page.
+    ///
+    /// `body` must not keep the span.
     ///
     /// On a kept cgroup file: ENODEV once the cgroup is gone, or its controller was disabled.
-    package borrowing func withContents<Result>(
+    borrowing func withContents<Result>(
         limit: Int,
         _ body: (Span<UInt8>) -> Result
     ) throws(Errno) -> Result {
