@@ -140,8 +140,8 @@ extension Node {
             if version == .v1 { remember(file, nil) }
             return nil
         }
-        remember(file, descriptor)
         kept.keep(descriptor)
+        remember(file, descriptor)
         return descriptor
     }
 
@@ -155,12 +155,16 @@ extension Node {
     }
 
     private func remember(_ file: CgroupFile, _ descriptor: Descriptor?) {
-        state.withLock { state in
+        let previous = state.withLock { state in
             let known = state.files.first { $0.file == file }
             let entry = known ?? OpenFile(file)
             if known == nil { state.files.append(entry) }
+            let previous = entry.descriptor
             entry.descriptor = descriptor
             entry.isMissing = descriptor == nil
+            return previous
         }
+        // Another thread opened the file at the same time: one is enough.
+        if let previous { kept.drop(previous) }
     }
 }
