@@ -19,7 +19,9 @@ package struct Connection: ~Copyable, Sendable {
         self.negotiated = negotiated
     }
 
-    /// Answers the kernel's first request. Blocks until it comes, which is as soon as the file system is mounted.
+    /// Answers the kernel's first request.
+    ///
+    /// Blocks until it comes, which is as soon as the file system is mounted.
     ///
     /// Errors: EPROTO where the kernel's protocol is too old or the first request is another one.
     package init(negotiatingOn device: consuming Fd, maxPages: UInt16) throws(Errno) {

@@ -4,7 +4,9 @@
 import FuseWire
 import Synchronization
 
-/// What the session has done, for people and metrics. Lock-free; each number may be a moment old.
+/// What the session has done, for people and metrics.
+///
+/// Lock-free; each number may be a moment old.
 package final class Counters: Sendable {
     /// Opcodes of this number and above share the last place.
     private static let opcodes = 64

@@ -4,7 +4,9 @@
 package import FuseWire
 import Kernel
 
-/// Turns one message of the kernel into one answer. Knows no device: the same code runs in tests over plain bytes.
+/// Turns one message of the kernel into one answer.
+///
+/// Knows no device: the same code runs in tests over plain bytes.
 package struct Dispatcher<FS: FileSystem>: Sendable {
     /// What is to be written back.
     package enum Outcome: Equatable, Sendable {
@@ -35,7 +37,9 @@ package struct Dispatcher<FS: FileSystem>: Sendable {
     /// Snapshots kept for open files: number, bytes, dropped while open.
     package var snapshotStatistics: (count: Int, bytes: Int, dropped: UInt64) { snapshots.statistics }
 
-    /// Answers one message. Malformed ones with a readable header get EIO, others silence; all are counted.
+    /// Answers one message.
+    ///
+    /// Malformed ones with a readable header get EIO, others silence; all are counted.
     package func answer(_ message: RawSpan, into reply: inout Reply) -> Outcome {
         let header: RequestHeader
         do throws(WireError) { header = try RequestHeader(decoding: message) } catch {
@@ -62,7 +66,9 @@ package struct Dispatcher<FS: FileSystem>: Sendable {
     }
 
     private func answer(
-        _ request: Request, _ header: RequestHeader, _ reply: inout Reply
+        _ request: Request,
+        _ header: RequestHeader,
+        _ reply: inout Reply
     ) throws(Errno) -> Outcome {
         let node = header.node
         let caller = Caller(pid: Int32(bitPattern: header.pid))
@@ -90,11 +96,15 @@ package struct Dispatcher<FS: FileSystem>: Sendable {
         case .lookup(let name):
             let entry = try fileSystem.lookup(name, in: node, for: caller)
             reply.put(
-                entry: entry.attributes, entryTimeoutNs: entry.timeoutNs,
-                attributesTimeoutNs: Self.attributesTimeoutNs)
+                entry: entry.attributes,
+                entryTimeoutNs: entry.timeoutNs,
+                attributesTimeoutNs: Self.attributesTimeoutNs
+            )
         case .getattr:
             reply.put(
-                attributes: try fileSystem.attributes(of: node, for: caller), timeoutNs: Self.attributesTimeoutNs)
+                attributes: try fileSystem.attributes(of: node, for: caller),
+                timeoutNs: Self.attributesTimeoutNs
+            )
         case .readlink: reply.put(name: try fileSystem.linkTarget(of: node, for: caller))
         case .opendir:
             _ = try fileSystem.attributes(of: node, for: caller)
@@ -123,7 +133,11 @@ package struct Dispatcher<FS: FileSystem>: Sendable {
 
     /// `offset` counts entries: 0 `.`, 1 `..`, then the file system's own, listed afresh for each request.
     private func list(
-        _ node: UInt64, _ caller: Caller, offset: UInt64, limit: Int, into reply: inout Reply
+        _ node: UInt64,
+        _ caller: Caller,
+        offset: UInt64,
+        limit: Int,
+        into reply: inout Reply
     ) throws(Errno) {
         var entries = [
             DirectoryEntry(name: [UInt8(ascii: ".")], node: node, type: 4),
@@ -132,8 +146,12 @@ package struct Dispatcher<FS: FileSystem>: Sendable {
         entries += try fileSystem.entries(of: node, for: caller)
         for (index, entry) in entries.enumerated().dropFirst(Int(min(offset, UInt64(entries.count)))) {
             let fits = reply.put(
-                directoryEntry: entry.name, node: entry.node, type: entry.type, nextOffset: UInt64(index) + 1,
-                limit: limit)
+                directoryEntry: entry.name,
+                node: entry.node,
+                type: entry.type,
+                nextOffset: UInt64(index) + 1,
+                limit: limit
+            )
             if !fits { return }
         }
     }

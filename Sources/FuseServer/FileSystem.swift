@@ -11,8 +11,9 @@ package struct Caller: Equatable, Sendable {
     package init(pid: Int32) { self.pid = pid }
 }
 
-/// A read-only file system as the session sees it. Every call is synchronous, bounded, takes only short locks, and
-/// comes on any of the loop threads.
+/// A read-only file system as the session sees it.
+///
+/// Every call is synchronous, bounded, takes only short locks, and comes on any of the loop threads.
 ///
 /// Node ids and handles must mean the same to a later process that takes over the connection: node ids are computed,
 /// not counted, and a handle that was never given out here is served all the same.

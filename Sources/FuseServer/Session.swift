@@ -24,8 +24,11 @@ package final class Session<FS: FileSystem>: Sendable {
 
     package init(_ connection: consuming Connection, fileSystem: FS, counters: Counters, placement: Placement) {
         dispatcher = Dispatcher(
-            fileSystem: fileSystem, counters: counters, maxPages: connection.negotiated.maxPages,
-            firstSequence: Clock.boot / 1_000_000_000)
+            fileSystem: fileSystem,
+            counters: counters,
+            maxPages: connection.negotiated.maxPages,
+            firstSequence: Clock.boot / 1_000_000_000
+        )
         self.connection = connection
         self.placement = placement
     }

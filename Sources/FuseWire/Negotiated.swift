@@ -3,7 +3,9 @@
 
 import CLinux
 
-/// What the two sides agreed on at the start. A later process that takes over the connection needs it again.
+/// What the two sides agreed on at the start.
+///
+/// A later process that takes over the connection needs it again.
 package struct Negotiated: Equatable, Sendable {
     /// The protocol's minor version in force.
     package var minor: UInt32
@@ -22,8 +24,9 @@ package struct Negotiated: Equatable, Sendable {
     /// The least protocol this code speaks: 7.28 (FUSE_MAX_PAGES, Linux 4.20).
     package static let leastMinor: UInt32 = 28
 
-    /// Accepts of the kernel's offer what the server makes use of; nil where the kernel is too old. For another major
-    /// version than 7 the protocol has the kernel ask again, which `major` tells the caller.
+    /// Accepts of the kernel's offer what the server makes use of; nil where the kernel is too old.
+    ///
+    /// For another major version than 7 the protocol has the kernel ask again, which `major` tells the caller.
     ///
     /// - FUSE_ASYNC_READ, FUSE_PARALLEL_DIROPS: requests on one file or directory need not wait for each other.
     /// - FUSE_MAX_PAGES: a small request pins few pages of the reader.

@@ -3,7 +3,9 @@
 
 import CLinux
 
-/// What a request asks for (enum fuse_opcode). Numbers this code has no name for are kept.
+/// What a request asks for (enum fuse_opcode).
+///
+/// Numbers this code has no name for are kept.
 package struct Opcode: RawRepresentable, Hashable, Sendable {
     package let rawValue: UInt32
 

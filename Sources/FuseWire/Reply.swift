@@ -3,7 +3,9 @@
 
 import CLinux
 
-/// Encodes answers: struct fuse_out_header and what follows it. One value is reused for many; its memory stays.
+/// Encodes answers: struct fuse_out_header and what follows it.
+///
+/// One value is reused for many; its memory stays.
 package struct Reply: Sendable {
     package private(set) var bytes: [UInt8] = []
 
@@ -11,7 +13,9 @@ package struct Reply: Sendable {
 
     package static let headerSize = 16
 
-    /// Begins the answer to `unique`. `error` is an errno (positive) or 0.
+    /// Begins the answer to `unique`.
+    ///
+    /// `error` is an errno (positive) or 0.
     package mutating func begin(_ unique: UInt64, error: Int32 = 0) {
         bytes.removeAll(keepingCapacity: true)
         put(fuse_out_header(len: UInt32(Self.headerSize), error: 0 &- error, unique: unique))
@@ -31,25 +35,34 @@ package struct Reply: Sendable {
 
     package mutating func put(name: [UInt8]) { bytes.append(contentsOf: name) }
 
-    /// struct fuse_entry_out
+    /// struct fuse_entry_out.
     package mutating func put(entry attributes: Attributes, entryTimeoutNs: UInt64, attributesTimeoutNs: UInt64) {
         put(
             fuse_entry_out(
-                nodeid: attributes.node, generation: 0,
-                entry_valid: entryTimeoutNs / 1_000_000_000, attr_valid: attributesTimeoutNs / 1_000_000_000,
+                nodeid: attributes.node,
+                generation: 0,
+                entry_valid: entryTimeoutNs / 1_000_000_000,
+                attr_valid: attributesTimeoutNs / 1_000_000_000,
                 entry_valid_nsec: UInt32(entryTimeoutNs % 1_000_000_000),
-                attr_valid_nsec: UInt32(attributesTimeoutNs % 1_000_000_000), attr: attributes.wire))
+                attr_valid_nsec: UInt32(attributesTimeoutNs % 1_000_000_000),
+                attr: attributes.wire
+            )
+        )
     }
 
-    /// struct fuse_attr_out
+    /// struct fuse_attr_out.
     package mutating func put(attributes: Attributes, timeoutNs: UInt64) {
         put(
             fuse_attr_out(
-                attr_valid: timeoutNs / 1_000_000_000, attr_valid_nsec: UInt32(timeoutNs % 1_000_000_000), dummy: 0,
-                attr: attributes.wire))
+                attr_valid: timeoutNs / 1_000_000_000,
+                attr_valid_nsec: UInt32(timeoutNs % 1_000_000_000),
+                dummy: 0,
+                attr: attributes.wire
+            )
+        )
     }
 
-    /// struct fuse_open_out
+    /// struct fuse_open_out.
     package mutating func put(handle: UInt64, flags: OpenReplyFlags) {
         put(fuse_open_out(fh: handle, open_flags: flags.rawValue, padding: 0))
     }
@@ -63,7 +76,7 @@ package struct Reply: Sendable {
         put(status)
     }
 
-    /// struct fuse_init_out
+    /// struct fuse_init_out.
     package mutating func put(_ negotiated: Negotiated) {
         var out = fuse_init_out()
         out.major = UInt32(FUSE_KERNEL_VERSION)
@@ -81,7 +94,11 @@ package struct Reply: Sendable {
 
     /// Appends a struct fuse_dirent, padded to 8 bytes; false where it would exceed `limit` bytes of entries.
     package mutating func put(
-        directoryEntry name: [UInt8], node: UInt64, type: UInt32, nextOffset: UInt64, limit: Int
+        directoryEntry name: [UInt8],
+        node: UInt64,
+        type: UInt32,
+        nextOffset: UInt64,
+        limit: Int
     ) -> Bool {
         let size = 24 + name.count
         let padded = (size + 7) & ~7

@@ -30,7 +30,9 @@ package struct RequestHeader: Equatable, Sendable {
     }
 }
 
-/// One request of the kernel, decoded. What a read-only file system does not implement is `unimplemented`.
+/// One request of the kernel, decoded.
+///
+/// What a read-only file system does not implement is `unimplemented`.
 package enum Request: Equatable, Sendable {
     case initialize(InitRequest)
     case lookup(name: [UInt8])
@@ -51,7 +53,9 @@ package enum Request: Equatable, Sendable {
     /// The longest name a request may carry (FUSE_NAME_MAX of the kernel is 1024; NAME_MAX is 255).
     package static let nameLimit = 1024
 
-    /// Decodes what follows the header. `bytes` is the whole message as read from the device.
+    /// Decodes what follows the header.
+    ///
+    /// `bytes` is the whole message as read from the device.
     package init(decoding bytes: RawSpan, header: RequestHeader) throws(WireError) {
         guard UInt64(header.length) == UInt64(bytes.byteCount) else {
             throw WireError(kind: .length, offset: 0)

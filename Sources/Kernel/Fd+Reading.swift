@@ -11,7 +11,9 @@ extension Fd {
         try unsafe Errno.check(clinux_read(raw, buffer.baseAddress, buffer.count))
     }
 
-    /// Reads once at `offset`; 0 at the end. On a kept cgroup file: ENODEV once the cgroup is gone.
+    /// Reads once at `offset`; 0 at the end.
+    ///
+    /// On a kept cgroup file: ENODEV once the cgroup is gone.
     package borrowing func read(at offset: Int64, into buffer: UnsafeMutableRawBufferPointer) throws(Errno) -> Int {
         // SAFETY: as above.
         try unsafe Errno.check(clinux_pread(raw, buffer.baseAddress, buffer.count, offset))

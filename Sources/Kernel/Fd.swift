@@ -4,7 +4,9 @@
 import CLinux
 import Glibc
 
-/// A file descriptor with one owner, closed once, at the end of its life. All are made close-on-exec.
+/// A file descriptor with one owner, closed once, at the end of its life.
+///
+/// All are made close-on-exec.
 package struct Fd: ~Copyable, Sendable {
     package let raw: Int32
 
@@ -63,13 +65,18 @@ extension Fd {
 
     /// Opens `path` as seen from the directory `self`.
     package borrowing func open(
-        _ path: Path, _ flags: OpenFlags = .readOnly, mode: UInt32 = 0o600
+        _ path: Path,
+        _ flags: OpenFlags = .readOnly,
+        mode: UInt32 = 0o600
     ) throws(Errno) -> Fd {
         try Fd.open(path, rawDirectory: raw, flags, mode: mode)
     }
 
     private static func open(
-        _ path: Path, rawDirectory: Int32, _ flags: OpenFlags, mode: UInt32
+        _ path: Path,
+        rawDirectory: Int32,
+        _ flags: OpenFlags,
+        mode: UInt32
     ) throws(Errno) -> Fd {
         Fd(
             adopting: try unsafe Errno.check(

@@ -34,7 +34,11 @@ package struct FileStatus: Equatable, Sendable {
             }
         )
         return FileStatus(
-            inode: status.ino, device: status.dev, size: status.size, mode: status.mode, links: status.nlink,
+            inode: status.ino,
+            device: status.dev,
+            size: status.size,
+            mode: status.mode,
+            links: status.nlink,
             mount: status.mount
         )
     }
@@ -57,7 +61,12 @@ extension Fd {
         return try unsafe [UInt8](unsafeUninitializedCapacityChecked: 4096) { (buffer) throws(Errno) in
             let size = try unsafe Errno.check(
                 path.withCString {
-                    unsafe clinux_readlinkat(fd, $0, buffer.baseAddress?.assumingMemoryBound(to: CChar.self), buffer.count)
+                    unsafe clinux_readlinkat(
+                        fd,
+                        $0,
+                        buffer.baseAddress?.assumingMemoryBound(to: CChar.self),
+                        buffer.count
+                    )
                 }
             )
             return size

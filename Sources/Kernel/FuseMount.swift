@@ -9,9 +9,10 @@ package enum FuseMount {
     /// The type that mountinfo shows.
     package static let type = "fuse.umwelt"
 
-    /// Opens the device and mounts it at `target`, read-only from the start: on a writable mount the kernel would ask for
-    /// the access time after every read. The kernel checks permissions (default_permissions) and every user may look
-    /// (allow_other).
+    /// Opens the device and mounts it at `target`, read-only from the start: on a writable mount the kernel would ask
+    /// for the access time after every read.
+    ///
+    /// The kernel checks permissions (default_permissions) and every user may look (allow_other).
     ///
     /// Errors: ENOENT without /dev/fuse, EPERM without CAP_SYS_ADMIN, and mount(2)'s.
     package static func make(at target: Path) throws(Errno) -> Fd {
@@ -26,7 +27,9 @@ package enum FuseMount {
         return device
     }
 
-    /// Takes the mount away from the tree; readers that are in it finish. ENOENT, EINVAL where there is none.
+    /// Takes the mount away from the tree; readers that are in it finish.
+    ///
+    /// ENOENT, EINVAL where there is none.
     package static func remove(at target: Path) throws(Errno) {
         // MNT_DETACH
         _ = try unsafe Errno.check(target.withCString { unsafe clinux_umount2($0, 2) })

@@ -11,7 +11,9 @@ package enum Namespace {
     /// A thread that could not return would show every later reader the wrong cgroups; it ends the process instead, which
     /// a supervisor restarts. It needs the descriptor and the right that were enough a moment before.
     package static func inside<Result>(
-        _ namespace: borrowing Fd, home: borrowing Fd, _ body: () throws(Errno) -> Result
+        _ namespace: borrowing Fd,
+        home: borrowing Fd,
+        _ body: () throws(Errno) -> Result
     ) throws(Errno) -> Result {
         _ = try Errno.check(clinux_setns(namespace.raw, CLONE_NEWCGROUP))
         defer { if clinux_setns(home.raw, CLONE_NEWCGROUP) < 0 { abort() } }

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright the Umwelt authors
 
-/// A path as the kernel knows it: any bytes but NUL. Cgroups can be named with every one of them.
+/// A path as the kernel knows it: any bytes but NUL.
+///
+/// Cgroups can be named with every one of them.
 package struct Path: Hashable, Sendable, ExpressibleByStringLiteral, CustomStringConvertible {
     package private(set) var bytes: [UInt8]
 

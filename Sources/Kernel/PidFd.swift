@@ -22,8 +22,9 @@ package struct PidFd: ~Copyable, Sendable {
 }
 
 extension Fd {
-    /// Waits until there is something to read, at most so long (-1: for ever). False at the end of the time, or where a
-    /// signal came.
+    /// Waits until there is something to read, at most so long (-1: for ever).
+    ///
+    /// False at the end of the time, or where a signal came.
     package borrowing func waitReadable(milliseconds: Int32) throws(Errno) -> Bool {
         try Errno.check(clinux_poll(raw, milliseconds)) != 0
     }

@@ -47,10 +47,13 @@ extension Fd {
         Fd(
             adopting: try unsafe signals.withUnsafeBufferPointer { (buffer) throws(Errno) in
                 try unsafe Errno.check(clinux_signalfd(buffer.baseAddress, buffer.count))
-            })
+            }
+        )
     }
 
-    /// The number of the next signal on a `signals` descriptor. Blocks until one comes.
+    /// The number of the next signal on a `signals` descriptor.
+    ///
+    /// Blocks until one comes.
     package borrowing func nextSignal() throws(Errno) -> Int32 {
         // struct signalfd_siginfo is 128 bytes and starts with the number.
         var info = [UInt8](repeating: 0, count: 128)

@@ -4,18 +4,28 @@
 import CLinux
 import Glibc
 
-/// A named POSIX thread that runs one closure. FUSE loops and other waits run on these, never on Swift's cooperative
-/// pool: two blocked reads would starve it on two CPUs.
+/// A named POSIX thread that runs one closure.
+///
+/// FUSE loops and other waits run on these, never on Swift's cooperative pool: two blocked reads would starve it on two
+/// CPUs.
 package struct Thread: Sendable {
     private let handle: UInt64
 
-    /// Starts the thread. `name` is cut at 15 bytes by the kernel. `stackSize` in bytes.
+    /// Starts the thread.
+    ///
+    /// `name` is cut at 15 bytes by the kernel. `stackSize` in bytes.
     package init(name: String, stackSize: Int = 256 << 10, _ body: @escaping @Sendable () -> Void) throws(Errno) {
         let box = unsafe Unmanaged.passRetained(ThreadBody(body))
         var handle: UInt64 = 0
         // SAFETY: the new thread takes over the retained box; it is released here only where no thread was made.
         let result = unsafe Path(String(name.prefix(15))).withCString { name in
-            unsafe clinux_thread(name, stackSize, { context in unsafe ThreadBody.run(context) }, box.toOpaque(), &handle)
+            unsafe clinux_thread(
+                name,
+                stackSize,
+                { context in unsafe ThreadBody.run(context) },
+                box.toOpaque(),
+                &handle
+            )
         }
         guard result >= 0 else {
             unsafe box.release()
@@ -24,7 +34,9 @@ package struct Thread: Sendable {
         self.handle = handle
     }
 
-    /// Waits for the closure to end. To be called once.
+    /// Waits for the closure to end.
+    ///
+    /// To be called once.
     package func join() { _ = clinux_join(handle) }
 }
 
@@ -44,7 +56,9 @@ private final class ThreadBody: Sendable {
 
 /// Where the calling thread may run.
 package struct Affinity: Equatable, Sendable {
-    /// The kernel's mask: CPU `n` is bit `n % 64` of word `n / 64`. Room for 8192 CPUs.
+    /// The kernel's mask: CPU `n` is bit `n % 64` of word `n / 64`.
+    ///
+    /// Room for 8192 CPUs.
     private var words: [UInt64]
 
     /// The CPUs the calling thread may run on now.
@@ -73,7 +87,9 @@ package struct Affinity: Equatable, Sendable {
         return words[cpu / 64] & (1 << UInt64(cpu % 64)) != 0
     }
 
-    /// Moves the calling thread there. EINVAL where none of the CPUs is allowed to it.
+    /// Moves the calling thread there.
+    ///
+    /// EINVAL where none of the CPUs is allowed to it.
     package func apply() throws(Errno) {
         // SAFETY: the kernel reads the given size.
         _ = try unsafe words.withUnsafeBufferPointer { (buffer) throws(Errno) in

@@ -6,7 +6,9 @@ import Glibc
 
 /// Stream sockets of AF_UNIX, blocking, with bounded waits.
 package enum UnixSocket {
-    /// A socket bound to `path` (mode 0600 by the umask the caller set) that listens. EADDRINUSE where the file exists.
+    /// A socket bound to `path` (mode 0600 by the umask the caller set) that listens.
+    ///
+    /// EADDRINUSE where the file exists.
     package static func listen(at path: Path, backlog: Int32 = 64) throws(Errno) -> Fd {
         let fd = Fd(adopting: try Errno.check(clinux_unix_socket()))
         // SAFETY: the C side copies the path.

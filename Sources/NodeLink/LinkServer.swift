@@ -4,8 +4,9 @@
 package import Kernel
 import Glibc
 
-/// Answers the daemon's clients on one thread: requests are small, handlers short. Bounded in connections and in what
-/// each may have pending.
+/// Answers the daemon's clients on one thread: requests are small, handlers short.
+///
+/// Bounded in connections and in what each may have pending.
 package struct LinkServer: ~Copyable {
     package static let connectionLimit = 4096
 
@@ -29,7 +30,9 @@ package struct LinkServer: ~Copyable {
     private var hadHolder = false
     private let answer: (Message) -> Message
 
-    /// `listener`: a listening socket. `answer` is called for each request, on the thread that calls `serve`.
+    /// `listener`: a listening socket.
+    ///
+    /// `answer` is called for each request, on the thread that calls `serve`.
     package init(_ listener: consuming Fd, poller: consuming Poller, answer: @escaping (Message) -> Message) {
         self.listener = listener
         self.poller = poller

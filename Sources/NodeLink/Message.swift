@@ -21,35 +21,38 @@ package struct Message: Equatable, Sendable {
         self.fields = fields
     }
 
-    /// What a message asks or answers. Unknown numbers are kept, and answered with `failure`.
+    /// What a message asks or answers.
+    ///
+    /// Unknown numbers are kept, and answered with `failure`.
     package struct Kind: RawRepresentable, Hashable, Sendable {
         package let rawValue: UInt8
 
         package init(rawValue: UInt8) { self.rawValue = rawValue }
 
-        /// () -> done(version text, daemon pid, mount point, "embedded" or "service")
+        /// () -> done(version text, daemon pid, mount point, "embedded" or "service").
         package static let hello = Kind(rawValue: 1)
         /// (id, route, pid in the daemon's pid namespace or 0) -> done(directory of the container's files).
         ///
         /// With pid 0 the files exist at once and answer ENOENT until `attach` names the process.
         package static let register = Kind(rawValue: 2)
-        /// (id, pid of the container's init in the daemon's pid namespace) -> done()
+        /// (id, pid of the container's init in the daemon's pid namespace) -> done().
         package static let attach = Kind(rawValue: 3)
-        /// (id) -> done()
+        /// (id) -> done().
         package static let deregister = Kind(rawValue: 4)
         /// () -> list(id, route, pid, cgroup of the memory controller, ... four fields for each container), in pages:
         /// (first index) -> list
         package static let containers = Kind(rawValue: 5)
-        /// (pid in the daemon's pid namespace, path of the file as below `proc/` or `sys/` of the mount) -> done(content)
+        /// (pid in the daemon's pid namespace, path of the file as below `proc/` or `sys/` of the mount) ->
+        /// done(content).
         package static let view = Kind(rawValue: 6)
         /// () -> done(): an embedded daemon stays for as long as this connection is open.
         package static let hold = Kind(rawValue: 7)
-        /// () -> done(counters as `name value` lines)
+        /// () -> done(counters as `name value` lines).
         package static let counters = Kind(rawValue: 8)
 
         package static let done = Kind(rawValue: 128)
         package static let list = Kind(rawValue: 129)
-        /// (errno as decimal or "0", what went wrong in words)
+        /// (errno as decimal or "0", what went wrong in words).
         package static let failure = Kind(rawValue: 130)
     }
 

@@ -6,7 +6,9 @@ import Kernel
 import Samples
 import Synchronization
 
-/// The containers that are known: those registered by a route, and those met as callers. Bounded.
+/// The containers that are known: those registered by a route, and those met as callers.
+///
+/// Bounded.
 package final class ContainerTable: Sendable {
     package static let registeredLimit = 65536
     /// Containers known by their callers alone; the one read longest ago goes first.

@@ -124,6 +124,8 @@ private final class Cached<Value: Sendable>: Sendable {
 extension MemInfo {
     /// Whether the host has a pool of huge pages: else no container's share of it need be looked at.
     var hasHugePages: Bool {
-        lines.contains { $0.value > 0 && ($0.name.elementsEqual("HugePages_Total".utf8) || $0.name.elementsEqual("Hugetlb".utf8)) }
+        lines.contains {
+            $0.value > 0 && ($0.name.elementsEqual("HugePages_Total".utf8) || $0.name.elementsEqual("Hugetlb".utf8))
+        }
     }
 }

@@ -74,7 +74,9 @@ package final class Identity: Sendable {
         hostRoot = (try? first?.rootDirectory()) ?? (try? own?.rootDirectory())
     }
 
-    /// ESRCH where the thread has ended. Pid 0 (a caller that the daemon's pid namespace does not show) counts as the host.
+    /// ESRCH where the thread has ended.
+    ///
+    /// Pid 0 (a caller that the daemon's pid namespace does not show) counts as the host.
     func subject(of pid: Int32) throws(Errno) -> Subject {
         guard pid > 0 else { return .host }
         let now = Clock.monotonic
@@ -92,9 +94,17 @@ package final class Identity: Sendable {
         let text = try handle.cgroupText()
         let namespaces = try? handle.namespaces()
         let subject = resolve(handle, Membership(parsing: text.span), namespaces)
-        let entry = CallerEntry(handle: handle, cgroup: text, namespaces: namespaces, subject: subject, lastUse: now, checkedAt: now)
+        let entry = CallerEntry(
+            handle: handle,
+            cgroup: text,
+            namespaces: namespaces,
+            subject: subject,
+            lastUse: now,
+            checkedAt: now
+        )
         callers.withLock { callers in
-            if callers.count >= Self.callerLimit, let oldest = callers.min(by: { $0.value.lastUse < $1.value.lastUse }) {
+            if callers.count >= Self.callerLimit, let oldest = callers.min(by: { $0.value.lastUse < $1.value.lastUse })
+            {
                 callers[oldest.key] = nil
             }
             callers[pid] = entry
@@ -106,7 +116,9 @@ package final class Identity: Sendable {
     func invalidate() { callers.withLock { $0.removeAll() } }
 
     private func resolve(
-        _ caller: ProcessSource.Handle, _ own: Membership, _ namespaces: ProcessSource.Namespaces?
+        _ caller: ProcessSource.Handle,
+        _ own: Membership,
+        _ namespaces: ProcessSource.Namespaces?
     ) -> Subject {
         if let container = table.registered(covering: own) { return .container(container) }
         // Only what is more privileged than the daemon hides its namespaces from it: no container is.
@@ -177,14 +189,16 @@ package final class Identity: Sendable {
     }
 
     private func enter(
-        _ namespace: borrowing Fd, _ body: () throws(Errno) -> [UInt8]
+        _ namespace: borrowing Fd,
+        _ body: () throws(Errno) -> [UInt8]
     ) throws(Errno) -> [UInt8] {
         guard let home = try? Fd.open("/proc/thread-self/ns/cgroup") else { throw .noEntry }
         return try Namespace.inside(namespace, home: home, body)
     }
 
     private func initProcess(
-        _ caller: ProcessSource.Handle, _ namespaces: ProcessSource.Namespaces
+        _ caller: ProcessSource.Handle,
+        _ namespaces: ProcessSource.Namespaces
     ) -> ProcessSource.Handle? {
         guard namespaces.pid != hostNamespaces.pid else { return nil }
         return home(NamespacePair(pid: namespaces.pid, mount: 0)) {
@@ -197,8 +211,9 @@ package final class Identity: Sendable {
         home(NamespacePair(pid: 0, mount: namespaces.mount)) { oldest { $0.mount == namespaces.mount } }
     }
 
-    /// The process that started first of those in the namespaces asked for. Looks at every process of the node: for the
-    /// rare caller that no cheaper rule places, once for each container.
+    /// The process that started first of those in the namespaces asked for.
+    ///
+    /// Looks at every process of the node: for the rare caller that no cheaper rule places, once for each container.
     private func oldest(where matches: (ProcessSource.Namespaces) -> Bool) -> Int32? {
         var result: (pid: Int32, start: UInt64)?
         for pid in processes.processes(limit: Self.processLimit) {

@@ -16,6 +16,7 @@ package struct MountPoint: Sendable {
     }
 
     /// Makes the directory where it is missing, takes away a dead mount of ours (its daemon was killed), and mounts.
+    ///
     /// Returns the device.
     package func mount() throws(Refusal) -> Fd {
         if isDead {
@@ -30,7 +31,8 @@ package struct MountPoint: Sendable {
             throw Refusal(
                 description: type == FuseMount.type
                     ? "\(path) is served by a running umweltd already; stop it first, or name another mount point"
-                    : "\(path) is a mount point of another file system (\(type)); name another directory")
+                    : "\(path) is a mount point of another file system (\(type)); name another directory"
+            )
         }
         do throws(Errno) { return try FuseMount.make(at: path) } catch {
             throw Refusal(description: Self.explain(error, at: path))
@@ -61,7 +63,8 @@ package struct MountPoint: Sendable {
 
     private static func explain(_ error: Errno, at path: Path) -> String {
         switch error {
-        case .noEntry: "there is no /dev/fuse; load the module (modprobe fuse) or make the device (mknod /dev/fuse c 10 229)"
+        case .noEntry:
+            "there is no /dev/fuse; load the module (modprobe fuse) or make the device (mknod /dev/fuse c 10 229)"
         case .noDevice: "this kernel has no FUSE"
         case .notPermitted: "mounting at \(path) is not permitted; umweltd needs CAP_SYS_ADMIN"
         default: "cannot mount at \(path): \(error)"

@@ -5,7 +5,9 @@ import Cgroups
 import Kernel
 import Samples
 
-/// What /proc tells of processes. All reads are bounded; none touches a file system of the process itself.
+/// What /proc tells of processes.
+///
+/// All reads are bounded; none touches a file system of the process itself.
 struct ProcessSource: Sendable {
     /// `/proc`, or a fixture.
     let root: Path
@@ -31,15 +33,20 @@ struct ProcessSource: Sendable {
             self.directory = directory
         }
 
-        /// /proc/PID/cgroup, as the calling thread's cgroup namespace shows it. ESRCH where the process is gone.
+        /// /proc/PID/cgroup, as the calling thread's cgroup namespace shows it.
+        ///
+        /// ESRCH where the process is gone.
         func cgroupText() throws(Errno) -> [UInt8] { try cgroupFile.contents(limit: 65536) }
 
         /// A namespace that the kernel does not have (time before 5.6) counts as 0.
         func namespaces() throws(Errno) -> Namespaces {
             func inode(_ name: Path) -> UInt64 { (try? directory.status(of: name))?.inode ?? 0 }
             return Namespaces(
-                pid: try directory.status(of: "ns/pid").inode, cgroup: inode("ns/cgroup"), mount: inode("ns/mnt"),
-                time: inode("ns/time"))
+                pid: try directory.status(of: "ns/pid").inode,
+                cgroup: inode("ns/cgroup"),
+                mount: inode("ns/mnt"),
+                time: inode("ns/time")
+            )
         }
 
         func namespace(_ name: Path) throws(Errno) -> Fd { try directory.open(Path("ns").appending(name)) }

@@ -65,7 +65,10 @@ struct Renderer: Sendable {
         case .nodeMeminfo:
             let nodes = try visibleNodes(cgroup)
             return NodeMeminfo.text(
-                try figures(cgroup), node: node.memoryNode ?? 0, hostNodes: host.nodes, visible: nodes
+                try figures(cgroup),
+                node: node.memoryNode ?? 0,
+                hostNodes: host.nodes,
+                visible: nodes
             ).bytes
         }
     }
@@ -97,8 +100,10 @@ struct Renderer: Sendable {
         return MemoryFigures(host: info, memory: memory, overcommitRatio: host.overcommitRatio)
     }
 
-    /// The account brought up to now. Sampling happens outside the lock; a sample older than the last is harmless, since
-    /// no counter of an account goes back.
+    /// The account brought up to now.
+    ///
+    /// Sampling happens outside the lock; a sample older than the last is harmless, since no counter of an account goes
+    /// back.
     private func account(_ container: Container, _ cgroup: Cgroup) throws(Errno) -> CPUAccount {
         let sample = try sample(CPUSample()) { () throws(CgroupError) in try cgroup.cpu() }
         let visible = VisibleCPUs.of(sample, hostOnline: host.online)
@@ -135,7 +140,11 @@ struct Renderer: Sendable {
         return container.state.withLock { state in
             var history = state.load ?? LoadHistory(nowNs: now, ageNs: age, cpuTimeNs: used)
             history.advance(
-                nowNs: now, active: census.running.adding(orMax: census.blocked), cpuTimeNs: used, cpus: visible)
+                nowNs: now,
+                active: census.running.adding(orMax: census.blocked),
+                cpuTimeNs: used,
+                cpus: visible
+            )
             state.load = history
             return history
         }
@@ -162,7 +171,8 @@ struct Renderer: Sendable {
 
     /// A reading, or what stands for it where the container has no cgroup that tells: no limit, and nothing of the host's.
     private func sample<Value>(
-        _ unknown: Value, _ read: () throws(CgroupError) -> Value
+        _ unknown: Value,
+        _ read: () throws(CgroupError) -> Value
     ) throws(Errno) -> Value {
         do throws(CgroupError) { return try read() } catch {
             if error.cause == .gone { throw .noEntry }

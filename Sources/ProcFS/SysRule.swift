@@ -17,13 +17,17 @@ enum SysTreatment: Equatable, Sendable {
     case nodeMeminfo
 }
 
-/// What is shown of sysfs at all. Counters of the host (cpuidle usage, numastat, vmstat, power) are not.
+/// What is shown of sysfs at all.
+///
+/// Counters of the host (cpuidle usage, numastat, vmstat, power) are not.
 struct SysRule: Equatable {
     var treatment: SysTreatment
     var cpu: Int?
     var memoryNode: Int?
 
-    /// nil: not shown. `path` is below /sys/devices/system.
+    /// nil: not shown.
+    ///
+    /// `path` is below /sys/devices/system.
     init?(path: [UInt8]) {
         let parts = path.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: true)
         guard let top = parts.first, parts.count >= 2 else { return nil }

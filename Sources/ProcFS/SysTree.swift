@@ -6,8 +6,10 @@ import Samples
 import Synchronization
 
 /// The parts of /sys/devices/system that containers see, as the host has them: which entries there are and how each is
-/// shown. Read once, and again where a name is looked up that it does not know (a CPU came or went), at most once a
-/// second. The content of files is read when they are opened.
+/// shown.
+///
+/// Read once, and again where a name is looked up that it does not know (a CPU came or went), at most once a second.
+/// The content of files is read when they are opened.
 final class SysTree: Sendable {
     /// Entries in all; a host of 1024 CPUs has about 60,000.
     static let entryLimit = 1 << 17
@@ -90,7 +92,11 @@ final class SysTree: Sendable {
     }
 
     private func scanDirectory(
-        _ path: [UInt8], depth: Int, cpu: Int?, memoryNode: Int?, into nodes: inout [EntryID: Node]
+        _ path: [UInt8],
+        depth: Int,
+        cpu: Int?,
+        memoryNode: Int?,
+        into nodes: inout [EntryID: Node]
     ) -> [EntryID] {
         guard depth < 6, let directory = try? Fd.open(root.appending(Path(path)), [.readOnly, .directory]),
             let entries = try? directory.entries(limit: 16384)
@@ -105,12 +111,22 @@ final class SysTree: Sendable {
             // Two paths of one hash: the later one is not shown, rather than mistaken for the other.
             if nodes[id] != nil { continue }
             var node = Node(
-                path: childPath, type: kind, permissions: status.mode & 0o555, treatment: rule.treatment,
-                cpu: rule.cpu ?? cpu, memoryNode: rule.memoryNode ?? memoryNode)
+                path: childPath,
+                type: kind,
+                permissions: status.mode & 0o555,
+                treatment: rule.treatment,
+                cpu: rule.cpu ?? cpu,
+                memoryNode: rule.memoryNode ?? memoryNode
+            )
             nodes[id] = node
             if kind == .directory {
                 node.children = scanDirectory(
-                    childPath, depth: depth + 1, cpu: node.cpu, memoryNode: node.memoryNode, into: &nodes)
+                    childPath,
+                    depth: depth + 1,
+                    cpu: node.cpu,
+                    memoryNode: node.memoryNode,
+                    into: &nodes
+                )
                 nodes[id] = node
             }
             children.append((name, id))

@@ -22,7 +22,10 @@ package final class UmweltFS: FileSystem {
     /// Names that never change are kept by the kernel for an hour; those of containers and CPUs are asked for each time.
     private static var longNs: UInt64 { 3_600_000_000_000 }
 
+    /// A tree without containers yet.
+    ///
     /// - Parameters:
+    ///   - hierarchies: Where the host's cgroups are.
     ///   - proc: `/proc` with all processes that will ask.
     ///   - system: `/sys/devices/system`.
     package init(hierarchies: Hierarchies, proc: Path = "/proc", system: Path = "/sys/devices/system") {
@@ -52,8 +55,9 @@ package final class UmweltFS: FileSystem {
 
     // MARK: Containers
 
-    /// Names the first process of a registered container. ESRCH where there is no such process, ENOENT where there is no
-    /// such container.
+    /// Names the first process of a registered container.
+    ///
+    /// ESRCH where there is no such process, ENOENT where there is no such container.
     package func attach(id: [UInt8], pid: Int32) throws(Errno) {
         guard let container = table.container(id: id) else { throw .noEntry }
         let process = try processes.handle(pid)
@@ -104,7 +108,8 @@ package final class UmweltFS: FileSystem {
             let depends = child.node.cpu != nil || child.node.memoryNode != nil
             return Entry(
                 attributes: attributes(NodeID(key: parent.key, entry: child.id), child.node),
-                timeoutNs: depends ? 0 : Self.longNs)
+                timeoutNs: depends ? 0 : Self.longNs
+            )
         }
         for child in fixedChildren(of: parent) where child.name == name {
             let id = NodeID(key: parent.key, entry: child.entry)
@@ -144,14 +149,18 @@ package final class UmweltFS: FileSystem {
             return sysTree.children(of: node).compactMap { child in
                 guard isVisible(child.node, id.key, caller) else { return nil }
                 return DirectoryEntry(
-                    name: Array(child.node.name), node: NodeID(key: id.key, entry: child.id).rawValue,
-                    type: child.node.type.rawValue)
+                    name: Array(child.node.name),
+                    node: NodeID(key: id.key, entry: child.id).rawValue,
+                    type: child.node.type.rawValue
+                )
             }
         }
         return fixedChildren(of: id).map { child in
             DirectoryEntry(
-                name: child.name, node: NodeID(key: id.key, entry: child.entry).rawValue,
-                type: child.entry.procFile == nil ? 4 : 8)
+                name: child.name,
+                node: NodeID(key: id.key, entry: child.entry).rawValue,
+                type: child.entry.procFile == nil ? 4 : 8
+            )
         }
     }
 

@@ -39,7 +39,8 @@ struct Control {
                 [
                     Array(Options.version.utf8), Array("\(getpid())".utf8), mountPoint.bytes,
                     Array((isEmbedded ? "embedded" : "service").utf8),
-                ])
+                ]
+            )
         case .register: return try register(fields)
         case .attach:
             try attach(try field(fields, 0, "id"), try pid(fields, 1))

@@ -30,7 +30,9 @@ final class Exits: Sendable {
         processes.withLock { $0[box.process.fd.raw] = box }
     }
 
-    /// The containers whose process has ended since the last call. Does not block.
+    /// The containers whose process has ended since the last call.
+    ///
+    /// Does not block.
     func take() -> [[UInt8]] {
         let ready = (try? poller.wait(milliseconds: 0)) ?? []
         return processes.withLock { processes in ready.compactMap { processes.removeValue(forKey: $0)?.id } }

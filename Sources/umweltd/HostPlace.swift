@@ -12,8 +12,10 @@ struct HostPlace {
 
     private static let limit = 64 << 20
 
-    /// Leaves a cgroup namespace of the daemon's own for that of process 1, so that the kernel prints every cgroup by its
-    /// path on the host. To be called before there is a second thread.
+    /// Leaves a cgroup namespace of the daemon's own for that of process 1, so that the kernel prints every cgroup by
+    /// its path on the host.
+    ///
+    /// To be called before there is a second thread.
     static func enter() -> HostPlace {
         if !shares("cgroup"), let namespace = try? Fd.open("/proc/1/ns/cgroup") {
             try? Namespace.enter(cgroup: namespace)
@@ -22,7 +24,9 @@ struct HostPlace {
             return HostPlace(mountinfo: mountinfo, prefix: "/proc/1/root")
         }
         return HostPlace(
-            mountinfo: (try? Fd.contents(of: "/proc/self/mountinfo", limit: limit)) ?? [], prefix: "/")
+            mountinfo: (try? Fd.contents(of: "/proc/self/mountinfo", limit: limit)) ?? [],
+            prefix: "/"
+        )
     }
 
     /// Whether the daemon is in the initial pid namespace, where every caller has a number (PROC_PID_INIT_INO).

@@ -54,7 +54,9 @@ struct Options: Equatable {
                 attached = String(argument[argument.index(after: equals)...])
             }
             func value() -> String? { attached ?? rest.popFirst() }
-            func number(_ range: ClosedRange<Int>) -> Int? { value().flatMap(Int.init).flatMap { range.contains($0) ? $0 : nil } }
+            func number(_ range: ClosedRange<Int>) -> Int? {
+                value().flatMap(Int.init).flatMap { range.contains($0) ? $0 : nil }
+            }
             switch name {
             case "--help", "-h": return .printHelp
             case "--version", "-v": return .printVersion
@@ -67,7 +69,9 @@ struct Options: Equatable {
                 guard let count = number(1...64) else { return .refuse("--threads needs a number from 1 to 64") }
                 options.threads = count
             case "--ready-fd":
-                guard let fd = number(0...Int(Int32.max)) else { return .refuse("--ready-fd needs a descriptor's number") }
+                guard let fd = number(0...Int(Int32.max)) else {
+                    return .refuse("--ready-fd needs a descriptor's number")
+                }
                 options.readyFd = Int32(fd)
             default:
                 guard !argument.hasPrefix("-") else { return .refuse("unknown option \(argument)") }
