@@ -12,6 +12,13 @@ package enum CPUInfoView {
     package static func text(_ host: CPUInfo, visible: CPUSet) -> Text {
         let blocks = host.blocks.filter { visible.contains($0.processor) }
         let places = blocks.map { Place($0) }
+        var siblings: [UInt64: UInt64] = [:]
+        var cores: [UInt64: Set<UInt64>] = [:]
+        for place in places {
+            guard let package = place.package else { continue }
+            siblings[package, default: 0] += 1
+            cores[package, default: []].insert(place.core ?? 0)
+        }
         var text = Text(capacity: blocks.reduce(host.header.count) { $0 &+ $1.text.count &+ 1 })
         append(host.header, to: &text) { line in
             line.starts(with: "# processors") ? UInt64(clamping: blocks.count) : nil
@@ -19,11 +26,10 @@ package enum CPUInfoView {
         for line in host.summary where visible.contains(line.processor) { text.append(line.text) }
         for (block, place) in zip(blocks, places) {
             if host.isS390 { text.append("\n") }
-            let package = places.filter { $0.package == place.package }
             append(block.text, to: &text) { line in
-                guard place.package != nil else { return nil }
-                if line.starts(with: "siblings") { return UInt64(clamping: package.count) }
-                if line.starts(with: "cpu cores") { return UInt64(clamping: Set(package.map(\.core)).count) }
+                guard let package = place.package else { return nil }
+                if line.starts(with: "siblings") { return siblings[package] }
+                if line.starts(with: "cpu cores") { return UInt64(clamping: cores[package]?.count ?? 1) }
                 return nil
             }
             if !host.isS390 { text.append("\n") }
@@ -60,11 +66,11 @@ package enum CPUInfoView {
         var reader = Reader(block.span)
         while var line = reader.line() {
             guard let number = number(line) else {
-                text.append(line.array())
+                text.append(line)
                 text.append("\n")
                 continue
             }
-            text.append(line.field(until: UInt8(ascii: ":")).array())
+            text.append(line.field(until: UInt8(ascii: ":")))
             text.append(": ")
             text.append(number)
             text.append("\n")

@@ -24,63 +24,86 @@ enum MeminfoKeys {
 
     /// In the kernel's order: from one line to the next, the next entry is the first guess.
     ///
-    /// Not in it, and so 0: Buffers (block device cache is charged as page cache), Mlocked, Committed_AS, NFS_Unstable,
-    /// Bounce, WritebackTmp, VmallocChunk, HardwareCorrupted, *PmdMapped, Cma*, Balloon, Unaccepted, HugePages_Rsvd and
-    /// _Surp (no cgroup counts these), DirectMap* (the host's page tables).
-    private static let table: [(key: Key, get: Getter)] = [
-        (Key("MemTotal"), { $0.total }),
-        (Key("MemFree"), { $0.free }),
-        (Key("MemUsed"), { $0.used }),
-        (Key("MemAvailable"), { $0.available }),
-        (Key("Cached"), { $0.cached }),
-        (Key("SwapCached"), { $0.swapCached }),
-        (Key("Active"), { $0.active }),
-        (Key("Inactive"), { $0.inactive }),
-        (Key("Active(anon)"), { $0.activeAnon }),
-        (Key("Inactive(anon)"), { $0.inactiveAnon }),
-        (Key("Active(file)"), { $0.activeFile }),
-        (Key("Inactive(file)"), { $0.inactiveFile }),
-        (Key("Unevictable"), { $0.unevictable }),
-        (Key("SwapTotal"), { $0.swapTotal }),
-        (Key("SwapFree"), { $0.swapFree }),
-        (Key("Zswap"), { $0.zswap }),
-        (Key("Zswapped"), { $0.zswapped }),
-        (Key("Dirty"), { $0.dirty }),
-        (Key("Writeback"), { $0.writeback }),
-        (Key("FilePages"), { $0.filePages }),
-        (Key("AnonPages"), { $0.anon }),
-        (Key("Mapped"), { $0.mapped }),
-        (Key("Shmem"), { $0.shmem }),
-        (Key("KReclaimable"), { $0.slabReclaimable }),
-        (Key("Slab"), { $0.slab }),
-        (Key("SReclaimable"), { $0.slabReclaimable }),
-        (Key("SUnreclaim"), { $0.slabUnreclaimable }),
-        (Key("KernelStack"), { $0.kernelStack }),
-        (Key("PageTables"), { $0.pageTables }),
-        (Key("SecPageTables"), { $0.secondaryPageTables }),
-        (Key("CommitLimit"), { $0.commitLimit }),
-        (Key("VmallocTotal"), { $0.vmallocTotal }),
-        (Key("VmallocUsed"), { $0.vmallocUsed }),
-        (Key("Percpu"), { $0.percpu }),
-        (Key("AnonHugePages"), { $0.anonHuge }),
-        (Key("ShmemHugePages"), { $0.shmemHuge }),
-        (Key("FileHugePages"), { $0.fileHuge }),
-        (Key("HugePages_Total"), { $0.hugePagesTotal }),
-        (Key("HugePages_Free"), { $0.hugePagesFree }),
-        (Key("Hugepagesize"), { $0.hugePageSize }),
-        (Key("Hugetlb"), { $0.hugetlb }),
+    /// 0 is what no cgroup counts, or only the host can know (Buffers, the cache of block devices, is charged as page
+    /// cache; DirectMap* are the host's page tables).
+    private static let table: [(StaticString, Getter)] = [
+        ("MemTotal", { $0.total }),
+        ("MemFree", { $0.free }),
+        ("MemUsed", { $0.used }),
+        ("MemAvailable", { $0.available }),
+        ("Buffers", { _ in 0 }),
+        ("Cached", { $0.cached }),
+        ("SwapCached", { $0.swapCached }),
+        ("Active", { $0.active }),
+        ("Inactive", { $0.inactive }),
+        ("Active(anon)", { $0.activeAnon }),
+        ("Inactive(anon)", { $0.inactiveAnon }),
+        ("Active(file)", { $0.activeFile }),
+        ("Inactive(file)", { $0.inactiveFile }),
+        ("Unevictable", { $0.unevictable }),
+        ("Mlocked", { _ in 0 }),
+        ("SwapTotal", { $0.swapTotal }),
+        ("SwapFree", { $0.swapFree }),
+        ("Zswap", { $0.zswap }),
+        ("Zswapped", { $0.zswapped }),
+        ("Dirty", { $0.dirty }),
+        ("Writeback", { $0.writeback }),
+        ("FilePages", { $0.filePages }),
+        ("AnonPages", { $0.anon }),
+        ("Mapped", { $0.mapped }),
+        ("Shmem", { $0.shmem }),
+        ("KReclaimable", { $0.slabReclaimable }),
+        ("Slab", { $0.slab }),
+        ("SReclaimable", { $0.slabReclaimable }),
+        ("SUnreclaim", { $0.slabUnreclaimable }),
+        ("KernelStack", { $0.kernelStack }),
+        ("PageTables", { $0.pageTables }),
+        ("SecPageTables", { $0.secondaryPageTables }),
+        ("NFS_Unstable", { _ in 0 }),
+        ("Bounce", { _ in 0 }),
+        ("WritebackTmp", { _ in 0 }),
+        ("CommitLimit", { $0.commitLimit }),
+        ("Committed_AS", { _ in 0 }),
+        ("VmallocTotal", { $0.vmallocTotal }),
+        ("VmallocUsed", { $0.vmallocUsed }),
+        ("VmallocChunk", { _ in 0 }),
+        ("Percpu", { $0.percpu }),
+        ("HardwareCorrupted", { _ in 0 }),
+        ("AnonHugePages", { $0.anonHuge }),
+        ("ShmemHugePages", { $0.shmemHuge }),
+        ("ShmemPmdMapped", { _ in 0 }),
+        ("FileHugePages", { $0.fileHuge }),
+        ("FilePmdMapped", { _ in 0 }),
+        ("CmaTotal", { _ in 0 }),
+        ("CmaFree", { _ in 0 }),
+        ("Unaccepted", { _ in 0 }),
+        ("Balloon", { _ in 0 }),
+        ("HugePages_Total", { $0.hugePagesTotal }),
+        ("HugePages_Free", { $0.hugePagesFree }),
+        ("HugePages_Rsvd", { _ in 0 }),
+        ("HugePages_Surp", { _ in 0 }),
+        ("Hugepagesize", { $0.hugePageSize }),
+        ("Hugetlb", { $0.hugetlb }),
+        ("DirectMap4k", { _ in 0 }),
+        ("DirectMap2M", { _ in 0 }),
+        ("DirectMap4M", { _ in 0 }),
+        ("DirectMap1G", { _ in 0 }),
     ]
 
+    private static let keys = table.map { Key($0.0) }
+    private static let getters = table.map(\.1)
+
+    /// 0 for a key that is not in the table.
     static func value(of key: Key, in figures: borrowing MemoryFigures, guess: inout Int) -> UInt64 {
-        let count = table.count
-        var index = guess < count ? guess : 0
-        for _ in 0..<count {
-            if table[index].key == key {
+        let keys = keys
+        var index = guess < keys.count ? guess : 0
+        for _ in 0..<keys.count {
+            if keys[index] == key {
                 guess = index + 1
-                return table[index].get(figures)
+                return getters[index](figures)
             }
             index += 1
-            if index == count { index = 0 }
+            if index == keys.count { index = 0 }
         }
         return 0
     }
@@ -91,12 +114,7 @@ extension Text {
     mutating func append(_ line: MemInfo.Line, value: UInt64, countColumn: Int) {
         append(line.name)
         append(":")
-        var column = line.name.count + 1
-        let width = line.isKB ? 16 : countColumn
-        while column < width {
-            append(byte: UInt8(ascii: " "))
-            column += 1
-        }
+        append(UInt8(ascii: " "), count: (line.isKB ? 16 : countColumn) - line.name.count - 1)
         append(value, width: line.isKB ? 8 : 5)
         append(line.isKB ? " kB\n" : "\n")
     }

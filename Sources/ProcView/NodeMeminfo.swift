@@ -48,7 +48,8 @@ package enum NodeMeminfo {
             if number == node { weight = total }
             sum = sum.adding(orMax: total)
         }
-        guard visible.count > 1 else { return figures }
+        // The one node in sight has it all, whatever its size; one out of sight has nothing.
+        if weight == sum, visible.contains(node) { return figures }
         return figures.part(weight: weight, before: before, sum: sum)
     }
 }

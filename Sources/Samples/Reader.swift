@@ -140,12 +140,17 @@ package struct Reader: ~Escapable {
         return value > UInt64(Int64.max) ? .min : -Int64(clamping: value)
     }
 
+    /// The bytes not yet read, cut at `limit`.
+    @_lifetime(copy self)
+    package func rest(limit: Int = .max) -> Span<UInt8> {
+        bytes.extracting(position..<(position + min(remaining, max(limit, 0))))
+    }
+
     /// What is left, as an array, cut at `limit` bytes.
     package func array(limit: Int = .max) -> [UInt8] {
         var result: [UInt8] = []
-        let count = min(remaining, max(limit, 0))
-        result.reserveCapacity(count)
-        for index in position..<(position + count) { result.append(bytes[index]) }
+        // SAFETY: the pointer is used within the closure, for the span's count.
+        unsafe rest(limit: limit).withUnsafeBufferPointer { unsafe result.append(contentsOf: $0) }
         return result
     }
 

@@ -15,27 +15,36 @@ package struct Text: Equatable, Sendable {
 
     package mutating func append(_ other: [UInt8]) { bytes.append(contentsOf: other) }
 
+    /// What `reader` has left.
+    package mutating func append(_ reader: borrowing Reader) {
+        // SAFETY: the pointer is used within the closure, for the span's count.
+        unsafe reader.rest().withUnsafeBufferPointer { unsafe bytes.append(contentsOf: $0) }
+    }
+
     package mutating func append(byte: UInt8) { bytes.append(byte) }
 
     /// Decimal, at least `width` columns, filled at the left with `fill`.
     package mutating func append(_ value: UInt64, width: Int = 0, fill: UInt8 = UInt8(ascii: " ")) {
-        var digits: InlineArray<20, UInt8> = .init(repeating: 0)
+        // From the right, so that the digits come out in order and go in at once.
+        var digits: InlineArray<20, UInt8> = .init(repeating: fill)
+        var start = digits.count
         var rest = value
-        var count = 0
         repeat {
-            digits[count] = UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest % 10)
+            start -= 1
+            digits[start] = UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest % 10)
             rest /= 10
-            count += 1
         } while rest != 0
-        var missing = width - count
-        while missing > 0 {
-            bytes.append(fill)
-            missing -= 1
-        }
-        while count > 0 {
-            count -= 1
-            bytes.append(digits[count])
-        }
+        let missing = width - digits.count
+        if missing > 0 { append(fill, count: missing) }
+        start = min(start, digits.count - min(max(width, 0), digits.count))
+        let span = digits.span.extracting(start...)
+        // SAFETY: the pointer is used within the closure, for the span's count.
+        unsafe span.withUnsafeBufferPointer { unsafe bytes.append(contentsOf: $0) }
+    }
+
+    /// `byte`, `count` times.
+    package mutating func append(_ byte: UInt8, count: Int) {
+        bytes.append(contentsOf: repeatElement(byte, count: max(count, 0)))
     }
 
     /// `value / 100` with two decimals, as /proc/uptime and /proc/loadavg print them.
