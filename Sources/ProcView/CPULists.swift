@@ -20,9 +20,20 @@ package enum CPULists {
         return text
     }
 
-    /// A cpulist file of the host (`core_cpus_list`), cut to the CPUs in sight.
+    /// A cpulist file of the host (`core_cpus_list`), cut to the CPUs in sight; also of cpufreq's form (`affected_cpus`:
+    /// `0 1 2`).
     package static func list(_ host: Span<UInt8>, visible: CPUSet) -> Text {
-        online((CPUSet(parsingList: host) ?? CPUSet()).intersection(visible))
+        if let set = CPUSet(parsingList: host) { return online(set.intersection(visible)) }
+        // Kernel drivers/cpufreq/cpufreq.c, cpufreq_show_cpus().
+        var text = Text()
+        var reader = Reader(host)
+        while let number = reader.blankNumber() {
+            guard let cpu = Int(exactly: number), visible.contains(cpu) else { continue }
+            if !text.bytes.isEmpty { text.append(" ") }
+            text.append(number)
+        }
+        text.append("\n")
+        return text
     }
 
     /// A cpumask file of the host (`core_cpus`), cut to the CPUs in sight; the width stays.

@@ -28,6 +28,11 @@ import Testing
         #expect(CPULists.mask(host.span, visible: CPUSet(visible)).string == mask)
     }
 
+    @Test func listsOfCpufreqAreSpaced() {
+        let host = bytes("0 1 2 3 \n")
+        #expect(CPULists.list(host.span, visible: CPUSet([1, 3])).string == "1 3\n")
+    }
+
     @Test func listsThatAreNone() {
         let host = bytes("junk\n")
         #expect(CPULists.list(host.span, visible: CPUSet([0])).string == "\n")
