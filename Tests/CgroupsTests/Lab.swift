@@ -12,6 +12,8 @@ final class Lab {
     static var isRoot: Bool { geteuid() == 0 && machine.directory(of: .memory) != nil }
     static var isV1: Bool { isRoot && machine.version(of: .memory) == .v1 && machine.version(of: .cpuset) == .v1 }
 
+    static var isV2: Bool { isRoot && machine.version(of: .memory) == .v2 && machine.version(of: .cpu) == .v2 }
+
     let hierarchies: Hierarchies
     let name = "umwelt-test-\(UInt64.random(in: .min ... .max))"
     private var made: [Path] = []
@@ -50,9 +52,15 @@ final class Lab {
 
     func make(_ path: String) throws {
         for directory in directories(path) {
+            if Self.isV2, let parent = directory.prefixes.dropLast().last {
+                // v2 hands controllers down one level at a time.
+                for controller in ["cpuset", "cpu", "io", "memory", "pids"] {
+                    try? FileTree.write(Array("+\(controller)".utf8), to: parent.appending("cgroup.subtree_control"))
+                }
+            }
             try FileTree.makeDirectory(directory)
             made.append(directory)
-            // A v1 cpuset is empty until it is told; v2 hands controllers down one level at a time.
+            // A v1 cpuset is empty until it is told.
             guard let parent = directory.prefixes.dropLast().last else { continue }
             for file: Path in ["cpuset.cpus", "cpuset.mems"] {
                 guard let text = try? Fd.contents(of: parent.appending(file), limit: 4096), text.count > 1 else {

@@ -64,6 +64,26 @@ struct RealKernelTests {
         #expect(try cgroup.cpuLimits().quotaCPUs == nil)
     }
 
+    @Test(.enabled(if: Lab.isV2, "needs cgroup v2 with controllers"))
+    func limitsOfV2() throws {
+        let lab = try Lab()
+        for path in ["/pod", "/pod/a"] { try lab.make(path) }
+        try lab.write("/pod", .memory, "memory.max", "200M")
+        try lab.write("/pod/a", .memory, "memory.max", "300M")
+        try lab.write("/pod", .cpu, "cpu.max", "150000 100000")
+        try lab.write("/pod/a", .cpuset, "cpuset.cpus", "0")
+        let cgroup = lab.cgroup("/pod/a")
+        #expect(try cgroup.memory().limit == 200 * mib)
+        #expect(try cgroup.cpuLimits().quotaCPUs == 2)
+        #expect(try cgroup.cpuLimits().cpuset == CPUSet([0]))
+        // The controllers are taken from the container while its files are open: the pod's count.
+        try lab.write("/pod", .memory, "cgroup.subtree_control", "-memory -cpuset")
+        let sample = try cgroup.memory()
+        #expect(sample.limit == 200 * mib)
+        #expect(sample.usage <= 200 * mib)
+        #expect(try cgroup.cpuLimits().cpuset?.contains(0) == true)
+    }
+
     @Test func usageThreadsAndPressure() throws {
         let lab = try Lab()
         try lab.make("/c")
