@@ -87,7 +87,7 @@ final class Node: Sendable {
         do {
             return try FileStatus.of(path)
         } catch {
-            throw CgroupError(.stat, path, error == .noEntry ? .gone : .system(error))
+            throw CgroupError(.stat, path, error == .noEntry || error == .noDevice ? .gone : .system(error))
         }
     }
 }
@@ -99,7 +99,15 @@ extension Node {
     /// dropped, and the file opened afresh once: another cgroup may have been made under the name.
     func read<Result>(_ file: CgroupFile, _ body: (Span<UInt8>) -> Result) throws(CgroupError) -> Result? {
         for _ in 0..<2 {
-            guard let descriptor = try descriptor(of: file) else { return nil }
+            let descriptor: Descriptor
+            do throws(CgroupError) {
+                guard let open = try self.descriptor(of: file) else { return nil }
+                descriptor = open
+            } catch {
+                // open(2) says so too, while the file is being removed.
+                guard error.cause == .system(.noDevice) else { throw error }
+                continue
+            }
             do {
                 return try descriptor.fd.withContents(limit: file.sizeLimit, body)
             } catch {
