@@ -13,7 +13,7 @@ package struct CgroupMembership: Equatable, Sendable {
     /// As the kernel writes it: nothing is escaped, mkdir(2) of a name with a newline is refused.
     ///
     /// It may begin with `/..` (the reader is in another cgroup namespace) and end with ` (deleted)` (removed while the
-    /// process was a zombie) — which is a legal name too.
+    /// process was a zombie), which is a legal name too.
     package var path: [UInt8]
 
     package var isUnified: Bool { hierarchy == 0 && controllers.isEmpty }
