@@ -55,6 +55,7 @@ let package = Package(
         ),
         .testTarget(name: "SamplesTests", dependencies: ["Samples"]),
         .testTarget(name: "ProcViewTests", dependencies: ["ProcView", "Samples"]),
+        .testTarget(name: "KernelTests", dependencies: ["Kernel"]),
         .testTarget(name: "FuseWireTests", dependencies: ["FuseWire", "CLinux"]),
         .testTarget(name: "CgroupsTests", dependencies: ["Cgroups", "Samples", "Kernel"]),
         .testTarget(name: "FuseServerTests", dependencies: ["FuseServer", "FuseWire", "Kernel", "CLinux"]),

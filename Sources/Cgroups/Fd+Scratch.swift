@@ -10,6 +10,9 @@ extension Fd {
     ///
     /// `body` must not keep the span.
     ///
+    /// For files of one record only, which a short read shows whole: those of cgroups other than the lists of processes
+    /// and threads, and /proc/PID/stat and the like. `contents` reads any.
+    ///
     /// On a kept cgroup file: ENODEV once the cgroup is gone, or its controller was disabled.
     borrowing func withContents<Result>(
         limit: Int,
@@ -21,7 +24,7 @@ extension Fd {
         let short: Result? = unsafe withUnsafeTemporaryAllocation(of: UInt8.self, capacity: page) { buffer in
             do throws(Errno) {
                 let got = min(try unsafe read(at: 0, into: UnsafeMutableRawBufferPointer(buffer)), page)
-                // A kernel file that fits is complete after one short read.
+                // One record that fits is complete after one short read.
                 guard got < page || got == limit else { return nil }
                 return body(unsafe UnsafeBufferPointer(rebasing: buffer[..<got]).span)
             } catch {
