@@ -64,14 +64,11 @@ package final class Identity: Sendable {
     init(processes: ProcessSource, table: ContainerTable) {
         self.processes = processes
         self.table = table
-        // Process 1 is the host's, also where the daemon is in a container with the host's pid namespace. Where it is more
-        // privileged than the daemon, and so not to be looked into, the daemon is itself a process of the host.
-        let first = try? processes.handle(1)
-        let own = try? processes.handle(ProcessID.own)
+        let hosts = processes.hosts
         hostNamespaces =
-            (try? first?.namespaces()) ?? (try? own?.namespaces())
+            hosts.lazy.compactMap { try? $0.namespaces() }.first
             ?? ProcessSource.Namespaces(pid: 0, cgroup: 0, mount: 0, time: 0)
-        hostRoot = (try? first?.rootDirectory()) ?? (try? own?.rootDirectory())
+        hostRoot = hosts.lazy.compactMap { try? $0.rootDirectory() }.first
     }
 
     /// ESRCH where the thread has ended.

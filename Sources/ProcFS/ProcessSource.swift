@@ -26,9 +26,9 @@ struct ProcessSource: Sendable {
         private let directory: Fd
         private let cgroupFile: Fd
 
-        fileprivate init(pid: Int32, root: Path) throws(Errno) {
+        fileprivate init(pid: Int32, name: Path, root: Path) throws(Errno) {
             self.pid = pid
-            let directory = try Fd.open(root.appending(Path("\(pid)")), [.path, .directory])
+            let directory = try Fd.open(root.appending(name), [.path, .directory])
             cgroupFile = try directory.open("cgroup")
             self.directory = directory
         }
@@ -59,7 +59,22 @@ struct ProcessSource: Sendable {
         func rootDirectory() throws(Errno) -> FileStatus { try directory.status(of: "root") }
     }
 
-    func handle(_ pid: Int32) throws(Errno) -> Handle { try Handle(pid: pid, root: root) }
+    func handle(_ pid: Int32) throws(Errno) -> Handle { try Handle(pid: pid, name: Path("\(pid)"), root: root) }
+
+    /// Who stands for the host, the best first: process 1, also where the daemon is in a container with the host's pid
+    /// namespace; where that is more privileged than the daemon, and so not to be looked into, the first kernel thread,
+    /// which has the namespaces the kernel booted with; and this process itself.
+    var hosts: [Handle] {
+        var result: [Handle] = []
+        if let first = try? handle(1) { result.append(first) }
+        if let second = try? handle(2), let stat = try? second.contents(of: "stat"),
+            stat.starts(with: "2 (kthreadd) ".utf8)
+        {
+            result.append(second)
+        }
+        if let own = try? Handle(pid: 0, name: "self", root: root) { result.append(own) }
+        return result
+    }
 
     /// The numbers of all processes, at most `limit` of them, ascending.
     func processes(limit: Int) -> [Int32] {

@@ -12,16 +12,27 @@ struct HostPlace {
 
     private static let limit = 64 << 20
 
+    /// Process 1, and the first kernel thread, which a security policy that hides process 1 leaves readable.
+    private static let hosts = ["1", "2"]
+
     /// Leaves a cgroup namespace of the daemon's own for that of process 1, so that the kernel prints every cgroup by
     /// its path on the host.
     ///
     /// To be called before there is a second thread.
     static func enter() -> HostPlace {
-        if !shares("cgroup"), let namespace = try? Fd.open("/proc/1/ns/cgroup") {
-            try? Namespace.enter(cgroup: namespace)
+        let hosts = seesAllProcesses ? hosts : ["1"]
+        for host in hosts {
+            guard let namespace = try? Fd.open(Path("/proc/\(host)/ns/cgroup")) else { continue }
+            if (try? namespace.status())?.inode != own("cgroup") { try? Namespace.enter(cgroup: namespace) }
+            break
         }
-        if !shares("mnt"), let mountinfo = try? Fd.contents(of: "/proc/1/mountinfo", limit: limit) {
-            return HostPlace(mountinfo: mountinfo, prefix: "/proc/1/root")
+        for host in hosts {
+            guard let mount = try? FileStatus.of(Path("/proc/\(host)/ns/mnt")).inode else { continue }
+            if mount == own("mnt") { break }
+            guard (try? FileStatus.of(Path("/proc/\(host)/root/"))) != nil,
+                let mountinfo = try? Fd.contents(of: Path("/proc/\(host)/mountinfo"), limit: limit)
+            else { continue }
+            return HostPlace(mountinfo: mountinfo, prefix: Path("/proc/\(host)/root"))
         }
         return HostPlace(
             mountinfo: (try? Fd.contents(of: "/proc/self/mountinfo", limit: limit)) ?? [],
@@ -30,14 +41,9 @@ struct HostPlace {
     }
 
     /// Whether the daemon is in the initial pid namespace, where every caller has a number (PROC_PID_INIT_INO).
-    static var seesAllProcesses: Bool {
-        (try? FileStatus.of("/proc/self/ns/pid"))?.inode == 0xEFFF_FFFC
-    }
+    static var seesAllProcesses: Bool { own("pid") == 0xEFFF_FFFC }
 
-    private static func shares(_ name: String) -> Bool {
-        guard let own = try? FileStatus.of(Path("/proc/self/ns/\(name)")),
-            let first = try? FileStatus.of(Path("/proc/1/ns/\(name)"))
-        else { return true }
-        return own.inode == first.inode
+    private static func own(_ name: String) -> UInt64? {
+        (try? FileStatus.of(Path("/proc/self/ns/\(name)")))?.inode
     }
 }
