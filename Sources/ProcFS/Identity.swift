@@ -11,7 +11,8 @@ import Synchronization
 /// In this order:
 /// 1. its cgroup is at or beneath a registered container's: that container;
 /// 2. its pid, cgroup and mount namespaces (or, for the last, its root directory) are the host's: the host;
-/// 3. it has a cgroup namespace of its own and is inside it: the container whose cgroup is that namespace's root;
+/// 3. it has a cgroup namespace that was made for its container, and is inside it: the container whose cgroup is that
+///    namespace's root;
 /// 4. it is at or beneath the cgroup of its pid namespace's init: the container with that cgroup;
 /// 5. it came from elsewhere (nsenter), or shares another container's pid namespace: the container in whose mount
 ///    namespace it is, by that namespace's oldest process.
@@ -121,10 +122,12 @@ package final class Identity: Sendable {
         // Only what is more privileged than the daemon hides its namespaces from it: no container is.
         guard let namespaces else { return .host }
         if isHost(caller, namespaces) { return .host }
-        if namespaces.cgroup != hostNamespaces.cgroup, let root = namespaceRoot(caller, own), !root.isRoot {
-            return container(root, first: initProcess(caller, namespaces))
-        }
         let initProcess = initProcess(caller, namespaces)
+        let isInherited = initProcess.map { isCgroupNamespaceInherited($0, by: namespaces) } ?? false
+        if namespaces.cgroup != hostNamespaces.cgroup, !isInherited, let root = namespaceRoot(caller, own), !root.isRoot
+        {
+            return container(root, first: firstProcess(initProcess, namespaces))
+        }
         if let initProcess, let top = top(of: initProcess), !top.isRoot {
             let isShared = (try? initProcess.namespaces())?.mount != namespaces.mount
             if own.isAtOrBeneath(top) || !isShared { return container(top, first: initProcess) }
@@ -135,6 +138,37 @@ package final class Identity: Sendable {
             return container(top, first: oldest)
         }
         return own.isRoot ? .host : container(own, first: nil)
+    }
+
+    /// Whether the container that `initProcess` began was given no cgroup namespace of its own, inside one that was: as
+    /// Docker in Docker does on v1. Such a namespace's root is the outer container's.
+    private func isCgroupNamespaceInherited(
+        _ initProcess: ProcessSource.Handle,
+        by caller: ProcessSource.Namespaces
+    ) -> Bool {
+        guard let own = try? initProcess.namespaces(), own.cgroup == caller.cgroup else { return false }
+        return isCgroupNamespaceInherited(initProcess, own)
+    }
+
+    private func isCgroupNamespaceInherited(
+        _ process: ProcessSource.Handle,
+        _ own: ProcessSource.Namespaces
+    ) -> Bool {
+        guard let parent = processes.parent(of: process.pid), parent > 0,
+            let theirs = try? processes.handle(parent).namespaces()
+        else { return false }
+        return theirs.cgroup == own.cgroup
+    }
+
+    /// The process that began the container of a caller with these namespaces: of several containers that share a pid
+    /// namespace, each has a mount namespace of its own.
+    private func firstProcess(
+        _ initProcess: ProcessSource.Handle?,
+        _ namespaces: ProcessSource.Namespaces
+    ) -> ProcessSource.Handle? {
+        if let initProcess, (try? initProcess.namespaces())?.mount == namespaces.mount { return initProcess }
+        guard namespaces.mount != hostNamespaces.mount else { return initProcess }
+        return oldestProcess(in: namespaces) ?? initProcess
     }
 
     private func isHost(_ caller: ProcessSource.Handle, _ namespaces: ProcessSource.Namespaces) -> Bool {
@@ -168,7 +202,7 @@ package final class Identity: Sendable {
         guard let text = try? process.cgroupText() else { return nil }
         let own = Membership(parsing: text.span)
         if let namespaces = try? process.namespaces(), namespaces.cgroup != hostNamespaces.cgroup,
-            let root = namespaceRoot(process, own)
+            !isCgroupNamespaceInherited(process, namespaces), let root = namespaceRoot(process, own)
         {
             return root
         }

@@ -90,6 +90,12 @@ struct ProcessSource: Sendable {
         return ProcessStat(parsing: bytes.span).map { $0.startTicks.multiplied(orMax: 10_000_000) }
     }
 
+    /// The process that made it, or that took it over; 0 where that is in a pid namespace above.
+    func parent(of pid: Int32) -> Int32? {
+        guard let bytes = try? Fd.contents(of: root.appending(Path("\(pid)/stat")), limit: 4096) else { return nil }
+        return ProcessStat(parsing: bytes.span).map { Int32(clamping: $0.parent) }
+    }
+
     /// The CPU a thread last ran on.
     func lastCPU(of thread: Int32) -> Int? {
         guard let bytes = try? Fd.contents(of: root.appending(Path("\(thread)/stat")), limit: 4096) else { return nil }

@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Umwelt authors
+
+import Glibc
+import Kernel
+import Testing
+
+extension DaemonSuite {
+    /// Whose values a reader gets, by its cgroup: for each way in which a process comes to be in a container.
+    @Suite(.serialized) struct DaemonIdentityTests {
+        private let hostTotal = LabShell.Output(
+            text: String(decoding: (try? Fd.contents(of: "/proc/meminfo", limit: 65536)) ?? [], as: UTF8.self),
+            code: 0
+        ).number("MemTotal:")
+
+        private func read(_ shell: LabShell, _ lab: DaemonLab) throws -> UInt64? {
+            let output = try shell.run("cat \(lab.mount)/proc/meminfo")
+            #expect(output.code == 0, "\(output.text)")
+            return output.number("MemTotal:")
+        }
+
+        @Test(arguments: [true, false]) func containerGetsItsOwn(privateCgroups: Bool) throws {
+            let lab = try DaemonLab()
+            let cgroup = try lab.cgroup()
+            try cgroup.limitMemory(64 << 20)
+            let container = try lab.container(in: cgroup, privateCgroups: privateCgroups)
+            #expect(try read(container.shell, lab) == 65536)
+        }
+
+        /// A pod with shareProcessNamespace: the pause container made the pid namespace and has 8 MiB; LXCFS shows its
+        /// 8 MiB to all.
+        @Test(arguments: [true, false]) func sharedPIDNamespaceKeepsContainersApart(privateCgroups: Bool) throws {
+            let lab = try DaemonLab()
+            let pod = try lab.cgroup()
+            let (a, b) = (try pod.child("a"), try pod.child("b"))
+            try a.limitMemory(8 << 20)
+            try b.limitMemory(300 << 20)
+            let pause = try lab.container(in: a, privateCgroups: privateCgroups)
+            let cgroupNamespace = privateCgroups ? ["-C"] : []
+            let app = LabContainer(
+                shell: try lab.shell(
+                    ["nsenter", "-t", "\(pause.initPID)", "-p", "unshare", "-m", "-u", "-i"] + cgroupNamespace,
+                    in: b
+                ),
+                cgroup: b
+            )
+            try app.enterRoot(lab: lab)
+            #expect(try read(app.shell, lab) == 300 << 10)
+            #expect(try read(pause.shell, lab) == 8 << 10)
+            // Again, from what is kept.
+            #expect(try read(app.shell, lab) == 300 << 10)
+        }
+
+        /// From the host's cgroup into the namespaces: what `nsenter` does.
+        @Test(arguments: [["-a"], ["-m", "-p"], ["-m"], ["-m", "-C"]], [true, false])
+        func enteredProcessGetsTheContainers(flags: [String], privateCgroups: Bool) throws {
+            let lab = try DaemonLab()
+            let cgroup = try lab.cgroup()
+            try cgroup.limitMemory(48 << 20)
+            let container = try lab.container(in: cgroup, privateCgroups: privateCgroups)
+            let entered = try lab.shell(["nsenter", "-t", "\(container.initPID)"] + flags)
+            #expect(try read(entered, lab) == 48 << 10)
+        }
+
+        /// What `docker exec` and `kubectl exec` do: the cgroup, then the namespaces.
+        @Test(arguments: [true, false]) func executedProcessGetsTheContainers(privateCgroups: Bool) throws {
+            let lab = try DaemonLab()
+            let cgroup = try lab.cgroup()
+            try cgroup.limitMemory(48 << 20)
+            let container = try lab.container(in: cgroup, privateCgroups: privateCgroups)
+            let executed = try lab.shell(["nsenter", "-t", "\(container.initPID)", "-a"], in: cgroup)
+            #expect(try read(executed, lab) == 48 << 10)
+        }
+
+        @Test func hostProcessGetsTheHosts() throws {
+            let lab = try DaemonLab()
+            let host = try lab.shell()
+            #expect(try read(host, lab) == hostTotal)
+            let output = try host.run(
+                """
+                cd \(lab.mount); rc=0
+                for f in proc/swaps sys/devices/system/cpu/online sys/devices/system/cpu/possible \
+                    sys/devices/system/cpu/present sys/devices/system/cpu/offline sys/devices/system/cpu/cpu0/topology/core_id
+                do cmp $f /$f || rc=1; done
+                grep -v MHz proc/cpuinfo > \(lab.directory)/ours; grep -v MHz /proc/cpuinfo > \(lab.directory)/theirs
+                cmp \(lab.directory)/ours \(lab.directory)/theirs || rc=1
+                [ "$(cut -d' ' -f1 proc/diskstats)" = "$(cut -d' ' -f1 /proc/diskstats)" ] || rc=1
+                [ "$(grep -c . proc/slabinfo)" = "$(grep -c . /proc/slabinfo)" ] || rc=1
+                exit_code=$rc; (exit $exit_code)
+                """
+            )
+            #expect(output.code == 0, "\(output.text)")
+        }
+
+        /// A service with a limit of its own is no container: it sees the host as without the daemon.
+        @Test(arguments: [[], ["unshare", "-m"], ["unshare", "-m", "-n"]]) func hostServiceGetsTheHosts(
+            wrapper: [String]
+        ) throws {
+            let lab = try DaemonLab()
+            let cgroup = try lab.cgroup("service")
+            try cgroup.limitMemory(100 << 20)
+            let service = try lab.shell(wrapper, in: cgroup)
+            #expect(try read(service, lab) == hostTotal)
+        }
+
+        /// systemd as the container's init: it moves itself to init.scope and its services elsewhere below.
+        @Test(arguments: [true, false]) func nestedCgroupsAreTheContainers(privateCgroups: Bool) throws {
+            let lab = try DaemonLab()
+            let cgroup = try lab.cgroup()
+            try cgroup.limitMemory(96 << 20)
+            let container = try lab.container(in: cgroup, privateCgroups: privateCgroups)
+            let (scope, service) = (try cgroup.child("init.scope"), try cgroup.child("a.service"))
+            try service.limitMemory(16 << 20)
+            let pid = container.initPID
+            for file in scope.processFiles { try FileTree.overwrite(file, Array("\(pid)".utf8)) }
+            #expect(try read(container.shell, lab) == 96 << 10)
+            let other = try lab.shell(["nsenter", "-t", "\(pid)", "-m", "-p", "-C"], in: service)
+            #expect(try read(other, lab) == 96 << 10)
+        }
+
+        /// hostPID: the host's pid namespace, a root of its own.
+        @Test(arguments: [true, false]) func containerInTheHostsPIDNamespaceGetsItsOwn(privateCgroups: Bool) throws {
+            let lab = try DaemonLab()
+            let cgroup = try lab.cgroup()
+            try cgroup.limitMemory(32 << 20)
+            let container = try lab.container(in: cgroup, privateCgroups: privateCgroups, hostPID: true)
+            #expect(try read(container.shell, lab) == 32 << 10)
+            // It began when its first process did, not when it was first read.
+            let late = try lab.container(in: try lab.cgroup("late"), privateCgroups: privateCgroups, hostPID: true)
+            let uptime = try late.shell.run("sleep 1.5; cat \(lab.mount)/proc/uptime").text
+            #expect(uptime.hasPrefix("1.") || uptime.hasPrefix("2."), "\(uptime)")
+        }
+
+        /// On v1 a single thread can be in a cgroup of its own.
+        @Test(.enabled(if: LabCgroup.isV1, "v1 only")) func threadInAnotherCgroupGetsTheContainers() throws {
+            let lab = try DaemonLab()
+            let cgroup = try lab.cgroup()
+            try cgroup.limitMemory(128 << 20)
+            let child = try cgroup.child("threads")
+            let container = try lab.container(in: cgroup)
+            let tasks = [child.directory("cpu"), child.directory("cpuacct")].map { "\($0)/tasks" }
+            let output = try container.shell.run(
+                """
+                python3 - <<'EOF'
+                import threading, ctypes, sys
+                def body():
+                    for path in \(tasks):
+                        with open(path, "w") as f: f.write("0")
+                    with open("\(lab.mount)/proc/meminfo") as f: print(f.read())
+                thread = threading.Thread(target=body); thread.start(); thread.join()
+                EOF
+                """
+            )
+            #expect(output.number("MemTotal:") == 128 << 10, "\(output.text)")
+        }
+
+        /// A DaemonSet with hostPID: namespaces of its own for mounts and cgroups.
+        @Test(arguments: [true, false]) func daemonInAContainerKnowsTheHost(privateCgroups: Bool) throws {
+            let lab = try DaemonLab(isStarted: false)
+            // As mountPropagation: Bidirectional has it.
+            try Mount.bind(lab.directory, on: lab.directory)
+            try Mount.mount("", on: lab.directory, type: "", flags: [Mount.Flags(rawValue: 1 << 20)])
+            try lab.start(wrapper: ["unshare", "-m", "-C", "--propagation", "unchanged"])
+            let cgroup = try lab.cgroup()
+            try cgroup.limitMemory(56 << 20)
+            let container = try lab.container(in: cgroup, privateCgroups: privateCgroups)
+            #expect(try read(container.shell, lab) == 56 << 10)
+            #expect(try read(try lab.shell(), lab) == hostTotal)
+            let service = try lab.cgroup("service")
+            try service.limitMemory(100 << 20)
+            #expect(try read(try lab.shell(in: service), lab) == hostTotal)
+        }
+
+        /// Docker in Docker on v1: the inner container has no cgroup namespace of its own, and still its own limit.
+        @Test func containerInAContainerGetsItsOwn() throws {
+            let lab = try DaemonLab()
+            let outer = try lab.cgroup()
+            try outer.limitMemory(200 << 20)
+            let container = try lab.container(in: outer)
+            let inner = try outer.child("docker").child("c")
+            try inner.limitMemory(40 << 20)
+            let nested = try lab.shell(
+                ["nsenter", "-t", "\(container.initPID)", "-a", "unshare", "-m", "-p", "-f"],
+                in: inner
+            )
+            #expect(try read(nested, lab) == 40 << 10)
+            let executed = try lab.shell(["nsenter", "-t", "\(inner.processes.last ?? 0)", "-m", "-p", "-C"])
+            #expect(try read(executed, lab) == 40 << 10)
+            #expect(try read(container.shell, lab) == 200 << 10)
+        }
+
+        /// A registered container's processes get its values by caller too, and its registration wins over its nesting.
+        @Test func registeredContainerIsKnownByPathAndByCaller() throws {
+            let lab = try DaemonLab()
+            let outer = try lab.cgroup()
+            try outer.limitMemory(200 << 20)
+            let inner = try outer.child("inner")
+            try inner.limitMemory(40 << 20)
+            let container = try lab.container(in: outer)
+            let nested = try lab.shell(
+                ["nsenter", "-t", "\(container.initPID)", "-a", "unshare", "-p", "-f"],
+                in: inner
+            )
+            #expect(try read(nested, lab) == 40 << 10)
+            try lab.register("outer", pid: container.initPID)
+            #expect(try read(nested, lab) == 200 << 10)
+            let pid = inner.processes.last ?? 0
+            try lab.register("inner", pid: pid)
+            #expect(try read(nested, lab) == 40 << 10)
+            #expect(try read(container.shell, lab) == 200 << 10)
+            let host = try lab.shell()
+            for (id, total) in [("outer", 200), ("inner", 40)] {
+                let output = try host.run("cat \(lab.mount)/containers/\(id)/proc/meminfo")
+                #expect(output.number("MemTotal:") == UInt64(total) << 10)
+            }
+        }
+    }
+}

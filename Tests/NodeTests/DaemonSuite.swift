@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Umwelt authors
+
+import Glibc
+import Kernel
+import Testing
+
+/// The daemon as a process, on the real kernel. Every test starts one of its own and ends it; nothing is read through its
+/// mount but by child processes that can be given up on.
+///
+/// The programs are found in UMWELT_BIN_DIR, else in the package's own debug build.
+@Suite(
+    .serialized,
+    .enabled(if: geteuid() == 0, "needs root: it mounts and makes cgroups"),
+    .enabled(if: FileTree.isThere("/dev/fuse"), "needs /dev/fuse"),
+    .enabled(if: FileTree.isExecutable(Programs.umweltd), "umweltd is not built (UMWELT_BIN_DIR)")
+)
+enum DaemonSuite {}
+
+enum Programs {
+    static let directory: Path = {
+        if let value = getenv("UMWELT_BIN_DIR") { return Path(String(cString: value)) }
+        let package = #filePath.split(separator: "/").dropLast(3).joined(separator: "/")
+        return Path("/\(package)/.build/debug")
+    }()
+
+    static var umweltd: Path { directory.appending("umweltd") }
+
+    static let environment = [
+        Array("PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin".utf8), Array("LC_ALL=C".utf8),
+    ]
+}
+
+/// What went wrong in the test's own tools.
+struct LabError: Error, CustomStringConvertible {
+    let description: String
+
+    init(_ description: String) { self.description = description }
+}
