@@ -14,6 +14,7 @@
 #include <sys/eventfd.h>
 #include <sys/file.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -209,6 +210,15 @@ int64_t clinux_raise_nofile(void) {
         if (setrlimit(RLIMIT_NOFILE, &raised) == 0) limit = raised;
     }
     return limit.rlim_cur > INT32_MAX ? INT32_MAX : (int64_t)limit.rlim_cur;
+}
+int clinux_drop_code_pages(void) {
+    // Set by the linker: the first byte of the executable, and the first behind its code.
+    extern char __executable_start, etext;
+    const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+    const uintptr_t start = ((uintptr_t)&__executable_start + page - 1) & ~(page - 1);
+    const uintptr_t end = (uintptr_t)&etext & ~(page - 1);
+    if (end <= start) return 0;
+    return OR_ERRNO_ONCE(madvise((void *)start, end - start, MADV_DONTNEED));
 }
 int clinux_mkdir(const char *path, unsigned int mode) { return OR_ERRNO_ONCE(mkdir(path, mode)); }
 int clinux_unlink(const char *path) { return OR_ERRNO_ONCE(unlink(path)); }

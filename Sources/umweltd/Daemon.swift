@@ -123,6 +123,7 @@ final class Daemon {
     }
 
     private func serve() throws(DaemonError) {
+        ProcessLimits.dropStartupCode()
         let startedAt = Clock.monotonic
         var sweptAt = startedAt
         while true {
