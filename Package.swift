@@ -49,7 +49,7 @@ let package = Package(
         .executableTarget(
             name: "umwelt",
             dependencies: [
-                "Kernel", "Samples", "NodeLink", "OCISpec",
+                "Kernel", "Samples", "Cgroups", "ProcFS", "NodeLink", "OCISpec",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]
         ),

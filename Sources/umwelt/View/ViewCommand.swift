@@ -2,8 +2,10 @@
 // Copyright the Umwelt authors
 
 import ArgumentParser
+import Cgroups
 import Kernel
 import NodeLink
+import ProcFS
 
 /// `umwelt view`: the command line of it.
 struct ViewCommand: ParsableCommand {
@@ -13,7 +15,7 @@ struct ViewCommand: ParsableCommand {
         usage: "umwelt view FILE [--container ID | --pid PID]",
         discussion: """
             Prints the file as the container reads it. The running umweltd produces it, so what is printed is what a \
-            program in there gets at this moment.
+            program in there gets at this moment. Without one the command produces it itself.
 
             FILES
               meminfo  cpuinfo  stat  uptime  loadavg  diskstats  swaps  slabinfo
@@ -27,7 +29,7 @@ struct ViewCommand: ParsableCommand {
               umwelt view cpu/online
 
             EXIT STATUS
-              0; 1 where there is no such file, container, process or daemon, 2 for a wrong command line.
+              0; 1 where there is no such file, container or process, 2 for a wrong command line.
             """
     )
 
@@ -59,7 +61,7 @@ struct ViewCommand: ParsableCommand {
         do {
             daemon = try DaemonClient(socket: state.socket, hold: true)
         } catch is DaemonClient.Absent {
-            return try withoutDaemon(socket: state.socket)
+            return try withoutDaemon(path, socket: state.socket)
         }
         guard let container else {
             let caller = pid ?? ProcessID.own
@@ -80,8 +82,19 @@ struct ViewCommand: ParsableCommand {
         }
     }
 
-    /// Where the file could be rendered by this process itself.
-    private func withoutDaemon(socket: String) throws(Failure) -> [UInt8] {
-        throw .failed("no umweltd listens at \(socket); start it: systemctl start umweltd, or umweltd")
+    /// Without a daemon this process renders the file itself: the same code on the same cgroups, without a history.
+    private func withoutDaemon(_ path: String, socket: String) throws -> [UInt8] {
+        if let container {
+            throw Failure.failed(
+                "no umweltd listens at \(socket), so no container \(container) is registered; name a process (--pid)")
+        }
+        let pid = pid ?? ProcessID.own
+        let place = HostPlace.enter()
+        let files = UmweltFS(hierarchies: Hierarchies(mountinfo: place.mountinfo, prefix: place.prefix))
+        do throws(Errno) { return try files.view(Array(path.utf8), for: pid) } catch .noProcess {
+            throw Failure.failed("there is no process \(pid)")
+        } catch {
+            throw Failure.failed("cannot show \(path) to process \(pid): \(error)")
+        }
     }
 }

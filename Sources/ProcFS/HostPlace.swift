@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright the Umwelt authors
 
-import Kernel
+package import Kernel
 
 /// From where the host's cgroups are seen: the daemon's own mounts, or, in a container with the host's pid namespace, those
 /// of process 1.
-struct HostPlace {
-    var mountinfo: [UInt8]
+package struct HostPlace {
+    package var mountinfo: [UInt8]
     /// The root directory that `mountinfo` is relative to.
-    var prefix: Path
+    package var prefix: Path
 
     private static let limit = 64 << 20
 
@@ -19,7 +19,7 @@ struct HostPlace {
     /// its path on the host.
     ///
     /// To be called before there is a second thread.
-    static func enter() -> HostPlace {
+    package static func enter() -> HostPlace {
         let hosts = seesAllProcesses ? hosts : ["1"]
         for host in hosts {
             guard let namespace = try? Fd.open(Path("/proc/\(host)/ns/cgroup")) else { continue }
@@ -41,7 +41,7 @@ struct HostPlace {
     }
 
     /// Whether the daemon is in the initial pid namespace, where every caller has a number (PROC_PID_INIT_INO).
-    static var seesAllProcesses: Bool { own("pid") == 0xEFFF_FFFC }
+    package static var seesAllProcesses: Bool { own("pid") == 0xEFFF_FFFC }
 
     private static func own(_ name: String) -> UInt64? {
         (try? FileStatus.of(Path("/proc/self/ns/\(name)")))?.inode
