@@ -26,6 +26,8 @@ package final class Container: Sendable {
         var account = CPUAccount()
         var load: LoadHistory?
         var census: TimedCensus?
+        /// The greatest id of a thread that was ever seen in it, as the container has it.
+        var newestThread: UInt64 = 0
         /// Of the monotonic clock, in nanoseconds.
         var lastRead: UInt64
         var lastLoadRead: UInt64?

@@ -118,7 +118,12 @@ struct Renderer: Sendable {
         let account = try account(container, cgroup)
         let census = census(container, cgroup)
         let tasks = TaskCounts(running: max(census.running, 1), blocked: census.blocked, total: census.threads)
-        return StatView.text(account, bootTime: container.bootTime, processes: census.threads, tasks: tasks).bytes
+        // Forks are not counted by cgroup, but each takes a pid of the container's pid namespace.
+        let processes = container.state.withLock { state in
+            state.newestThread = max(state.newestThread, census.newestThread)
+            return state.newestThread
+        }
+        return StatView.text(account, bootTime: container.bootTime, processes: processes, tasks: tasks).bytes
     }
 
     private func loadavg(_ container: Container, _ cgroup: Cgroup) throws(Errno) -> [UInt8] {
