@@ -48,7 +48,7 @@ enum Main {
             guard Umwelt.exitCode(for: error) != .success else {
                 throw CleanEnd(text: Umwelt.fullMessage(for: error))
             }
-            throw Failure.usage(Usage.line(Umwelt.message(for: error)))
+            throw Failure.usage(Usage.line(Umwelt.message(for: error), CommandLine.arguments))
         }
         do {
             try command.run()
@@ -57,7 +57,7 @@ enum Main {
         } catch {
             // Help, asked for or because no verb was given.
             guard Umwelt.exitCode(for: error) == .success else {
-                throw Failure.usage(Usage.line(Umwelt.message(for: error)))
+                throw Failure.usage(Usage.line(Umwelt.message(for: error), CommandLine.arguments))
             }
             throw CleanEnd(text: Umwelt.fullMessage(for: error))
         }
@@ -90,14 +90,18 @@ enum Main {
 
 /// Words of the parser, made one line of ours.
 enum Usage {
-    static func line(_ message: String) -> String {
+    static func line(_ message: String, _ arguments: [String]) -> String {
         var text = message.split(whereSeparator: \.isNewline).map { $0.trimmingSpaces() }.joined(separator: " ")
         if text.hasPrefix("Error: ") { text.removeFirst("Error: ".count) }
         if let first = text.first, !text.hasPrefix("PATH") {
             text = first.lowercased() + text.dropFirst()
         }
         while text.last == "." { text.removeLast() }
-        return text + " (see 'umwelt --help')"
+        let verb = arguments.dropFirst().first { ["run", "view"].contains($0) }
+        if verb == "run", !arguments.contains("--"), text.contains("option") || text.contains("argument") {
+            text += "; the command stands after '--'"
+        }
+        return text + " (see 'umwelt \(verb.map { "help " + $0 } ?? "--help")')"
     }
 }
 

@@ -30,7 +30,9 @@ struct ByteSize: Equatable {
         let units: [(name: String, size: Int64)] = [
             ("T", 1 << 40), ("G", 1 << 30), ("M", 1 << 20), ("K", 1 << 10),
         ]
-        for unit in units where bytes >= unit.size && bytes % unit.size == 0 { return "\(bytes / unit.size)\(unit.name)" }
+        for unit in units where bytes % unit.size == 0 && (1..<10_000).contains(bytes / unit.size) {
+            return "\(bytes / unit.size)\(unit.name)"
+        }
         for unit in units where bytes >= unit.size {
             let tenths = bytes / (unit.size / 10)
             return "\(tenths / 10).\(tenths % 10)\(unit.name)"

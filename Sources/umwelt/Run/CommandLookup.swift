@@ -2,11 +2,14 @@
 // Copyright the Umwelt authors
 
 import Kernel
+import OCISpec
 
 /// Finds the command as the container's own first process will, so that what is wrong can be said before anything is made.
 struct CommandLookup {
     let options: RunOptions
     let workingDirectory: String
+    /// Where the caller is.
+    let callersDirectory: String?
     /// The container's PATH.
     let searchPath: String
 
@@ -19,24 +22,46 @@ struct CommandLookup {
     func check() throws(Failure) {
         guard let name = options.command.first else { return }
         if name.contains("/") {
-            switch find(CleanPath.absolute(name, from: workingDirectory)) {
+            let path = CleanPath.absolute(name, from: workingDirectory)
+            switch find(path) {
             case .missing: throw Failure(code: 127, "\(name): no such file" + hint(name))
             case .directory: throw Failure(code: 126, "\(name): is a directory")
             case .notExecutable: throw Failure(code: 126, "\(name): permission denied: the file is not executable")
-            case .executable: return
+            case .executable: return try checkFormat(path, name: name)
             }
         }
         var worst = Finding.missing
         for directory in searchPath.split(separator: ":", omittingEmptySubsequences: false) {
-            let candidate = (directory.isEmpty ? "." : directory) + "/" + name
-            switch find(CleanPath.absolute(String(candidate), from: workingDirectory)) {
-            case .executable: return
+            let path = CleanPath.absolute((directory.isEmpty ? "." : directory) + "/" + name, from: workingDirectory)
+            switch find(path) {
+            case .executable: return try checkFormat(path, name: name)
             case .notExecutable: worst = .notExecutable
             case .missing, .directory: continue
             }
         }
-        if case .notExecutable = worst { throw Failure(code: 126, "\(name): permission denied: the file is not executable") }
+        if case .notExecutable = worst {
+            throw Failure(code: 126, "\(name): permission denied: the file is not executable")
+        }
         throw Failure(code: 127, "\(name): command not found\(options.rootfs.map { " in \($0)" } ?? "")")
+    }
+
+    /// What execve(2) would say when it is too late for a word of ours.
+    private func checkFormat(_ path: String, name: String) throws(Failure) {
+        guard let file = try? open(path), let head = try? file.contents(limit: ExecutableFormat.headSize) else { return }
+        switch ExecutableFormat(head: head) {
+        case .elf(let loader?):
+            guard status(loader) == nil else { return }
+            throw Failure(code: 127, "\(name): its loader \(loader) is not there")
+        case .script(let interpreter):
+            guard interpreter.hasPrefix("/"), status(interpreter) == nil else { return }
+            throw Failure(code: 127, "\(name): its interpreter \(interpreter) is not there")
+        case .unknown:
+            // binfmt_misc may know more formats.
+            let formats = try? Fd.open("/proc/sys/fs/binfmt_misc", .directory).entries(limit: 16)
+            guard (formats?.count ?? 0) <= 2 else { return }
+            throw Failure(code: 126, "\(name): the file is no program (exec format error)")
+        case .elf(nil): return
+        }
     }
 
     /// The working directory, where it was asked for by name.
@@ -49,11 +74,14 @@ struct CommandLookup {
     }
 
     private func hint(_ name: String) -> String {
-        let path = CleanPath.absolute(name, from: workingDirectory)
-        let isHidden = SpecDefaults.privateDirectories.contains { CleanPath.is(path, below: $0) }
-        guard options.rootfs == nil, isHidden, FileTree.isThere(Path(path)) else { return "" }
-        return " in the container, whose \(path.split(separator: "/").first.map { "/" + $0 } ?? "/") is its own; "
-            + "show it with --volume"
+        guard options.rootfs == nil else { return "" }
+        let here = callersDirectory ?? "/"
+        let path = CleanPath.absolute(name, from: here)
+        guard SpecDefaults.privateDirectories.contains(where: { CleanPath.is(path, below: $0) }),
+            FileTree.isThere(Path(path))
+        else { return "" }
+        let top = path.split(separator: "/").first.map { "/" + $0 } ?? "/"
+        return " in the container, whose \(top) is its own; show the host's with --volume"
     }
 
     private func find(_ path: String) -> Finding {
@@ -63,27 +91,28 @@ struct CommandLookup {
         return status.mode & 0o111 == 0 ? .notExecutable : .executable
     }
 
+    private func status(_ path: String) -> FileStatus? { try? open(path, .path).status() }
+
     /// The file as the container sees it: below a volume, in a directory of its own (empty), or in its root.
-    private func status(_ path: String) -> FileStatus? {
+    private func open(_ path: String, _ flags: OpenFlags = .readOnly) throws(Errno) -> Fd {
         let volumes = options.volumes.filter { CleanPath.is(path, below: $0.destination) }
         if let volume = volumes.max(by: { $0.destination.utf8.count < $1.destination.utf8.count }) {
-            let rest = path.dropFirst(volume.destination.count)
-            return try? FileStatus.of(Path(volume.source + rest))
+            return try Fd.open(Path(volume.source + path.dropFirst(volume.destination.count)), flags)
         }
-        if options.rootfs == nil {
-            let own = SpecDefaults.privateDirectories.filter { CleanPath.is(path, below: $0) }
-            // The container's /proc, /sys and /dev are there, whatever is in them.
-            if own.contains(path) { return try? FileStatus.of(Path(path)) }
-            guard own.isEmpty || own.contains("/proc") || own.contains("/sys") || own.contains("/dev") else { return nil }
-            return try? FileStatus.of(Path(path))
+        guard let rootfs = options.rootfs else {
+            // These are there, and empty at the start.
+            let isEmpty = SpecDefaults.privateMounts.contains {
+                path != $0.destination && CleanPath.is(path, below: $0.destination)
+            }
+            if isEmpty { throw .noEntry }
+            return try Fd.open(Path(path), flags)
         }
-        let root = try? Fd.open(Path(options.rootfs ?? "/"), [.path, .directory])
-        guard let root else { return nil }
         do throws(Errno) {
-            return try root.openInRoot(Path(path), .path).status()
+            return try Fd.open(Path(rootfs), [.path, .directory]).openInRoot(Path(path), flags)
         } catch {
             // Kernels before 5.6 have no openat2(2).
-            return error == .notImplemented ? try? FileStatus.of(Path((options.rootfs ?? "") + path)) : nil
+            guard error == .notImplemented else { throw error }
+            return try Fd.open(Path(rootfs + path), flags)
         }
     }
 }

@@ -41,7 +41,9 @@ struct Preparation {
             options: options, facts: facts,
             places: SpecBuilder.Places(root: "", views: "", bundle: "", socket: "", program: ""))
         let path = builder.environment.first { $0.hasPrefix("PATH=") }.map { String($0.dropFirst("PATH=".count)) } ?? ""
-        let lookup = CommandLookup(options: options, workingDirectory: builder.workingDirectory, searchPath: path)
+        let lookup = CommandLookup(
+            options: options, workingDirectory: builder.workingDirectory,
+            callersDirectory: facts.workingDirectory, searchPath: path)
         try lookup.checkWorkingDirectory()
         try lookup.check()
     }

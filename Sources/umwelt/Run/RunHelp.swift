@@ -21,13 +21,16 @@ enum RunHelp {
           umwelt run --env JAVA_OPTS=-Xlog:os+container --env LANG -- java -version
 
         SIGNALS
-          What is sent to umwelt goes to the command. One that the command does not handle ends it, as it would outside \
-        a container: Ctrl-C ends 'umwelt run -- sleep 1000' at once. With --tty the terminal is the container's own, and \
-        keys go there; a first process that does not handle Ctrl-C ignores it, as in any container.
+          What is sent to umwelt goes to the command. One that the command does not
+          handle ends it, as it would outside a container: Ctrl-C ends
+          'umwelt run -- sleep 1000' at once. With --tty the terminal is the
+          container's own, and keys go there; a first process that does not handle
+          Ctrl-C ignores it, as in any container.
 
         EXIT STATUS
-          The command's; 128 + n where signal n ended it; 127 where there is no such command and 126 where it cannot be \
-        executed; 2 for a wrong command line, 1 where the container could not be made.
+          The command's; 128 + n where signal n ended it; 127 where there is no such
+          command and 126 where it cannot be executed; 2 for a wrong command line, 1
+          where the container could not be made.
         """
 
     static let memory = ArgumentHelp(

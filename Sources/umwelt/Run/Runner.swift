@@ -142,6 +142,9 @@ final class Runner {
         if case .signaled(let signal) = status {
             throw Failure(code: 128 + signal, "\(runtime.name) was ended by signal \(signal)")
         }
+        if status != .exited(0), bundle.initPID == nil {
+            throw Failure.failed("\(runtime.program) failed with status \(status.code) before there was a container")
+        }
         return status.code
     }
 

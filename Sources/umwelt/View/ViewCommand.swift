@@ -29,7 +29,8 @@ struct ViewCommand: ParsableCommand {
               umwelt view cpu/online
 
             EXIT STATUS
-              0; 1 where there is no such file, container or process, 2 for a wrong command line.
+              0; 1 where there is no such file, container or process, 2 for a wrong
+              command line.
             """
     )
 
