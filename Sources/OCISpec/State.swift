@@ -7,7 +7,7 @@ package struct State: Codable, Equatable, Sendable {
     package var id: String
     /// `creating`, `created`, `running` or `stopped`; runtimes differ in what they say to hooks.
     package var status: String?
-    /// The container's first process, in the hook's pid namespace. crun says 0 to hooks inside the container.
+    /// The container's first process, in the hook's pid namespace; 0 or nil where the runtime does not tell.
     package var pid: Int32?
     package var bundle: String
 }

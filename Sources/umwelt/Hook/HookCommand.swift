@@ -7,7 +7,9 @@ import Kernel
 import NodeLink
 import OCISpec
 
-/// `umwelt hook`: what a runtime calls while it makes a container. Not for people.
+/// `umwelt hook`: what a runtime calls while it makes a container.
+///
+/// Not for people.
 struct HookCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "hook",
@@ -26,7 +28,9 @@ struct HookCommand: ParsableCommand {
 
         func run() throws {
             let state = try HookCommand.state()
-            guard let pid = state.pid, pid > 0 else { throw Failure.failed("hook: the runtime does not say the process") }
+            guard let pid = state.pid, pid > 0 else {
+                throw Failure.failed("hook: the runtime does not say the process")
+            }
             do throws(Errno) { try FileTree.write(Array("\(pid)\n".utf8), to: Path(file)) } catch {
                 throw Failure.failed("hook: cannot write \(file): \(error)")
             }

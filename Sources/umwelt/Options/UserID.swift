@@ -11,7 +11,9 @@ struct UserID: Equatable {
         self.group = group
     }
 
-    /// Without a group: the group of the same number. 4294967295 is the kernel's "nobody at all" and none.
+    /// Without a group: the group of the same number.
+    ///
+    /// 4294967295 is the kernel's "nobody at all" and none.
     init?(_ text: String) {
         let parts = text.split(separator: ":", omittingEmptySubsequences: false)
         guard parts.count <= 2, let user = parts.first.flatMap({ UInt32($0) }), user != .max else { return nil }

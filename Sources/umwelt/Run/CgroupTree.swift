@@ -15,7 +15,9 @@ struct CgroupTree: Equatable {
 
     var hierarchies: [Hierarchy] = []
 
-    /// From the mounts, in their order; a mount over another hides it. `unifiedControllers` reads `cgroup.controllers`.
+    /// From the mounts, in their order; a mount over another hides it.
+    ///
+    /// `unifiedControllers` reads `cgroup.controllers`.
     init(mounts: [MountInfo], unifiedControllers: (String) -> Set<String>) {
         for mount in mounts {
             let type = String(decoding: mount.type, as: UTF8.self)
@@ -24,7 +26,8 @@ struct CgroupTree: Equatable {
             hierarchies.removeAll { CleanPath.is($0.directory, below: directory) }
             if type == "cgroup2" {
                 hierarchies.append(
-                    Hierarchy(directory: directory, controllers: unifiedControllers(directory), isUnified: true))
+                    Hierarchy(directory: directory, controllers: unifiedControllers(directory), isUnified: true)
+                )
             } else if type == "cgroup" {
                 let options = mount.superOptions.split(separator: UInt8(ascii: ","))
                     .map { String(decoding: $0, as: UTF8.self) }
@@ -40,7 +43,8 @@ struct CgroupTree: Equatable {
             let names = (try? Fd.contents(of: Path(directory + "/cgroup.controllers"), limit: 4096)) ?? []
             return Set(
                 names.split { $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: "\n") }
-                    .map { String(decoding: $0, as: UTF8.self) })
+                    .map { String(decoding: $0, as: UTF8.self) }
+            )
         }
     }
 

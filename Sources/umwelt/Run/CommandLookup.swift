@@ -18,7 +18,9 @@ struct CommandLookup {
         case missing, directory, notExecutable, executable
     }
 
-    /// Throws 127 or 126 as shells do. What cannot be decided from here is left to the runtime.
+    /// Throws 127 or 126 as shells do.
+    ///
+    /// What cannot be decided from here is left to the runtime.
     func check() throws(Failure) {
         guard let name = options.command.first else { return }
         if name.contains("/") {
@@ -47,7 +49,9 @@ struct CommandLookup {
 
     /// What execve(2) would say when it is too late for a word of ours.
     private func checkFormat(_ path: String, name: String) throws(Failure) {
-        guard let file = try? open(path), let head = try? file.contents(limit: ExecutableFormat.headSize) else { return }
+        guard let file = try? open(path), let head = try? file.contents(limit: ExecutableFormat.headSize) else {
+            return
+        }
         switch ExecutableFormat(head: head) {
         case .elf(let loader?):
             guard status(loader) == nil else { return }

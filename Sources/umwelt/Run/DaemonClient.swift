@@ -38,7 +38,11 @@ final class DaemonClient {
                 throw Failure.failed("what listens at \(socket) does not answer as umweltd does")
             }
             greeting = Greeting(
-                version: fields[0], pid: Int32(fields[1]) ?? 0, mountPoint: fields[2], isEmbedded: fields[3] == "embedded")
+                version: fields[0],
+                pid: Int32(fields[1]) ?? 0,
+                mountPoint: fields[2],
+                isEmbedded: fields[3] == "embedded"
+            )
             if hold { _ = try link.request(Message(.hold)) }
         } catch let error as LinkError {
             throw try Self.failure(error, socket: socket, isGreeting: true)
@@ -72,7 +76,8 @@ final class DaemonClient {
         case .message(.version(let version)):
             return .failed(
                 "the daemon at \(socket) speaks version \(version) of the contract, this umwelt \(Message.version); "
-                    + "install both from one release, and restart umweltd")
+                    + "install both from one release, and restart umweltd"
+            )
         case .message, .unexpected: return .failed("what listens at \(socket) does not answer as umweltd does")
         }
     }

@@ -25,7 +25,9 @@ struct DaemonStarter {
             if attempt > 0 { try interrupts.check(milliseconds: Self.pauseMilliseconds) }
             if let client = try connect() { return client }
             guard FileTree.isThere("/dev/fuse") else {
-                throw Failure.failed("there is no /dev/fuse; load the module with 'modprobe fuse', or give this container the device")
+                throw Failure.failed(
+                    "there is no /dev/fuse; load the module with 'modprobe fuse', or give this container the device"
+                )
             }
             switch try start(interrupts) {
             case .ready: if let client = try connect() { return client }
@@ -36,7 +38,9 @@ struct DaemonStarter {
         }
         throw Failure.failed(
             lastWords.isEmpty
-                ? "umweltd ends as soon as it has started; see \(state.daemonLog)" : "umweltd does not start: \(lastWords)")
+                ? "umweltd ends as soon as it has started; see \(state.daemonLog)"
+                : "umweltd does not start: \(lastWords)"
+        )
     }
 
     private func connect() throws -> DaemonClient? {
@@ -66,7 +70,8 @@ struct DaemonStarter {
                 arguments: [
                     "umweltd", "--embedded", "--socket", state.socket, "--ready-fd", "3", state.mountPoint,
                 ].map { Array($0.utf8) },
-                environment: [Array("PATH=/usr/sbin:/usr/bin:/sbin:/bin".utf8)])
+                environment: [Array("PATH=/usr/sbin:/usr/bin:/sbin:/bin".utf8)]
+            )
             command.files = [-1, log.raw, log.raw, ready.writing.raw]
             command.group = .session
             let child = try command.spawn()
@@ -78,7 +83,10 @@ struct DaemonStarter {
     }
 
     private func outcome(
-        of child: Child, ready: borrowing Fd, log: borrowing Fd, _ interrupts: borrowing Interrupts
+        of child: Child,
+        ready: borrowing Fd,
+        log: borrowing Fd,
+        _ interrupts: borrowing Interrupts
     ) throws(Errno) -> Outcome {
         var left = Self.startMilliseconds
         while left > 0 {

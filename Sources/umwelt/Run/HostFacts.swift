@@ -48,7 +48,9 @@ struct HostFacts: Equatable {
 
 /// The files that show the container's own machine, as below the daemon's directory for it.
 enum Views {
-    /// Below `proc/`. The runtimes let these be mounted over.
+    /// Below `proc/`.
+    ///
+    /// The runtimes let these be mounted over.
     static let procFiles = [
         "meminfo", "cpuinfo", "stat", "uptime", "loadavg", "diskstats", "swaps", "slabinfo",
     ]

@@ -23,6 +23,14 @@ struct HostView {
         var kind: Kind
     }
 
+    /// What a path leads to.
+    struct Status: Equatable {
+        /// As in mountinfo; 0 where the kernel does not tell.
+        var mount: UInt64
+        var isDirectory: Bool
+        var isRegular: Bool
+    }
+
     /// File systems that hold no files of people.
     private static let pseudoTypes: Set<String> = [
         "autofs", "binfmt_misc", "bpf", "cgroup", "cgroup2", "configfs", "debugfs", "devpts", "devtmpfs", "efivarfs",
@@ -35,12 +43,12 @@ struct HostView {
 
     /// Which mounts to repeat, in order; `/` first.
     ///
-    /// - Parameters:
-    ///   - stateDirectory: where bundles are, which the container has no business in.
-    ///   - status: what a path leads to now; nil where it cannot be asked. A mount that another covers is not what its path
-    ///     leads to.
+    /// The container has no business in `stateDirectory`. `status` tells what a path leads to now; a mount that another
+    /// covers is not what its path leads to.
     static func pieces(
-        of mounts: [MountInfo], stateDirectory: String, status: (String) -> FileStatus?
+        of mounts: [MountInfo],
+        stateDirectory: String,
+        status: (String) -> Status?
     ) -> [Piece] {
         var pieces = [Piece(source: "/", kind: .overlay)]
         let hidden = SpecDefaults.privateDirectories + [stateDirectory]
@@ -66,14 +74,20 @@ struct HostView {
     let directory: String
     var root: String { directory + "/root" }
 
-    /// Puts the view together below `directory`. Returns what had to be left out, in words.
+    /// Puts the view together below `directory` and tells in words what had to be left out.
     ///
-    /// - Parameter destinations: of volumes; what of them is missing is added to the view, empty.
+    /// What is missing of `destinations`, where volumes will be mounted, is added to the view, empty.
     func make(_ pieces: [Piece], destinations: [(path: String, isDirectory: Bool)]) throws(Failure) -> [String] {
         do throws(Errno) {
             try Directories.make(Path(directory), mode: 0o700)
             // Of its own, since layers of an overlay must not contain one another.
-            try Mount.mount("umwelt", on: Path(directory), type: "tmpfs", flags: [.noSetuid, .noDevices], data: "mode=755")
+            try Mount.mount(
+                "umwelt",
+                on: Path(directory),
+                type: "tmpfs",
+                flags: [.noSetuid, .noDevices],
+                data: "mode=755"
+            )
             try FileTree.makeDirectory(Path(root))
         } catch {
             throw .failed("cannot prepare \(directory): \(error)")
@@ -95,7 +109,8 @@ struct HostView {
                 guard piece.source != "/" else {
                     throw .failed(
                         "the host's file system cannot be shown without its sockets (overlayfs: \(error)); give the "
-                            + "container one of its own with --rootfs")
+                            + "container one of its own with --rootfs"
+                    )
                 }
                 warnings.append("the container does not see \(piece.source) (overlayfs: \(error))")
             }
@@ -108,8 +123,12 @@ struct HostView {
         let lower = try Fd.open(Path(source), [.path, .directory])
         let target = source == "/" ? root : root + source
         try Mount.mount(
-            "umwelt", on: Path(target), type: "overlay", flags: [.readOnly, .noDevices],
-            data: Path("lowerdir=\(layer):/proc/self/fd/\(lower.raw)"))
+            "umwelt",
+            on: Path(target),
+            type: "overlay",
+            flags: [.readOnly, .noDevices],
+            data: Path("lowerdir=\(layer):/proc/self/fd/\(lower.raw)")
+        )
     }
 
     /// The piece that shows `path`.
@@ -120,7 +139,9 @@ struct HostView {
 
     /// Makes in `layer` the mount points that the host does not have, and what leads to them.
     private func addMissing(
-        _ destinations: [(path: String, isDirectory: Bool)], of source: String, to layer: String
+        _ destinations: [(path: String, isDirectory: Bool)],
+        of source: String,
+        to layer: String
     ) throws(Errno) {
         for destination in destinations {
             guard (try? FileStatus.of(Path(destination.path))) == nil else { continue }

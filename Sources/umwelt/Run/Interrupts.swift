@@ -6,7 +6,9 @@ import Kernel
 
 /// The signals that come to `umwelt run`, from its first moment on.
 struct Interrupts: ~Copyable {
-    /// Those that go to the command. SIGTSTP, SIGTTIN and SIGTTOU stop umwelt alone, as its terminal's job control wants.
+    /// Those that go to the command.
+    ///
+    /// SIGTSTP, SIGTTIN and SIGTTOU stop umwelt alone, as its terminal's job control wants.
     static let forwarded: [Int32] = [
         SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGALRM, SIGWINCH, SIGCONT,
     ]
@@ -25,7 +27,9 @@ struct Interrupts: ~Copyable {
         try? queue.next(milliseconds: milliseconds)
     }
 
-    /// Before the command has started, what would end it ends the whole. Waits for as long, and then returns.
+    /// Before the command has started, what would end it ends the whole.
+    ///
+    /// Waits for as long, and then returns.
     borrowing func check(milliseconds: Int32 = 0) throws(Failure) {
         var wait = milliseconds
         while let event = next(milliseconds: wait) {

@@ -27,11 +27,14 @@ enum LimitCheck {
         guard UInt64(clamping: swap.bytes) <= facts.swapTotal else {
             let has = facts.swapTotal == 0 ? "none" : ByteSize(bytes: Int64(clamping: facts.swapTotal)).text
             throw .failed(
-                "--swap \(swap.text) is more swap than the host has (\(has)); ask for less, or add some with swapon")
+                "--swap \(swap.text) is more swap than the host has (\(has)); ask for less, or add some with swapon"
+            )
         }
         // Without swap there is nothing to keep the container from.
         guard facts.accountsForSwap || facts.swapTotal == 0 else {
-            throw .failed("--swap: this kernel does not account for swap; boot it with swapaccount=1, or leave --swap out")
+            throw .failed(
+                "--swap: this kernel does not account for swap; boot it with swapaccount=1, or leave --swap out"
+            )
         }
     }
 
@@ -46,7 +49,9 @@ enum LimitCheck {
     private static func check(cpuset: CPUSet, _ facts: HostFacts) throws(Failure) {
         try require("cpuset", for: "--cpuset", facts)
         guard cpuset.intersection(facts.cpus) == cpuset else {
-            throw .failed("--cpuset \(list(cpuset)): a container here can have CPUs \(list(facts.cpus)); choose among them")
+            throw .failed(
+                "--cpuset \(list(cpuset)): a container here can have CPUs \(list(facts.cpus)); choose among them"
+            )
         }
     }
 

@@ -26,7 +26,9 @@ struct Preparation {
         facts = HostFacts.read(environment: Self.environment())
         try LimitCheck.check(options, facts)
         guard facts.layout != .missing else {
-            throw .failed("no cgroups are mounted at /sys/fs/cgroup; mount them: mount -t cgroup2 cgroup2 /sys/fs/cgroup")
+            throw .failed(
+                "no cgroups are mounted at /sys/fs/cgroup; mount them: mount -t cgroup2 cgroup2 /sys/fs/cgroup"
+            )
         }
         if options.hasTerminal, isatty(0) != 1 {
             throw .failed("--tty needs a terminal on standard input; leave it out")
@@ -38,12 +40,17 @@ struct Preparation {
 
     private func checkCommand() throws(Failure) {
         let builder = SpecBuilder(
-            options: options, facts: facts,
-            places: SpecBuilder.Places(root: "", views: "", bundle: "", socket: "", program: ""))
+            options: options,
+            facts: facts,
+            places: SpecBuilder.Places(root: "", views: "", bundle: "", socket: "", program: "")
+        )
         let path = builder.environment.first { $0.hasPrefix("PATH=") }.map { String($0.dropFirst("PATH=".count)) } ?? ""
         let lookup = CommandLookup(
-            options: options, workingDirectory: builder.workingDirectory,
-            callersDirectory: facts.workingDirectory, searchPath: path)
+            options: options,
+            workingDirectory: builder.workingDirectory,
+            callersDirectory: facts.workingDirectory,
+            searchPath: path
+        )
         try lookup.checkWorkingDirectory()
         try lookup.check()
     }

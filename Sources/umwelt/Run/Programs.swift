@@ -26,7 +26,8 @@ enum Programs {
 
     /// The first program of that name in the directories of PATH, and in the usual ones for what only root needs.
     static func find(_ name: String, in path: String) -> String? {
-        for directory in (path + ":/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin").split(separator: ":") {
+        for directory in (path + ":/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin").split(separator: ":")
+        {
             let candidate = directory + "/" + name
             if candidate.hasPrefix("/"), isProgram(candidate) { return candidate }
         }

@@ -35,36 +35,54 @@ enum RunHelp {
 
     static let memory = ArgumentHelp(
         "Memory the container may use: bytes, or with K, M, G or T. At least 6M, at most what the host has.",
-        valueName: "size")
+        valueName: "size"
+    )
     static let cpus = ArgumentHelp(
         "CPU time, as a number of CPUs: 0.5 is half of one's. The container sees as many, rounded up.",
-        valueName: "number")
+        valueName: "number"
+    )
     static let cpuset = ArgumentHelp("The CPUs it may run on, such as 0-1,3.", valueName: "list")
     static let swap = ArgumentHelp(
         """
         Swap it may use on top of --memory. Without this: as much as --memory, where the kernel accounts for swap. 0: \
         none.
         """,
-        valueName: "size")
+        valueName: "size"
+    )
     static let pids = ArgumentHelp("Processes and threads it may have.", valueName: "number")
-    static let name = ArgumentHelp("The container's name, and its cgroup's: /umwelt/NAME. Default: random.", valueName: "id")
+    static let name = ArgumentHelp(
+        "The container's name, and its cgroup's: /umwelt/NAME. Default: random.",
+        valueName: "id"
+    )
     static let hostname = ArgumentHelp("Its host name. Default: its name.", valueName: "hostname")
     static let rootfs = ArgumentHelp(
-        "The directory that is its file system, writable. Default: the host's own, read-only.", valueName: "directory")
+        "The directory that is its file system, writable. Default: the host's own, read-only.",
+        valueName: "directory"
+    )
     static let env = ArgumentHelp(
-        "Set an environment variable, or hand the caller's on. Can be repeated.", valueName: "NAME[=value]")
+        "Set an environment variable, or hand the caller's on. Can be repeated.",
+        valueName: "NAME[=value]"
+    )
     static let volume = ArgumentHelp(
-        "Show a file or directory of the host in the container. Can be repeated.", valueName: "source:destination[:ro|:rw]")
+        "Show a file or directory of the host in the container. Can be repeated.",
+        valueName: "source:destination[:ro|:rw]"
+    )
     static let workdir = ArgumentHelp(
         "Where the command starts. Default: here, without --rootfs and where the container has it; else /.",
-        valueName: "directory")
+        valueName: "directory"
+    )
     static let user = ArgumentHelp(
-        "Who the command runs as, in numbers. Default: 0:0. Others than 0 have no capabilities.", valueName: "uid[:gid]")
+        "Who the command runs as, in numbers. Default: 0:0. Others than 0 have no capabilities.",
+        valueName: "uid[:gid]"
+    )
     static let tty = ArgumentHelp("Give the command a terminal of its own, connected to this one.")
     static let runtime = ArgumentHelp(
         "The OCI runtime: runc, crun, or the path of one that takes runc's arguments. Default: runc, else crun.",
-        valueName: "runtime")
+        valueName: "runtime"
+    )
     static let stateDirectory = ArgumentHelp(
-        "Where sockets, mounts and bundles are kept while needed. Default: /run/umwelt.", valueName: "directory")
+        "Where sockets, mounts and bundles are kept while needed. Default: /run/umwelt.",
+        valueName: "directory"
+    )
     static let command = ArgumentHelp("The command and its arguments, after '--'.")
 }

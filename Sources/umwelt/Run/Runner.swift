@@ -8,7 +8,9 @@ import NodeLink
 import OCISpec
 import Samples
 
-/// One `umwelt run`, from the options to the exit code. Whatever happens, what it made is gone when it returns.
+/// One `umwelt run`, from the options to the exit code.
+///
+/// Whatever happens, what it made is gone when it returns.
 final class Runner {
     private let options: RunOptions
     private let facts: HostFacts
@@ -45,7 +47,12 @@ final class Runner {
         try enterOwnMounts()
         let root = try options.rootfs ?? makeView(in: bundle)
         let places = SpecBuilder.Places(
-            root: root, views: views, bundle: bundle.path, socket: state.socket, program: try Programs.own())
+            root: root,
+            views: views,
+            bundle: bundle.path,
+            socket: state.socket,
+            program: try Programs.own()
+        )
         let config = SpecBuilder(options: options, facts: facts, places: places).config
         try bundle.write(Array(JSONEncoder().encode(config)), to: bundle.config)
         try interrupts.check()
@@ -102,7 +109,9 @@ final class Runner {
         let view = HostView(directory: bundle.view)
         let mountinfo = (try? Fd.contents(of: "/proc/self/mountinfo", limit: 64 << 20)) ?? []
         let pieces = HostView.pieces(of: MountInfo.parse(mountinfo.span), stateDirectory: state.path) {
-            try? FileStatus.of(Path($0))
+            (try? FileStatus.of(Path($0))).map {
+                HostView.Status(mount: $0.mount, isDirectory: $0.isDirectory, isRegular: $0.isRegular)
+            }
         }
         let destinations = options.volumes.map {
             (path: $0.destination, isDirectory: (try? FileStatus.of(Path($0.source)))?.isDirectory ?? true)

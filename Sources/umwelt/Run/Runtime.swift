@@ -50,8 +50,10 @@ struct Runtime: Equatable {
 
     private func command(_ arguments: [String]) -> Command {
         Command(
-            path: Path(program), arguments: ([name, "--root", root] + arguments).map { Array($0.utf8) },
-            environment: ["PATH=" + SpecDefaults.path, "XDG_RUNTIME_DIR=/run"].map { Array($0.utf8) })
+            path: Path(program),
+            arguments: ([name, "--root", root] + arguments).map { Array($0.utf8) },
+            environment: ["PATH=" + SpecDefaults.path, "XDG_RUNTIME_DIR=/run"].map { Array($0.utf8) }
+        )
     }
 
     /// Whether it knows of the container.
@@ -77,7 +79,8 @@ struct Runtime: Equatable {
         var text = message[...]
         let prefixes = [
             "runc run failed: ", "unable to start container process: ", "error during container init: ",
-            "container_linux.go:", "process_linux.go:", "rootfs_linux.go:", "standard_init_linux.go:", "starting container process caused: ",
+            "container_linux.go:", "process_linux.go:", "rootfs_linux.go:", "standard_init_linux.go:",
+            "starting container process caused: ",
         ]
         var isCleaning = true
         while isCleaning {

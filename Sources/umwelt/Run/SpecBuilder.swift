@@ -25,25 +25,34 @@ struct SpecBuilder {
     /// The whole configuration.
     var config: Config {
         var process = Config.Process(
-            user: Config.User(uid: options.user.user, gid: options.user.group), args: options.command,
-            cwd: workingDirectory)
+            user: Config.User(uid: options.user.user, gid: options.user.group),
+            args: options.command,
+            cwd: workingDirectory
+        )
         process.terminal = options.hasTerminal
         process.env = environment
         process.noNewPrivileges = true
         // As the kernel has it for who is not root: what may be gained is bounded, what is held is nothing.
         let held = options.user.user == 0 ? SpecDefaults.capabilities : []
         process.capabilities = Config.Capabilities(
-            bounding: SpecDefaults.capabilities, effective: held, permitted: held)
+            bounding: SpecDefaults.capabilities,
+            effective: held,
+            permitted: held
+        )
 
         var linux = Config.Linux(
-            namespaces: ["pid", "mount", "ipc", "uts", "cgroup"].map { Config.Namespace(type: $0) })
+            namespaces: ["pid", "mount", "ipc", "uts", "cgroup"].map { Config.Namespace(type: $0) }
+        )
         linux.cgroupsPath = "/umwelt/\(options.name)"
         linux.resources = resources
         linux.maskedPaths = SpecDefaults.maskedPaths
         linux.readonlyPaths = SpecDefaults.readonlyPaths
 
         var config = Config(
-            root: Config.Root(path: places.root, readonly: options.rootfs == nil), process: process, linux: linux)
+            root: Config.Root(path: places.root, readonly: options.rootfs == nil),
+            process: process,
+            linux: linux
+        )
         config.hostname = options.hostname
         config.mounts = mounts
         config.hooks = hooks
@@ -58,12 +67,16 @@ struct SpecBuilder {
             let swap = options.swap?.bytes ?? memory
             let (both, overflow) = memory.addingReportingOverflow(swap)
             resources.memory = Config.Memory(
-                limit: memory, swap: facts.accountsForSwap ? (overflow ? .max : both) : nil)
+                limit: memory,
+                swap: facts.accountsForSwap ? (overflow ? .max : both) : nil
+            )
         }
         if options.cpus != nil || options.cpuset != nil {
             resources.cpu = Config.CPU(
-                quota: options.cpus?.quota, period: options.cpus.map { _ in UInt64(CPUAmount.period) },
-                cpus: options.cpuset.map(LimitCheck.list))
+                quota: options.cpus?.quota,
+                period: options.cpus.map { _ in UInt64(CPUAmount.period) },
+                cpus: options.cpuset.map(LimitCheck.list)
+            )
         }
         resources.pids = options.pids.map { Config.PIDs(limit: $0) }
         return resources
@@ -76,27 +89,43 @@ struct SpecBuilder {
             mounts += SpecDefaults.privateMounts
             mounts += facts.displacedFiles.map {
                 Config.Mount(
-                    destination: $0, type: "bind", source: $0, options: ["bind", "ro", "nosuid", "nodev", "noexec"])
+                    destination: $0,
+                    type: "bind",
+                    source: $0,
+                    options: ["bind", "ro", "nosuid", "nodev", "noexec"]
+                )
             }
         }
         mounts += options.volumes.map {
             Config.Mount(
-                destination: $0.destination, type: "bind", source: $0.source,
-                options: ["rbind", "rprivate", $0.isReadOnly ? "ro" : "rw"])
+                destination: $0.destination,
+                type: "bind",
+                source: $0.source,
+                options: ["rbind", "rprivate", $0.isReadOnly ? "ro" : "rw"]
+            )
         }
         var views = Views.procFiles.filter { facts.procFiles.contains($0) }.map { "proc/" + $0 }
         views.append(Views.cpuDirectory)
         if facts.hasNodes { views.append(Views.nodeDirectory) }
-        return mounts + views.map {
-            Config.Mount(
-                destination: "/" + $0, type: "bind", source: places.views + "/" + $0,
-                options: ["bind", "ro", "nosuid", "nodev", "noexec"])
-        }
+        return mounts
+            + views.map {
+                Config.Mount(
+                    destination: "/" + $0,
+                    type: "bind",
+                    source: places.views + "/" + $0,
+                    options: ["bind", "ro", "nosuid", "nodev", "noexec"]
+                )
+            }
     }
 
     var hooks: Config.Hooks {
         func hook(_ arguments: [String]) -> Config.Hook {
-            Config.Hook(path: places.program, args: ["umwelt", "hook"] + arguments, env: ["PATH=/usr/bin:/bin"], timeout: 30)
+            Config.Hook(
+                path: places.program,
+                args: ["umwelt", "hook"] + arguments,
+                env: ["PATH=/usr/bin:/bin"],
+                timeout: 30
+            )
         }
         let attach = hook([
             "attach", "--socket", places.socket, "--id", options.name, "--file", places.bundle + "/init",

@@ -23,29 +23,53 @@ enum SpecDefaults {
     static let mounts = [
         Config.Mount(destination: "/proc", type: "proc", source: "proc", options: ["nosuid", "noexec", "nodev"]),
         Config.Mount(
-            destination: "/dev", type: "tmpfs", source: "tmpfs",
-            options: ["nosuid", "strictatime", "mode=755", "size=65536k"]),
+            destination: "/dev",
+            type: "tmpfs",
+            source: "tmpfs",
+            options: ["nosuid", "strictatime", "mode=755", "size=65536k"]
+        ),
         Config.Mount(
-            destination: "/dev/pts", type: "devpts", source: "devpts",
-            options: ["nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5"]),
+            destination: "/dev/pts",
+            type: "devpts",
+            source: "devpts",
+            options: ["nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5"]
+        ),
         Config.Mount(
-            destination: "/dev/shm", type: "tmpfs", source: "shm",
-            options: ["nosuid", "noexec", "nodev", "mode=1777", "size=65536k"]),
+            destination: "/dev/shm",
+            type: "tmpfs",
+            source: "shm",
+            options: ["nosuid", "noexec", "nodev", "mode=1777", "size=65536k"]
+        ),
         Config.Mount(
-            destination: "/dev/mqueue", type: "mqueue", source: "mqueue", options: ["nosuid", "noexec", "nodev"]),
+            destination: "/dev/mqueue",
+            type: "mqueue",
+            source: "mqueue",
+            options: ["nosuid", "noexec", "nodev"]
+        ),
         Config.Mount(
-            destination: "/sys", type: "sysfs", source: "sysfs", options: ["nosuid", "noexec", "nodev", "ro"]),
+            destination: "/sys",
+            type: "sysfs",
+            source: "sysfs",
+            options: ["nosuid", "noexec", "nodev", "ro"]
+        ),
         // The JVM, Go and Node read their limits here.
         Config.Mount(
-            destination: "/sys/fs/cgroup", type: "cgroup", source: "cgroup",
-            options: ["nosuid", "noexec", "nodev", "relatime", "ro"]),
+            destination: "/sys/fs/cgroup",
+            type: "cgroup",
+            source: "cgroup",
+            options: ["nosuid", "noexec", "nodev", "relatime", "ro"]
+        ),
     ]
 
     /// What is the container's own where its files are the host's.
     static let privateMounts = [
         Config.Mount(destination: "/tmp", type: "tmpfs", source: "tmpfs", options: ["nosuid", "nodev", "mode=1777"]),
         Config.Mount(
-            destination: "/var/tmp", type: "tmpfs", source: "tmpfs", options: ["nosuid", "nodev", "mode=1777"]),
+            destination: "/var/tmp",
+            type: "tmpfs",
+            source: "tmpfs",
+            options: ["nosuid", "nodev", "mode=1777"]
+        ),
         Config.Mount(destination: "/run", type: "tmpfs", source: "tmpfs", options: ["nosuid", "nodev", "mode=755"]),
     ]
 

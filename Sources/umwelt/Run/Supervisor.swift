@@ -27,7 +27,9 @@ struct Supervisor {
         self.hasTerminal = hasTerminal
     }
 
-    /// Returns how the runtime ended. `started` is called when the container's first process and its cgroups exist.
+    /// Returns how the runtime ended.
+    ///
+    /// `started` is called when the container's first process and its cgroups exist.
     mutating func wait(_ interrupts: borrowing Interrupts, started: () -> Void) throws(Errno) -> ExitStatus {
         var isStarted = false
         while true {

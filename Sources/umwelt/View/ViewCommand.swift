@@ -34,7 +34,8 @@ struct ViewCommand: ParsableCommand {
             """
     )
 
-    @Argument(help: "The file, by its name below /proc, by cpu/NAME or node/NAME, or by its full path.") var file: String
+    @Argument(help: "The file, by its name below /proc, by cpu/NAME or node/NAME, or by its full path.") var file:
+        String
     @Option(help: ArgumentHelp("As this container reads it, by the name it was registered with.", valueName: "id"))
     var container: String?
     @Option(help: ArgumentHelp("As this process reads it. Default: as this command would.", valueName: "pid"))

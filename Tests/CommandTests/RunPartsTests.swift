@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Umwelt authors
+
+import Glibc
+import Kernel
+import Samples
+import Testing
+
+@testable import umwelt
+
+@Suite struct SignalRuleTests {
+    private func rule(blocked: String = "0", ignored: String = "0", caught: String = "0") -> SignalRule {
+        SignalRule(
+            status: Array("Name:\tx\nSigQ:\t0/1\nSigBlk:\t\(blocked)\nSigIgn:\t\(ignored)\nSigCgt:\t\(caught)\n".utf8)
+        )
+    }
+
+    @Test func whatIsNotHandledKills() {
+        for signal in [SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGALRM] {
+            #expect(rule().action(for: signal) == .kill)
+        }
+        for signal in [SIGWINCH, SIGCONT, SIGCHLD, SIGURG] { #expect(rule().action(for: signal) == .drop) }
+    }
+
+    @Test func whatIsHandledIgnoredOrWaitedForIsSent() {
+        // SIGTERM is bit 14.
+        #expect(rule(caught: "0000000000004000").action(for: SIGTERM) == .send)
+        #expect(rule(ignored: "4000").action(for: SIGTERM) == .send)
+        #expect(rule(blocked: "4000").action(for: SIGTERM) == .send)
+        #expect(rule(caught: "4000").action(for: SIGINT) == .kill)
+    }
+
+    @Test func nonsenseIsNoMask() {
+        #expect(SignalRule(status: []).action(for: SIGTERM) == .kill)
+        #expect(SignalRule(status: Array("SigCgt:\nSigCgt: xyz\n:::\n".utf8)).action(for: SIGTERM) == .kill)
+        #expect(rule().action(for: 0) == .drop)
+        #expect(rule().action(for: 65) == .drop)
+    }
+}
+
+@Suite struct RuntimeFailureTests {
+    @Test func noErrorInTheLogIsTheCommandsOwnStatus() {
+        #expect(Runtime.failure(log: []) == nil)
+        let log = #"{"level":"warning","msg":"signal: killed","time":"2024-01-01T00:00:00Z"}"# + "\nnot json\n"
+        #expect(Runtime.failure(log: Array(log.utf8)) == nil)
+    }
+
+    @Test func theLastErrorIsTheMessage() {
+        let log = """
+            {"level":"error","msg":"first","time":"t"}
+            {"level":"error","msg":"runc run failed: unable to start container process: error during container init: \
+            error mounting \\"/x\\": no space left on device","time":"t"}
+            """
+        #expect(
+            Runtime.failure(log: Array(log.utf8))
+                == Failure(code: 1, #"the container does not start: error mounting "/x": no space left on device"#)
+        )
+    }
+
+    @Test func anErrorOfCrunHasNoLevel() {
+        let log = #"{ "msg": "executable file `x` not found in $PATH: No such file or directory", "time": "t" }"#
+        #expect(Runtime.failure(log: Array(log.utf8))?.code == 127)
+    }
+
+    @Test(arguments: [
+        (
+            #"runc run failed: unable to start container process: exec: "x": executable file not found in $PATH"#,
+            Int32(127)
+        ),
+        (#"unable to start container process: exec: "/x": permission denied"#, 126),
+        (
+            "container_linux.go:380: starting container process caused: exec: \"x\": stat x: no such file or directory",
+            127
+        ),
+        ("error mounting: permission denied", 1), ("", 1),
+    ])
+    func codes(_ message: String, _ code: Int32) {
+        let failure = Runtime.failure(message: message)
+        #expect(failure.code == code)
+        #expect(failure.message?.contains(".go:") == false)
+    }
+}
+
+@Suite struct CgroupTreeTests {
+    private func tree(_ lines: String, unified: Set<String> = []) -> CgroupTree {
+        CgroupTree(mounts: MountInfo.parse(Array(lines.utf8).span)) { _ in unified }
+    }
+
+    private static let v1 = """
+        31 23 0:28 / /sys/fs/cgroup rw - tmpfs tmpfs rw
+        32 31 0:29 / /sys/fs/cgroup/cpu,cpuacct rw - cgroup cgroup rw,cpu,cpuacct
+        35 31 0:32 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory
+        40 31 0:37 / /sys/fs/cgroup/systemd rw - cgroup cgroup rw,xattr,name=systemd
+
+        """
+
+    @Test func v1() {
+        let tree = tree(Self.v1)
+        #expect(tree.layout == .v1)
+        #expect(tree.directory(of: "cpu") == "/sys/fs/cgroup/cpu,cpuacct")
+        #expect(tree.directory(of: "memory") == "/sys/fs/cgroup/memory")
+        #expect(tree.directory(of: "pids") == nil)
+        #expect(tree.unified == nil)
+    }
+
+    @Test func onHybridOnlyV1ControllersCount() {
+        let tree = tree(
+            Self.v1 + "41 31 0:38 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw\n",
+            unified: ["pids", "memory"]
+        )
+        #expect(tree.layout == .hybrid)
+        #expect(!tree.controllers.contains("pids"))
+        #expect(tree.directory(of: "memory") == "/sys/fs/cgroup/memory")
+        #expect(tree.unified?.directory == "/sys/fs/cgroup/unified")
+    }
+
+    @Test func unified() {
+        let tree = tree("30 23 0:26 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw,nsdelegate\n", unified: ["memory", "cpu"])
+        #expect(tree.layout == .unified)
+        #expect(tree.controllers == ["memory", "cpu"])
+        #expect(tree.directory(of: "memory") == "/sys/fs/cgroup")
+    }
+
+    @Test func aMountOverTheTreeHidesIt() {
+        #expect(tree(Self.v1 + "50 23 0:50 / /sys/fs/cgroup rw - tmpfs tmpfs rw\n").layout == .missing)
+        #expect(tree("").layout == .missing)
+    }
+}
+
+@Suite struct HostViewTests {
+    private func status(directory: Bool = true, mount: UInt64) -> HostView.Status {
+        HostView.Status(mount: mount, isDirectory: directory, isRegular: !directory)
+    }
+
+    @Test func realMountsAreRepeatedPseudoOnesNot() {
+        let mounts = """
+            27 1 254:0 / / rw - ext4 /dev/vda rw
+            22 27 0:21 / /proc rw - proc proc rw
+            50 27 8:1 / /home/data/deep rw - xfs /dev/sda1 rw
+            51 27 8:2 / /home/data rw - xfs /dev/sda2 rw
+            52 27 0:9 / /tmp rw - tmpfs t rw
+            53 27 0:10 / /run/user/1 rw - tmpfs t rw
+            54 27 0:11 / /var/lib/umwelt ro - fuse.umwelt umwelt rw
+            55 27 254:0 /var/hosts /etc/hosts rw - ext4 /dev/vda rw
+            56 27 0:12 / /mnt/covered rw - tmpfs t rw
+            57 27 0:13 / /mnt/with\\040blank rw - tmpfs t rw
+            58 27 0:14 / /state/bundles rw - tmpfs t rw
+            59 27 0:15 / /hung rw - nfs4 server:/ rw
+
+            """
+        let pieces = HostView.pieces(of: MountInfo.parse(Array(mounts.utf8).span), stateDirectory: "/state") { path in
+            switch path {
+            case "/home/data/deep": status(mount: 50)
+            case "/home/data": status(mount: 51)
+            case "/etc/hosts": status(directory: false, mount: 55)
+            case "/mnt/covered": status(mount: 99)
+            case "/mnt/with blank": status(mount: 57)
+            default: nil
+            }
+        }
+        #expect(
+            pieces == [
+                .init(source: "/", kind: .overlay), .init(source: "/etc/hosts", kind: .file),
+                .init(source: "/home/data", kind: .overlay), .init(source: "/home/data/deep", kind: .overlay),
+                .init(source: "/mnt/with blank", kind: .overlay),
+            ]
+        )
+    }
+
+    @Test func aSocketMountedByItselfIsLeftOut() {
+        let mounts = Array("60 27 0:1 / /opt/docker.sock rw - tmpfs t rw\n".utf8)
+        let pieces = HostView.pieces(of: MountInfo.parse(mounts.span), stateDirectory: "/s") { _ in
+            HostView.Status(mount: 60, isDirectory: false, isRegular: false)
+        }
+        #expect(pieces == [.init(source: "/", kind: .overlay)])
+    }
+}
+
+@Suite struct ExecutableFormatTests {
+    @Test func scripts() {
+        #expect(ExecutableFormat(head: Array("#!/bin/sh -e\nx".utf8)) == .script(interpreter: "/bin/sh"))
+        #expect(ExecutableFormat(head: Array("#!  /usr/bin/env python\n".utf8)) == .script(interpreter: "/usr/bin/env"))
+        #expect(ExecutableFormat(head: Array("#!\n".utf8)) == .unknown)
+        #expect(ExecutableFormat(head: Array("echo\n".utf8)) == .unknown)
+        #expect(ExecutableFormat(head: []) == .unknown)
+    }
+
+    @Test func anyBytesAfterTheMagicAreRead() {
+        var generator = SystemRandomNumberGenerator()
+        for _ in 0..<2000 {
+            var head: [UInt8] = [0x7f, 0x45, 0x4c, 0x46, 2, 1]
+            head += (0..<Int.random(in: 0..<300, using: &generator)).map { _ in
+                [0, 1, 3, 0x38, 0x7f, 0xff].randomElement(using: &generator) ?? 0
+            }
+            _ = ExecutableFormat(head: head)
+        }
+    }
+
+    @Test func theLoaderOfAnElfFile() {
+        var head = [UInt8](repeating: 0, count: 200)
+        head.replaceSubrange(0..<6, with: [0x7f, 0x45, 0x4c, 0x46, 2, 1])
+        #expect(ExecutableFormat(head: head) == .elf(loader: nil))
+        head[32] = 64  // e_phoff
+        head[54] = 56  // e_phentsize
+        head[56] = 1  // e_phnum
+        head[64] = 3  // PT_INTERP
+        head[72] = 150  // p_offset
+        head[96] = 7  // p_filesz
+        head.replaceSubrange(150..<157, with: Array("/ld.so\0".utf8))
+        #expect(ExecutableFormat(head: head) == .elf(loader: "/ld.so"))
+        head[96] = 200
+        #expect(ExecutableFormat(head: head) == .elf(loader: nil))
+    }
+}
