@@ -88,7 +88,8 @@ struct ViewCommand: ParsableCommand {
     private func withoutDaemon(_ path: String, socket: String) throws -> [UInt8] {
         if let container {
             throw Failure.failed(
-                "no umweltd listens at \(socket), so no container \(container) is registered; name a process (--pid)")
+                "no umweltd listens at \(socket), so no container \(container) is registered; name a process (--pid)"
+            )
         }
         let pid = pid ?? ProcessID.own
         let place = HostPlace.enter()
