@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright the Umwelt authors
+#
+# The verbs of this project; the only entry points, for people and CI alike. `make` alone prints them.
+
+PREFIX ?= /usr/local
+DESTDIR ?=
+SWIFT ?= swift
+# What installed programs are linked with: nothing of Swift is needed where they run.
+RELEASE_FLAGS = -c release --static-swift-stdlib -Xlinker -s
+# Seconds of fuzzing, all targets together.
+FUZZ_SECONDS ?= 60
+
+export SWIFT
+
+.PHONY: help setup build release check fmt unit-test node-test vm-test install-test fuzz test bench demo install \
+	uninstall clean
+
+help:
+	@echo 'make demo          set this machine up, then show a container before and after'
+	@echo 'make test          set this machine up, then run all tests'
+	@echo
+	@echo 'make build         debug build of everything'
+	@echo 'make release       the programs as they are installed, in .build/release'
+	@echo 'make install       into PREFIX ($(PREFIX)), below DESTDIR; needs make release before'
+	@echo 'make uninstall     takes all of that away'
+	@echo 'make check         format and the rules of the house; changes nothing'
+	@echo 'make fmt           format the sources'
+	@echo 'make unit-test     tests that need no root'
+	@echo 'make node-test     tests with real containers on this machine, as root'
+	@echo 'make vm-test       the same in a virtual machine with cgroup v2, and the systemd unit'
+	@echo 'make install-test  install, look, uninstall, compare'
+	@echo 'make fuzz          FUZZ_SECONDS ($(FUZZ_SECONDS)) of fuzzing'
+	@echo 'make bench         measure beside LXCFS'
+	@echo 'make setup         what the tests need: Debian packages and the virtual machine'
+	@echo 'make clean         remove what was built'
+
+setup:
+	scripts/setup test
+
+build:
+	$(SWIFT) build --build-tests
+
+release:
+	$(SWIFT) build $(RELEASE_FLAGS)
+
+check:
+	$(SWIFT) format lint --strict --recursive --parallel Package.swift Sources Tests $(wildcard Fuzz/Package.swift)
+	$(SWIFT) test --filter '^TidyTests\.'
+
+fmt:
+	$(SWIFT) format --in-place --recursive --parallel Package.swift Sources Tests $(wildcard Fuzz/Package.swift)
+
+unit-test:
+	$(SWIFT) test --skip '^(NodeTests|TidyTests)\.'
+
+node-test: build release
+	scripts/node-test
+
+vm-test: build release
+	scripts/vm-test
+
+install-test: release
+	scripts/install-test
+
+fuzz:
+	scripts/fuzz $(FUZZ_SECONDS)
+
+test:
+	scripts/test
+
+bench:
+	@test -x scripts/bench || { echo 'make bench: there is no scripts/bench yet' >&2; exit 1; }
+	scripts/bench
+
+demo:
+	scripts/demo
+
+# Build nothing, so that they can run as root after a build as somebody else.
+install:
+	scripts/install '$(DESTDIR)' '$(PREFIX)'
+
+uninstall:
+	scripts/uninstall '$(DESTDIR)' '$(PREFIX)'
+
+clean:
+	rm -rf .build Fuzz/.build Benchmarks/.build
