@@ -78,6 +78,7 @@ extension Fd {
         _ flags: OpenFlags,
         mode: UInt32
     ) throws(Errno) -> Fd {
+        // SAFETY: the string lives for the call; the kernel only reads it.
         Fd(
             adopting: try unsafe Errno.check(
                 path.withCString { unsafe clinux_openat(rawDirectory, $0, flags.rawValue, mode) }

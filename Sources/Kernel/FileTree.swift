@@ -36,6 +36,7 @@ package enum FileTree {
 
     /// Whether the caller may execute the file (access(2), X_OK, by effective ids).
     package static func isExecutable(_ path: Path) -> Bool {
+        // SAFETY: the string lives for the call; the kernel only reads it.
         unsafe path.withCString { unsafe clinux_access(AT_FDCWD, $0, X_OK) } == 0
     }
 
@@ -78,6 +79,7 @@ extension Fd {
     /// Opens `path` as if the directory `self` were the root, links and `..` included (openat2, RESOLVE_IN_ROOT).
     package borrowing func openInRoot(_ path: Path, _ flags: OpenFlags = .readOnly) throws(Errno) -> Fd {
         let directory = raw
+        // SAFETY: the string lives for the call; the kernel only reads it.
         return Fd(
             adopting: try unsafe Errno.check(
                 path.withCString {
@@ -90,11 +92,13 @@ extension Fd {
     /// mkdirat and unlinkat(AT_REMOVEDIR) below the directory `self`.
     package borrowing func makeDirectory(_ path: Path, mode: UInt32 = 0o755) throws(Errno) {
         let directory = raw
+        // SAFETY: the string lives for the call; the kernel only reads it.
         _ = try unsafe Errno.check(path.withCString { unsafe clinux_mkdirat(directory, $0, mode) })
     }
 
     package borrowing func removeDirectory(_ path: Path) throws(Errno) {
         let directory = raw
+        // SAFETY: the string lives for the call; the kernel only reads it.
         _ = try unsafe Errno.check(path.withCString { unsafe clinux_unlinkat(directory, $0, AT_REMOVEDIR) })
     }
 
@@ -105,6 +109,7 @@ extension Fd {
 
     /// A file without a name, in memory, that ends with its last descriptor.
     package static func inMemory() throws(Errno) -> Fd {
+        // SAFETY: the string lives for the call; the kernel only reads it.
         Fd(adopting: try Errno.check(unsafe clinux_memfd("umwelt")))
     }
 

@@ -32,6 +32,7 @@ package enum FuseMount {
     /// ENOENT, EINVAL where there is none.
     package static func remove(at target: Path) throws(Errno) {
         // MNT_DETACH
+        // SAFETY: the string lives for the call; the kernel only reads it.
         _ = try unsafe Errno.check(target.withCString { unsafe clinux_umount2($0, 2) })
     }
 }

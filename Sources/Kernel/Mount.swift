@@ -70,6 +70,7 @@ package enum Mount {
 
     /// Unmounts what is mounted at `target`; `lazily`: at once from the tree, at its last use for good.
     package static func unmount(_ target: Path, lazily: Bool = false) throws(Errno) {
+        // SAFETY: the string lives for the call; the kernel only reads it.
         _ = try unsafe Errno.check(target.withCString { unsafe clinux_umount2($0, lazily ? Int32(MNT_DETACH) : 0) })
     }
 
@@ -85,6 +86,7 @@ package enum Mount {
     ) throws(Errno) {
         // AT_RECURSIVE
         let flags: UInt32 = recursive ? 0x8000 : 0
+        // SAFETY: the string lives for the call; the kernel only reads it.
         _ = try unsafe Errno.check(
             target.withCString { unsafe clinux_mount_setattr(AT_FDCWD, $0, flags, set, clear, 0) }
         )
@@ -94,6 +96,7 @@ package enum Mount {
     package static func clone(_ path: Path, recursive: Bool = false) throws(Errno) -> Fd {
         // OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC, AT_RECURSIVE
         let flags: UInt32 = 1 | 0o2000000 | (recursive ? 0x8000 : 0)
+        // SAFETY: the string lives for the call; the kernel only reads it.
         return Fd(
             adopting: try unsafe Errno.check(path.withCString { unsafe clinux_open_tree(AT_FDCWD, $0, flags) })
         )
@@ -104,6 +107,7 @@ package enum Mount {
         let fd = tree.raw
         // MOVE_MOUNT_F_EMPTY_PATH, MOVE_MOUNT_BENEATH
         let flags: UInt32 = 0x4 | (beneath ? 0x200 : 0)
+        // SAFETY: the string lives for the call; the kernel only reads it.
         _ = try unsafe Errno.check(
             target.withCString { unsafe clinux_move_mount(fd, "", AT_FDCWD, $0, flags) }
         )

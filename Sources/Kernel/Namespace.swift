@@ -4,7 +4,7 @@
 import CLinux
 import Glibc
 
-/// Namespaces by descriptor (/proc/PID/ns/…).
+/// Namespaces by descriptor (/proc/PID/ns/NAME).
 package enum Namespace {
     /// Runs `body` with the calling thread in the cgroup namespace `namespace`, then returns to `home`.
     ///

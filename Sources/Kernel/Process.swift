@@ -54,6 +54,7 @@ package struct Command {
         _ argv: [UnsafeMutablePointer<CChar>?],
         _ envp: [UnsafeMutablePointer<CChar>?]
     ) throws(Errno) -> Child {
+        // SAFETY: what the command points to lives until clinux_spawn returns, and that only reads it.
         var command = unsafe clinux_command()
         unsafe command.path = file
         unsafe command.file_count = files.count
@@ -98,6 +99,7 @@ package struct Child: Sendable {
     /// Waits until it ends.
     package func wait() throws(Errno) -> ExitStatus {
         var status: Int32 = 0
+        // SAFETY: the C side writes one number.
         _ = try Errno.check(unsafe clinux_wait(pid, 1, &status))
         return ExitStatus(raw: status)
     }
@@ -105,6 +107,7 @@ package struct Child: Sendable {
     /// How it ended; nil while it runs.
     package func poll() throws(Errno) -> ExitStatus? {
         var status: Int32 = 0
+        // SAFETY: the C side writes one number.
         guard try Errno.check(unsafe clinux_wait(pid, 0, &status)) != 0 else { return nil }
         return ExitStatus(raw: status)
     }

@@ -31,6 +31,7 @@ package struct SignalQueue: ~Copyable {
     package borrowing func next(milliseconds: Int32) throws(Errno) -> Event? {
         guard try Errno.check(clinux_poll(fd.raw, milliseconds)) != 0 else { return nil }
         var code: Int32 = 0
+        // SAFETY: the C side writes one number.
         let signal = try Errno.check(unsafe clinux_read_signal(fd.raw, &code))
         return Event(signal: signal, fromKernel: code == 0x80)
     }

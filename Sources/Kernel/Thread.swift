@@ -15,9 +15,9 @@ package struct Thread: Sendable {
     ///
     /// `name` is cut at 15 bytes by the kernel. `stackSize` in bytes.
     package init(name: String, stackSize: Int = 256 << 10, _ body: @escaping @Sendable () -> Void) throws(Errno) {
+        // SAFETY: the new thread takes over the retained box; it is released here only where no thread was made.
         let box = unsafe Unmanaged.passRetained(ThreadBody(body))
         var handle: UInt64 = 0
-        // SAFETY: the new thread takes over the retained box; it is released here only where no thread was made.
         let result = unsafe Path(String(name.prefix(15))).withCString { name in
             unsafe clinux_thread(
                 name,
@@ -47,8 +47,8 @@ private final class ThreadBody: Sendable {
 
     /// The thread's entry: `context` is a retained box.
     static func run(_ context: UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer? {
-        guard let context = unsafe context else { return nil }
         // SAFETY: made by `Thread.init` from a box retained for this thread alone.
+        guard let context = unsafe context else { return nil }
         unsafe Unmanaged<ThreadBody>.fromOpaque(context).takeRetainedValue().body()
         return nil
     }

@@ -56,7 +56,6 @@ struct SafetyTests {
             (/[A-Za-z0-9_\)\]\}`]!(?=[^=]|$)/, "unwrap with guard or if: one trap breaks every container's /proc"),
             (/\bfatalError\s*\(/, "return an error; precondition is for bugs of our own"),
             (/\bunsafeBitCast\s*\(/, "decode bytes with WireReader or a shim in CLinux"),
-            (/\bassumingMemoryBound\s*\(/, "load with unsafeLoadUnaligned after a bounds check"),
         ]
         var findings: [Finding] = []
         for file in SourceFile.below("Sources/", suffixes: [".swift"]) {

@@ -25,7 +25,7 @@ struct SourceFile {
             guard let values = try? url.resourceValues(forKeys: Set(keys)) else { continue }
             if values.isDirectory == true {
                 if skippedDirectories.contains(url.lastPathComponent) { walk?.skipDescendants() }
-            } else if values.isRegularFile == true {
+            } else if values.isRegularFile == true, url.lastPathComponent != ".git" {
                 result.append((String(url.path.dropFirst(root.path.count + 1)), values.fileSize ?? 0))
             }
         }
