@@ -14,12 +14,14 @@ struct PeerCgroup {
     private static let controllers = ["memory", "cpu", "cpuacct", "cpuset", "pids", "blkio", "freezer", "devices"]
 
     /// Makes it, and has `lab` remove it with all below it.
-    init(path: String, lab: PeerLab) throws {
+    ///
+    /// One with cgroups below it cannot have processes of its own on v2.
+    init(path: String, isLeaf: Bool = false, lab: PeerLab) throws {
         self.path = path
         if Self.isV2 {
             try Self.enableControllers(in: "/sys/fs/cgroup")
             try FileTree.makeDirectory(directory("memory"))
-            try Self.enableControllers(in: directory("memory"))
+            if !isLeaf { try Self.enableControllers(in: directory("memory")) }
         } else {
             for controller in Self.controllers where FileTree.isThere(Path("/sys/fs/cgroup/\(controller)")) {
                 try FileTree.makeDirectory(directory(controller))
@@ -36,7 +38,9 @@ struct PeerCgroup {
     /// One that somebody else makes, runc for instance, and removes.
     init(madeByOthers path: String) { self.path = path }
 
-    static func uniqueName(_ name: String) -> String { "umwelt-test-\(getpid())-\(UInt16.random(in: 0...UInt16.max))-\(name)" }
+    static func uniqueName(_ name: String) -> String {
+        "umwelt-test-\(getpid())-\(UInt16.random(in: 0...UInt16.max))-\(name)"
+    }
 
     func directory(_ controller: String) -> Path {
         Self.isV2 ? Path("/sys/fs/cgroup\(path)") : Path("/sys/fs/cgroup/\(controller)\(path)")
@@ -69,7 +73,9 @@ struct PeerCgroup {
         read(controller, file).flatMap { UInt64($0.split(separator: "\n").first ?? "") }
     }
 
-    /// nil: no limit. EBUSY where the kernel cannot reclaim enough for it (v1).
+    /// nil: no limit.
+    ///
+    /// EBUSY where the kernel cannot reclaim enough for it (v1).
     func setMemory(_ bytes: UInt64?) throws {
         if Self.isV2 {
             try write("memory", "memory.max", bytes.map(String.init) ?? "max")
@@ -102,10 +108,28 @@ struct PeerCgroup {
 
     var usageBytes: UInt64? { number("memory", Self.isV2 ? "memory.current" : "memory.usage_in_bytes") }
 
+    /// CPU time used, in ticks of 10 ms.
+    var usedTicks: (user: Double, system: Double) {
+        if Self.isV2 {
+            return (
+                Double(number("cpu", "cpu.stat", "user_usec") ?? 0) / 10_000,
+                Double(number("cpu", "cpu.stat", "system_usec") ?? 0) / 10_000
+            )
+        }
+        return (
+            Double(number("cpuacct", "cpuacct.usage_user") ?? 0) / 10_000_000,
+            Double(number("cpuacct", "cpuacct.usage_sys") ?? 0) / 10_000_000
+        )
+    }
+
     /// Kills what is in it and removes it, and all below it.
     func remove() {
-        let directories = Self.isV2 ? [directory("memory")] : Self.controllers.map(directory)
-        for directory in directories { Self.removeTree(directory) }
+        guard !Self.isV2 else { return Self.removeTree(directory("memory")) }
+        // runc makes its cgroup in every hierarchy, those without a controller too.
+        let mounts = (try? Fd.open("/sys/fs/cgroup", [.readOnly, .directory]).entries(limit: 100)) ?? []
+        for mount in mounts where mount.type == 4 {
+            Self.removeTree(Path("/sys/fs/cgroup").appending(Path(mount.name)).appending(Path(path)))
+        }
     }
 
     private static func removeTree(_ directory: Path) {

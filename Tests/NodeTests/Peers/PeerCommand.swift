@@ -18,14 +18,18 @@ enum PeerCommand {
 
     static func command(_ program: Path, _ arguments: [String]) -> Command {
         Command(
-            path: program, arguments: [program.bytes] + arguments.map { Array($0.utf8) },
+            path: program,
+            arguments: [program.bytes] + arguments.map { Array($0.utf8) },
             environment: [
                 Array("PATH=\(searched.joined(separator: ":"))".utf8), Array("LC_ALL=C".utf8), Array("TZ=UTC".utf8),
                 Array("SWIFT_BACKTRACE=enable=no".utf8),
-            ])
+            ]
+        )
     }
 
-    /// Runs a program to its end; what it printed on both streams. Throws where its exit code is not 0.
+    /// Runs a program to its end; what it printed on both streams.
+    ///
+    /// Throws where its exit code is not 0.
     @discardableResult
     static func run(_ program: String, _ arguments: [String], milliseconds: Int = 30_000) throws -> String {
         guard let path = find(program) else { throw PeerFailure("no program \(program)") }

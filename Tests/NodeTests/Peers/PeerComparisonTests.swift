@@ -4,8 +4,9 @@
 import Kernel
 import Testing
 
-/// The same containers, served by LXCFS and by us: every field of every file that LXCFS serves is compared. A difference is
-/// within a tolerance (`PeerTable.tolerances`), or on the list (`PeerTable.divergences`); and every entry of the list shows.
+/// The same containers, served by LXCFS and by us: every field of every file that LXCFS serves is compared.
+///
+/// A difference is within a tolerance (`PeerTable.tolerances`), or on the list (`PeerTable.divergences`); and every entry of the list shows.
 @Suite(.serialized, .enabled(if: PeerNeeds.missing(["runc", "lxcfs"]) == nil, PeerNeeds.reason(["runc", "lxcfs"])))
 struct PeerComparisonTests {
     @Test func everyFieldAgreesOrIsOnTheList() throws {
@@ -21,23 +22,33 @@ struct PeerComparisonTests {
                 let scene = try PeerScene(kind, umwelt: umwelt, lxcfs: lxcfs, lab: lab)
                 for file in PeerScene.files {
                     let (ours, peer) = try scene.read(file)
+                    let used = scene.guest.cgroup.usedTicks
                     let host = PeerFields(file, try PeerNeeds.hostText(file))
                     #expect(!ours.names.isEmpty || file.hasSuffix("diskstats"), "\(kind) \(file) has no fields")
                     for field in ours.names + peer.names.filter({ ours[$0] == nil }) {
                         compared += 1
-                        let pair = PeerDivergence.Pair(kind: kind, ours: ours[field], peer: peer[field], host: host[field])
+                        let pair = PeerDivergence.Pair(
+                            kind: kind,
+                            field: field,
+                            ours: ours[field],
+                            peer: peer[field],
+                            host: host[field],
+                            cgroupTicks: used
+                        )
                         guard pair.ours != pair.peer else { continue }
                         let divergence = PeerTable.divergences.first { $0.covers(file, field, kind, layout) }
                         if let divergence {
                             seen[divergence.name, default: 0] += 1
                             #expect(
                                 divergence.isRight(pair),
-                                "\(kind) \(file) \(field), \(divergence.name): \(pair.ours ?? "none") is wrong (LXCFS \(pair.peer ?? "none"))")
+                                "\(kind) \(file) \(field), \(divergence.name): \(pair.ours ?? "none") is wrong (LXCFS \(pair.peer ?? "none"))"
+                            )
                         } else {
                             let tolerance = PeerTable.tolerances.first { $0.covers(file, field) }
                             #expect(
                                 tolerance?.allows(pair.ours, pair.peer) == true,
-                                "\(kind) \(file) \(field): \(pair.ours ?? "none"), LXCFS \(pair.peer ?? "none"), host \(pair.host ?? "none")")
+                                "\(kind) \(file) \(field): \(pair.ours ?? "none"), LXCFS \(pair.peer ?? "none"), host \(pair.host ?? "none")"
+                            )
                         }
                     }
                 }

@@ -26,13 +26,17 @@ struct PeerUmwelt {
         do {
             try PeerLab.wait(for: "umweltd to answer") { (try? Link(connectingTo: socket)) != nil }
         } catch {
-            throw PeerFailure("\(error): \((try? Fd.contents(of: lab.path(log), limit: 65536)).map { String(decoding: $0, as: UTF8.self) } ?? "")")
+            throw PeerFailure(
+                "\(error): \((try? Fd.contents(of: lab.path(log), limit: 65536)).map { String(decoding: $0, as: UTF8.self) } ?? "")"
+            )
         }
     }
 
     func request(_ kind: Message.Kind, _ fields: [String] = []) throws -> [String] {
         var link = try Link(connectingTo: socket)
-        return try link.request(Message(kind, fields.map { Array($0.utf8) })).map { String(decoding: $0, as: UTF8.self) }
+        return try link.request(Message(kind, fields.map { Array($0.utf8) })).map {
+            String(decoding: $0, as: UTF8.self)
+        }
     }
 
     /// Where the files of a container are; the container must be attached before they are read.

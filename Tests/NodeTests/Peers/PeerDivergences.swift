@@ -8,10 +8,13 @@ struct PeerDivergence: Sendable {
     /// Both values of one field, and what else it takes to judge ours.
     struct Pair {
         var kind: PeerScene.Kind
+        var field: String
         var ours: String?
         var peer: String?
         /// The host's own value of this field.
         var host: String?
+        /// What the container's cgroup says: CPU time used, in ticks.
+        var cgroupTicks: (user: Double, system: Double)
 
         var ourNumber: Double? { ours.flatMap(Double.init) }
         var peerNumber: Double? { peer.flatMap(Double.init) }
@@ -26,10 +29,10 @@ struct PeerDivergence: Sendable {
     var layouts: [Layout] = [.v1, .v2]
     /// The containers it shows in; all where empty.
     var kinds: [PeerScene.Kind] = []
+    /// It shows on some hosts only (those with huge pages in use, for instance), so that it may not be seen.
+    var isOccasional = false
     /// Whether ours is right where the two differ.
     var isRight: @Sendable (Pair) -> Bool
-    /// It shows on some hosts only (those with huge pages in use, more than one CPU, ...), so that it may not be seen.
-    var isOccasional = false
 
     func covers(_ file: String, _ field: String, _ kind: PeerScene.Kind, _ layout: Layout) -> Bool {
         file == self.file && layouts.contains(layout) && (kinds.isEmpty || kinds.contains(kind))
@@ -67,22 +70,4 @@ enum PeerPattern {
         }
         return name.first == first && matches(name.dropFirst(), pattern.dropFirst())
     }
-}
-
-enum PeerTable {
-    /// Fields without an entry must be equal.
-    static let tolerances: [PeerTolerance] = [
-        // The two cats are not the same size, and v1 charges in batches of 64 pages for each CPU.
-        PeerTolerance(file: "proc/meminfo", field: "*", absolute: 2048),
-        PeerTolerance(file: "proc/uptime", field: "*", absolute: 1.5, relative: 0.05),
-        PeerTolerance(file: "proc/loadavg", field: "load*", absolute: 2),
-        PeerTolerance(file: "proc/loadavg", field: "running", absolute: 2),
-        // The peer counts every five seconds.
-        PeerTolerance(file: "proc/loadavg", field: "threads", absolute: 8),
-        PeerTolerance(file: "proc/stat", field: "cpu*.user", absolute: 30, relative: 0.1),
-        PeerTolerance(file: "proc/stat", field: "cpu*.system", absolute: 30, relative: 0.1),
-        PeerTolerance(file: "proc/stat", field: "cpu*.idle", absolute: 150, relative: 0.1),
-    ]
-
-    static let divergences: [PeerDivergence] = []
 }

@@ -67,7 +67,8 @@ struct PeerFields {
     /// The numbers of the CPUs that have a `cpuN` line (stat) or a block (cpuinfo).
     var cpus: [Int] {
         names.compactMap { name in
-            guard name.hasPrefix("cpu"), let dot = name.firstIndex(of: "."), name.hasSuffix(".user") || name.hasSuffix(".processor")
+            guard name.hasPrefix("cpu"), let dot = name.firstIndex(of: "."),
+                name.hasSuffix(".user") || name.hasSuffix(".processor")
             else { return nil }
             return Int(name[name.index(name.startIndex, offsetBy: 3)..<dot])
         }

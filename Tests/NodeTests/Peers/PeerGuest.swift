@@ -29,12 +29,15 @@ final class PeerGuest {
 
     static let proc = ["cpuinfo", "diskstats", "meminfo", "stat", "swaps", "uptime", "loadavg", "slabinfo"]
 
-    /// - Parameters:
-    ///   - parent: the cgroup it is made in; the root where there is none.
-    ///   - binds: more bind mounts, read-only: what, and where in the container.
+    /// Starts it in the cgroup `parent` (or the root), with `binds` mounted read-only: what, and where in the container.
     init(
-        _ name: String, _ limits: PeerLimits = PeerLimits(), parent: PeerCgroup? = nil, umwelt: PeerUmwelt,
-        lxcfs: PeerLxcfs? = nil, binds: [(Path, String)] = [], lab: PeerLab
+        _ name: String,
+        _ limits: PeerLimits = PeerLimits(),
+        parent: PeerCgroup? = nil,
+        umwelt: PeerUmwelt,
+        lxcfs: PeerLxcfs? = nil,
+        binds: [(Path, String)] = [],
+        lab: PeerLab
     ) throws {
         id = PeerCgroup.uniqueName(name)
         cgroup = PeerCgroup(madeByOthers: "\(parent?.path ?? "")/\(id)")
@@ -45,9 +48,10 @@ final class PeerGuest {
         try Mount.bind("/", on: root)
         try Mount.mount("", on: root, type: "", flags: .isPrivate)
         lab.atEnd { try? Mount.unmount(root, lazily: true) }
-        // On the disk: what is written here is page cache and block I/O of the container.
-        let data = bundle.appending("data")
+        // On the disk, which /tmp may not be: what is written here is page cache and block I/O of the container.
+        let data = Path("/var/tmp/\(id)")
         try FileTree.makeDirectory(data)
+        lab.atEnd { try? FileTree.removeAll(data) }
         files = try umwelt.register(id)
         let id = id
         lab.atEnd { try? umwelt.deregister(id) }
@@ -56,7 +60,9 @@ final class PeerGuest {
         mounts.append(Self.mount("/run/ours", "bind", umwelt.mountPoint.description, ["rbind", "ro"]))
         if let lxcfs { mounts.append(Self.mount("/run/peer", "bind", lxcfs.mountPoint.description, ["rbind", "ro"])) }
         mounts.append(Self.mount("/mnt", "bind", data.description, ["bind", "rw"]))
-        for file in Self.proc { mounts.append(Self.mount("/proc/\(file)", "bind", "\(files)/proc/\(file)", ["bind", "ro"])) }
+        for file in Self.proc {
+            mounts.append(Self.mount("/proc/\(file)", "bind", "\(files)/proc/\(file)", ["bind", "ro"]))
+        }
         for part in ["cpu", "node"] {
             let path = "/sys/devices/system/\(part)"
             mounts.append(Self.mount(path, "bind", "\(files)\(path)", ["bind", "ro"]))
@@ -90,7 +96,9 @@ final class PeerGuest {
                 continue
             }
             let got = Glibc.read(output, &buffer, buffer.count)
-            guard got > 0 else { throw PeerFailure("\(id) ended in: \(line): \(String(decoding: text, as: UTF8.self))") }
+            guard got > 0 else {
+                throw PeerFailure("\(id) ended in: \(line): \(String(decoding: text, as: UTF8.self))")
+            }
             text.append(contentsOf: buffer.prefix(got))
             if text.count >= ending.count, text.suffix(ending.count).elementsEqual(ending) {
                 return String(decoding: text.dropLast(ending.count), as: UTF8.self)
@@ -114,7 +122,9 @@ final class PeerGuest {
         let state = lab.path("runc").description
         let pidFile = bundle.appending("pid")
         var command = PeerCommand.command(
-            runc, ["--root", state, "run", "--bundle", bundle.description, "--pid-file", pidFile.description, id])
+            runc,
+            ["--root", state, "run", "--bundle", bundle.description, "--pid-file", pidFile.description, id]
+        )
         command.files = [toGuest.reading.raw, fromGuest.writing.raw, fromGuest.writing.raw]
         command.group = .session
         let child = try command.spawn()
@@ -131,6 +141,8 @@ final class PeerGuest {
         }
         // A command runs only once the container does; what runc has to say instead is in the failure.
         try fromGuestIsReady()
+        // runc writes it after it has let the first process go.
+        try PeerLab.wait(for: "runc to tell the pid of \(id)") { FileTree.isThere(pidFile) }
         let text = try Fd.contents(of: pidFile, limit: 32)
         guard let pid = Int32(String(decoding: text, as: UTF8.self)) else { throw PeerFailure("no pid of \(id)") }
         self.pid = pid

@@ -39,7 +39,7 @@ struct PeerScene {
             try top.setCPUs(1)
             limits = PeerLimits(memory: 512 << 20)
             parent = top
-            let sibling = try PeerCgroup(path: "\(top.path)/sibling", lab: lab)
+            let sibling = try PeerCgroup(path: "\(top.path)/sibling", isLeaf: true, lab: lab)
             try PeerBurden.hold(megabytes: 60, in: sibling, lab: lab)
         }
         guest = try PeerGuest(kind.rawValue, limits, parent: parent, umwelt: umwelt, lxcfs: lxcfs, lab: lab)
@@ -52,7 +52,8 @@ struct PeerScene {
             cat /run/peer/proc/stat /run/ours/proc/stat /run/peer/proc/loadavg > /dev/null
             timeout 1.5 sh -c 'while :; do :; done'
             sleep 1
-            """)
+            """
+        )
     }
 
     /// One file as both serve it, read one right after the other.
@@ -79,7 +80,11 @@ extension String {
 enum PeerBurden {
     /// A process in `cgroup` with so much anonymous memory, until the lab ends.
     static func hold(megabytes: Int, in cgroup: PeerCgroup, lab: PeerLab) throws {
-        try spawn("{ head -c \(megabytes * 1_000_000) /dev/zero; sleep 1000; } | tail > /dev/null", in: cgroup, lab: lab)
+        try spawn(
+            "{ head -c \(megabytes * 1_000_000) /dev/zero; sleep 1000; } | tail > /dev/null",
+            in: cgroup,
+            lab: lab
+        )
         try PeerLab.wait(for: "\(megabytes) MB in \(cgroup.path)") {
             (cgroup.usageBytes ?? 0) > UInt64(megabytes) * 1_000_000
         }
