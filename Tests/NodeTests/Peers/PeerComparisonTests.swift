@@ -65,7 +65,6 @@ struct PeerComparisonTests {
 enum PeerNeeds {
     /// What is missing, in words; nil where nothing is.
     static func missing(_ programs: [String]) -> String? {
-        if PeerLab.variable("NODE_TESTS") != "1" { return "set NODE_TESTS=1 for tests that change this node" }
         if ProcessID.effectiveUser != 0 { return "needs root" }
         if !FileTree.isThere("/dev/fuse") { return "needs /dev/fuse" }
         return PeerCommand.missing(programs).map { "needs \($0)" }
