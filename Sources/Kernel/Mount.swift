@@ -127,6 +127,8 @@ package struct Namespaces: OptionSet, Sendable {
     package static let user = Namespaces(rawValue: 0x1000_0000)
     package static let pid = Namespaces(rawValue: 0x2000_0000)
     package static let network = Namespaces(rawValue: 0x4000_0000)
+    /// For the children made from now on; the caller stays in its own.
+    package static let time = Namespaces(rawValue: 0x0000_0080)
 
     /// Gives the caller new ones; before any other thread exists.
     package func unshare() throws(Errno) { _ = try Errno.check(clinux_unshare(rawValue)) }

@@ -56,6 +56,7 @@ final class Runner {
         let config = SpecBuilder(options: options, facts: facts, places: places).config
         try bundle.write(Array(JSONEncoder().encode(config)), to: bundle.config)
         try interrupts.check()
+        ContainerClock.begin()
         let code = try supervise(bundle, interrupts)
         // Until here the daemon is held.
         return withExtendedLifetime(daemon) { code }
