@@ -167,17 +167,23 @@ final class Runner {
         // and what it says would only disturb: it is in its log.
         command.group = options.hasTerminal ? .callers : .own
         if options.hasTerminal { command.files = [0, 1, -1] }
-        var join: Fd?
-        if isHybridCrun {
-            join = try cgroups.makeUnified(options.name)
-            if let raw = join?.raw { command.joins = [raw] }
-            if let directory = cgroupTree.unified?.directory {
-                do throws(Errno) { try Mount.unmount(Path(directory), lazily: true) } catch {
-                    throw .failed("cannot unmount \(directory) for crun: \(error)")
-                }
+        guard isHybridCrun else { return try start(command) }
+        let join = try cgroups.makeUnified(options.name)
+        if let directory = cgroupTree.unified?.directory {
+            do throws(Errno) { try Mount.unmount(Path(directory), lazily: true) } catch {
+                throw .failed("cannot unmount \(directory) for crun: \(error)")
             }
         }
-        defer { join = nil }
+        return try start(command, joining: join)
+    }
+
+    /// `joining`: the cgroup.procs of a cgroup to start it in.
+    private func start(_ command: Command, joining join: borrowing Fd? = nil) throws(Failure) -> Child {
+        var command = command
+        switch join {
+        case .some(let file): command.joins = [file.raw]
+        case .none: break
+        }
         do throws(Errno) { return try command.spawn() } catch {
             throw .failed("cannot start \(runtime.program): \(error)")
         }
