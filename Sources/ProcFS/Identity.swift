@@ -141,7 +141,9 @@ package final class Identity: Sendable {
     }
 
     /// Whether the container that `initProcess` began was given no cgroup namespace of its own, inside one that was: as
-    /// Docker in Docker does on v1. Such a namespace's root is the outer container's.
+    /// Docker in Docker does on v1.
+    ///
+    /// Such a namespace's root is the outer container's.
     private func isCgroupNamespaceInherited(
         _ initProcess: ProcessSource.Handle,
         by caller: ProcessSource.Namespaces

@@ -7,7 +7,9 @@ import Testing
 /// Files of /proc as the kernel makes them: of one record, and of many.
 @Suite struct FdReadingTests {
     /// The kernel ends a read of a file of many records at a record's end, before the page is full: the first 4096
-    /// bytes of /proc/kallsyms come as some 4070. What follows belongs to the file all the same.
+    /// bytes of /proc/kallsyms come as some 4070.
+    ///
+    /// What follows belongs to the file all the same.
     @Test func shortReadIsNotTheEnd() throws {
         let contents = try Fd.contents(of: "/proc/kallsyms", limit: 300_000)
         #expect(contents.count == 300_000)

@@ -8,7 +8,9 @@ import Samples
 import Synchronization
 
 /// One umweltd of its own, with its mount point and socket in a short temporary directory, and what a test needs around
-/// it. All of it goes when the value goes.
+/// it.
+///
+/// All of it goes when the value goes.
 final class DaemonLab {
     let directory: Path
     private(set) var daemon: Child?
@@ -22,7 +24,9 @@ final class DaemonLab {
     var socket: Path { directory.appending("s") }
     var log: Path { directory.appending("log") }
 
-    /// Starts the daemon, unless `isStarted` is false. `wrapper`: a program in front of it (`unshare -m`).
+    /// Starts the daemon, unless `isStarted` is false.
+    ///
+    /// `wrapper`: a program in front of it (`unshare -m`).
     init(arguments: [String] = [], wrapper: [String] = [], isStarted: Bool = true) throws {
         name = "umw\(getpid())-\(Self.sequence.wrappingAdd(1, ordering: .relaxed).newValue)"
         directory = Path("/tmp/\(name)")

@@ -5,8 +5,10 @@ import Glibc
 import Kernel
 import Testing
 
-/// The daemon as a process, on the real kernel. Every test starts one of its own and ends it; nothing is read through its
-/// mount but by child processes that can be given up on.
+/// The daemon as a process, on the real kernel.
+///
+/// Every test starts one of its own and ends it; nothing is read through its mount but by child processes that can be
+/// given up on.
 ///
 /// The programs are found in UMWELT_BIN_DIR, else in the package's own debug build.
 @Suite(

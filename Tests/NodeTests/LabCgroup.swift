@@ -106,7 +106,9 @@ final class LabCgroup {
         for hierarchy in Self.hierarchies { Self.kill(below: hierarchy.directory.appending(Path(name))) }
     }
 
-    /// Kills what is in it and removes it. Errors are let pass: the name is the test's own.
+    /// Kills what is in it and removes it.
+    ///
+    /// Errors are let pass: the name is the test's own.
     func remove() {
         for attempt in 0..<100 {
             killAll()
