@@ -59,9 +59,10 @@ package final class ContainerTable: Sendable {
 
     /// Names the first process of a registered container, and with it its cgroups.
     package func attach(_ container: Container, pid: Int32, membership: Membership, start: Identity.Start?) {
-        container.attach(pid: pid, cgroup: hierarchies.cgroup(membership), start: start)
         state.withLock { state in
-            guard state.byKey[container.key] != nil else { return }
+            guard state.byKey[container.key] === container else { return }
+            Self.forgetPaths(of: container, in: &state)
+            container.attach(pid: pid, cgroup: hierarchies.cgroup(membership), start: start)
             for path in membership.distinguishingPaths { state.byPath[path, default: []].append(container.key) }
         }
     }
@@ -71,11 +72,15 @@ package final class ContainerTable: Sendable {
         state.withLock { state in
             guard let container = state.byID.removeValue(forKey: id) else { return false }
             state.byKey[container.key] = nil
-            for path in container.membership?.distinguishingPaths ?? [] {
-                state.byPath[path]?.removeAll { $0 == container.key }
-                if state.byPath[path]?.isEmpty == true { state.byPath[path] = nil }
-            }
+            Self.forgetPaths(of: container, in: &state)
             return true
+        }
+    }
+
+    private static func forgetPaths(of container: Container, in state: inout State) {
+        for path in container.membership?.distinguishingPaths ?? [] {
+            state.byPath[path]?.removeAll { $0 == container.key }
+            if state.byPath[path]?.isEmpty == true { state.byPath[path] = nil }
         }
     }
 

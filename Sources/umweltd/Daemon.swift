@@ -18,7 +18,8 @@ struct DaemonError: Error {
 
 /// The result of a system call or two, or an error that says what for.
 func attempt<Result: ~Copyable>(
-    _ purpose: String, _ body: () throws(Errno) -> Result
+    _ purpose: String,
+    _ body: () throws(Errno) -> Result
 ) throws(DaemonError) -> Result {
     do throws(Errno) { return try body() } catch { throw DaemonError("cannot \(purpose): \(error)") }
 }
@@ -57,9 +58,13 @@ final class Daemon {
         let session = try Self.mount(mountPoint, fileSystem, isPlaced: options.isPlaced)
         self.session = session
         let control = Control(
-            fileSystem: fileSystem, counters: session.dispatcher.counters,
-            snapshots: { session.dispatcher.snapshotStatistics }, mountPoint: mountPoint.path,
-            isEmbedded: options.isEmbedded, exits: exits)
+            fileSystem: fileSystem,
+            counters: session.dispatcher.counters,
+            snapshots: { session.dispatcher.snapshotStatistics },
+            mountPoint: mountPoint.path,
+            isEmbedded: options.isEmbedded,
+            exits: exits
+        )
         let socket = listener.take()
         let poller = try attempt("watch the socket") { () throws(Errno) in try Poller() }
         server = LinkServer(socket, poller: poller) { control.answer($0) }
@@ -72,7 +77,9 @@ final class Daemon {
     }
 
     private static func mount(
-        _ mountPoint: MountPoint, _ fileSystem: UmweltFS, isPlaced: Bool
+        _ mountPoint: MountPoint,
+        _ fileSystem: UmweltFS,
+        isPlaced: Bool
     ) throws(DaemonError) -> Session<UmweltFS> {
         do {
             let device = try mountPoint.mount()
@@ -132,7 +139,9 @@ final class Daemon {
                 throw DaemonError("cannot wait for clients: \(error)")
             }
             if ready.contains(signals.raw) || ready.contains(ending.event.raw) { return }
-            for id in exits.take() { _ = fileSystem.deregister(id: id) }
+            for end in exits.take() where fileSystem.table.container(id: end.id)?.pid == end.pid {
+                _ = fileSystem.deregister(id: end.id)
+            }
             let now = Clock.monotonic
             if now &- sweptAt > Self.sweepNs {
                 sweptAt = now

@@ -7,13 +7,19 @@ import Synchronization
 /// Tells when the first processes of containers have ended.
 final class Exits: Sendable {
 
+    /// A first process, and the container it was named for: which may have another by now, or be another of that name.
+    struct End: Equatable, Sendable {
+        var id: [UInt8]
+        var pid: Int32
+    }
+
     private final class Box: Sendable {
         let process: PidFd
-        let id: [UInt8]
+        let end: End
 
-        init(_ process: consuming PidFd, id: [UInt8]) {
+        init(_ process: consuming PidFd, _ end: End) {
             self.process = process
-            self.id = id
+            self.end = end
         }
     }
 
@@ -25,16 +31,16 @@ final class Exits: Sendable {
 
     /// ESRCH where the process has ended already.
     func watch(_ pid: Int32, id: [UInt8]) throws(Errno) {
-        let box = Box(try PidFd(pid), id: id)
+        let box = Box(try PidFd(pid), End(id: id, pid: pid))
         try poller.add(box.process.fd)
         processes.withLock { $0[box.process.fd.raw] = box }
     }
 
-    /// The containers whose process has ended since the last call.
+    /// The processes that have ended since the last call.
     ///
     /// Does not block.
-    func take() -> [[UInt8]] {
+    func take() -> [End] {
         let ready = (try? poller.wait(milliseconds: 0)) ?? []
-        return processes.withLock { processes in ready.compactMap { processes.removeValue(forKey: $0)?.id } }
+        return processes.withLock { processes in ready.compactMap { processes.removeValue(forKey: $0)?.end } }
     }
 }

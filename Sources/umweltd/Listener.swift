@@ -31,8 +31,13 @@ struct Listener: ~Copyable {
     }
 
     private static func listen(_ path: Path) throws(DaemonError) -> Fd {
-        // The lock is ours, so a socket that is there was a dead daemon's.
-        try? Directories.unlink(path)
+        // The lock is ours, so a socket that is there was a dead daemon's. Anything else is not ours to remove.
+        if let status = try? FileStatus.of(path, follow: false) {
+            guard status.isSocket else {
+                throw DaemonError("cannot listen at \(path): there is a file that is no socket")
+            }
+            try? Directories.unlink(path)
+        }
         umask(0o077)
         defer { umask(0o022) }
         do throws(Errno) { return try UnixSocket.listen(at: path) } catch {
