@@ -131,7 +131,7 @@ package struct Dispatcher<FS: FileSystem>: Sendable {
         return owner != 0 ? owner : UInt64(UInt32(bitPattern: caller.pid))
     }
 
-    /// `offset` counts entries: 0 `.`, 1 `..`, then the file system's own, listed afresh for each request.
+    /// `offset`: 0 at the start, then 1 behind `.`, 2 behind `..`, and 2 more than its position behind an entry.
     private func list(
         _ node: UInt64,
         _ caller: Caller,
@@ -139,20 +139,25 @@ package struct Dispatcher<FS: FileSystem>: Sendable {
         limit: Int,
         into reply: inout Reply
     ) throws(Errno) {
-        var entries = [
-            DirectoryEntry(name: [UInt8(ascii: ".")], node: node, type: 4),
-            DirectoryEntry(name: Array("..".utf8), node: node, type: 4),
-        ]
-        entries += try fileSystem.entries(of: node, for: caller)
-        for (index, entry) in entries.enumerated().dropFirst(Int(min(offset, UInt64(entries.count)))) {
-            let fits = reply.put(
-                directoryEntry: entry.name,
-                node: entry.node,
-                type: entry.type,
-                nextOffset: UInt64(index) + 1,
-                limit: limit
-            )
-            if !fits { return }
+        let entries = try fileSystem.entries(of: node, for: caller)
+        for (index, name) in [".", ".."].enumerated() where offset <= UInt64(index) {
+            let next = UInt64(index) + 1
+            guard reply.put(directoryEntry: Array(name.utf8), node: node, type: 4, nextOffset: next, limit: limit)
+            else {
+                return
+            }
+        }
+        for entry in entries where entry.position > max(offset, 2) - 2 {
+            let next = entry.position &+ 2
+            guard
+                reply.put(
+                    directoryEntry: entry.name,
+                    node: entry.node,
+                    type: entry.type,
+                    nextOffset: next,
+                    limit: limit
+                )
+            else { return }
         }
     }
 }

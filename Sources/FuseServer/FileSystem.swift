@@ -24,7 +24,7 @@ package protocol FileSystem: Sendable {
     func linkTarget(of node: UInt64, for caller: Caller) throws(Errno) -> [UInt8]
     /// The whole content of a file as it is now. Called once for each open, and again where the snapshot was dropped.
     func content(of node: UInt64, for caller: Caller) throws(Errno) -> [UInt8]
-    /// All entries of a directory, without `.` and `..`, in an order that does not change.
+    /// All entries of a directory, without `.` and `..`, in the order of their positions.
     func entries(of node: UInt64, for caller: Caller) throws(Errno) -> [DirectoryEntry]
     /// Whose share of the snapshots an open of this node counts against.
     func owner(of node: UInt64) -> UInt64
@@ -48,10 +48,15 @@ package struct DirectoryEntry: Equatable, Sendable {
     package var node: UInt64
     /// DT_DIR 4, DT_REG 8, DT_LNK 10.
     package var type: UInt32
+    /// Where it stands in its directory: greater than 0, ascending, and its own for as long as the entry is there.
+    ///
+    /// A reader that comes back for more goes on behind the last one it got, whatever came and went meanwhile.
+    package var position: UInt64
 
-    package init(name: [UInt8], node: UInt64, type: UInt32) {
+    package init(name: [UInt8], node: UInt64, type: UInt32, position: UInt64) {
         self.name = name
         self.node = node
         self.type = type
+        self.position = position
     }
 }

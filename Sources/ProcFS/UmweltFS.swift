@@ -141,25 +141,32 @@ package final class UmweltFS: FileSystem {
         let id = NodeID(rawValue: node)
         if id == NodeID(key: 0, entry: .containers) {
             return table.registered.map {
-                DirectoryEntry(name: $0.id, node: NodeID(key: $0.key, entry: .root).rawValue, type: 4)
+                DirectoryEntry(
+                    name: $0.id,
+                    node: NodeID(key: $0.key, entry: .root).rawValue,
+                    type: 4,
+                    position: UInt64($0.key)
+                )
             }
         }
         if id.entry.isSysfs {
             guard let node = sysTree.node(id.entry), node.type == .directory else { throw .notDirectory }
-            return sysTree.children(of: node).compactMap { child in
+            return sysTree.children(of: node).enumerated().compactMap { index, child in
                 guard isVisible(child.node, id.key, caller) else { return nil }
                 return DirectoryEntry(
                     name: Array(child.node.name),
                     node: NodeID(key: id.key, entry: child.id).rawValue,
-                    type: child.node.type.rawValue
+                    type: child.node.type.rawValue,
+                    position: UInt64(index) + 1
                 )
             }
         }
-        return fixedChildren(of: id).map { child in
+        return fixedChildren(of: id).enumerated().map { index, child in
             DirectoryEntry(
                 name: child.name,
                 node: NodeID(key: id.key, entry: child.entry).rawValue,
-                type: child.entry.procFile == nil ? 4 : 8
+                type: child.entry.procFile == nil ? 4 : 8,
+                position: UInt64(index) + 1
             )
         }
     }

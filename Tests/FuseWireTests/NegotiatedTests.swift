@@ -32,7 +32,8 @@ import Testing
     /// Nothing that was not offered, and of what is offered nothing that would change who caches, writes or locks.
     @Test func onlyWhatIsUsedIsAccepted() throws {
         let all = try #require(Negotiated(accepting: offer(), maxPages: 4))
-        let never = FUSE_WRITEBACK_CACHE | FUSE_ATOMIC_O_TRUNC | FUSE_POSIX_LOCKS | FUSE_FLOCK_LOCKS | FUSE_AUTO_INVAL_DATA
+        let never =
+            FUSE_WRITEBACK_CACHE | FUSE_ATOMIC_O_TRUNC | FUSE_POSIX_LOCKS | FUSE_FLOCK_LOCKS | FUSE_AUTO_INVAL_DATA
             | FUSE_NO_OPEN_SUPPORT | FUSE_DONT_MASK | FUSE_HANDLE_KILLPRIV | FUSE_POSIX_ACL | FUSE_EXPORT_SUPPORT
         #expect(all.flags & UInt32(truncatingIfNeeded: never) == 0)
         #expect(all.flags & UInt32(truncatingIfNeeded: FUSE_MAX_PAGES) != 0)
@@ -46,7 +47,8 @@ import Testing
     /// Without FUSE_INIT_EXT what stands in the place of flags2 means nothing.
     @Test func secondFlagsNeedTheExtension() throws {
         let old = try #require(
-            Negotiated(accepting: offer(flags: .max & ~UInt32(truncatingIfNeeded: FUSE_INIT_EXT)), maxPages: 4))
+            Negotiated(accepting: offer(flags: .max & ~UInt32(truncatingIfNeeded: FUSE_INIT_EXT)), maxPages: 4)
+        )
         #expect(old.flags2 == 0)
     }
 

@@ -45,7 +45,12 @@ import Testing
     }
 
     private let attributes = Attributes(
-        node: 0x1122_3344_5566_7788, mode: 0o100444, size: 0x99, links: 1, time: 0x6553_F100)
+        node: 0x1122_3344_5566_7788,
+        mode: 0o100444,
+        size: 0x99,
+        links: 1,
+        time: 0x6553_F100
+    )
     private let attributesHex = """
         8877665544332211 9900000000000000 0000000000000000
         00f1536500000000 00f1536500000000 00f1536500000000 00000000 00000000 00000000
@@ -70,7 +75,10 @@ import Testing
             reply.bytes.dropFirst(16).elementsEqual(
                 hex(
                     "8877665544332211 0000000000000000 0200000000000000 0100000000000000 05000000 03000000"
-                        + attributesHex)))
+                        + attributesHex
+                )
+            )
+        )
     }
 
     @Test func timeoutsAtTheirGreatest() {
@@ -97,7 +105,9 @@ import Testing
         let zeros = [UInt8](repeating: 0, count: 40)
         #expect(
             reply.bytes.dropFirst(16).elementsEqual(
-                zeros + hex("00100000 ff000000 00100000 00000000") + [UInt8](repeating: 0, count: 24)))
+                zeros + hex("00100000 ff000000 00100000 00000000") + [UInt8](repeating: 0, count: 24)
+            )
+        )
     }
 
     /// struct fuse_init_out of 64 bytes.
@@ -110,7 +120,9 @@ import Testing
                 // major, minor, max_readahead, flags, max_background 64 and congestion_threshold 48, max_write 4096,
                 // time_gran 1, max_pages, map_alignment, flags2
                 hex("07000000 29000000 00000000 01004040 4000 3000 00100000 01000000 0400 0000 80010000")
-                    + [UInt8](repeating: 0, count: 28)))
+                    + [UInt8](repeating: 0, count: 28)
+            )
+        )
     }
 
     private func put(_ reply: inout Reply, _ name: [UInt8], node: UInt64, offset: UInt64, limit: Int) -> Bool {
@@ -124,7 +136,9 @@ import Testing
         #expect(put(&reply, Array("stat".utf8), node: 5, offset: 3, limit: 32))
         #expect(
             reply.bytes.dropFirst(16).elementsEqual(
-                hex("0500000000000000 0300000000000000 04000000 08000000 73746174 00000000")))
+                hex("0500000000000000 0300000000000000 04000000 08000000 73746174 00000000")
+            )
+        )
         #expect(!put(&reply, [1], node: 5, offset: 4, limit: 63))
         #expect(reply.bytes.count == 48)
         #expect(put(&reply, [1], node: 5, offset: 4, limit: 64))

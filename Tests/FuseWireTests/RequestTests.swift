@@ -68,7 +68,9 @@ import Testing
             for count in 0..<body.count {
                 // The header says what is there, so only the body can tell.
                 let bytes = message(opcode: opcode, Array(body.prefix(count)))
-                #expect(throws: WireError.self, "opcode \(opcode), \(count) of \(body.count) bytes") { try decode(bytes) }
+                #expect(throws: WireError.self, "opcode \(opcode), \(count) of \(body.count) bytes") {
+                    try decode(bytes)
+                }
             }
         }
     }
@@ -91,7 +93,8 @@ import Testing
         let all = [UInt8](repeating: 0xFF, count: 40)
         #expect(
             try decode(message(opcode: 15, unique: .max, node: .max, pid: .max, all))
-                == .read(handle: .max, offset: .max, size: .max))
+                == .read(handle: .max, offset: .max, size: .max)
+        )
         #expect(try decode(message(opcode: 28, all)) == .readdir(handle: .max, offset: .max, size: .max))
         #expect(try decode(message(opcode: 14, Array(all.prefix(8)))) == .open(flags: .max))
         #expect(try decode(message(opcode: 18, Array(all.prefix(24)))) == .release(handle: .max))
@@ -119,7 +122,9 @@ import Testing
         #expect(try decode(message(opcode: 1, name + [0])) == .lookup(name: name))
     }
 
-    @Test(arguments: [(UInt32(0), 0, true), (1, 1, true), (2, 1, false), (1, 2, true), (.max, 4, false), (1 << 28, 1, false)])
+    @Test(arguments: [
+        (UInt32(0), 0, true), (1, 1, true), (2, 1, false), (1, 2, true), (.max, 4, false), (1 << 28, 1, false),
+    ])
     func batchForgetHoldsWhatItSays(count: UInt32, there: Int, isWhole: Bool) throws {
         let body = little(count) + little(UInt32(0)) + [UInt8](repeating: 0, count: 16 * there)
         if isWhole {
@@ -160,7 +165,9 @@ import Testing
         #expect(try decode(message(opcode: 25, [UInt8](repeating: 0, count: 24))) == .unimplemented)
     }
 
-    /// Any bytes are a request or an error, never a trap. The generator is fixed.
+    /// Any bytes are a request or an error, never a trap.
+    ///
+    /// The generator is fixed.
     @Test func anyBytesAreARequestOrAnError() {
         var state: UInt64 = 0x9E37_79B9_7F4A_7C15
         func next() -> UInt64 {

@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Umwelt authors
+
+import FuseServer
+import FuseWire
+import Testing
+
+/// Files that are opened and not closed: bounded, and nobody else's trouble.
+@Suite struct SnapshotsTests {
+    @Test func openWithoutCloseIsBounded() {
+        let bench = Bench()
+        bench.files.state.withLock { $0.content[200] = [UInt8](repeating: 7, count: 1500) }
+        var last: UInt64 = 0
+        for _ in 0..<100_000 { last = bench.open(200).handle }
+        let statistics = bench.dispatcher.snapshotStatistics
+        #expect((1...32).contains(statistics.count))
+        #expect(statistics.bytes <= 128 << 10)
+        #expect(statistics.bytes == statistics.count * 1500)
+        #expect(statistics.dropped == UInt64(100_000 - statistics.count))
+        // The last one is there as it was.
+        bench.files.state.withLock { $0.content[200] = [1] }
+        #expect(bench.read(200, handle: last).bytes.count == 1500)
+    }
+
+    /// All owners together: the sets' bounds, whatever the pids and nodes.
+    @Test func allOwnersTogetherAreBounded() {
+        let bench = Bench()
+        bench.files.state.withLock { $0.content[50] = [UInt8](repeating: 7, count: 20_000) }
+        for pid in UInt32(1)...20_000 { _ = bench.open(50, pid: pid) }
+        #expect(bench.dispatcher.snapshotStatistics.bytes <= 32 * 128 << 10)
+        #expect(bench.dispatcher.snapshotStatistics.count <= 32 * 32)
+    }
+
+    /// A flood by one owner drops nothing of an owner in another set; most owners are in another.
+    @Test func othersKeepTheirs() {
+        let bench = Bench()
+        var others: [(node: UInt64, handle: UInt64)] = []
+        for owner in UInt64(1)...9 {
+            let node = owner * 100
+            bench.files.state.withLock { $0.content[node] = [UInt8(owner)] }
+            others.append((node, bench.open(node).handle))
+        }
+        // The owner 0 stands for callers: by pid.
+        bench.files.state.withLock { $0.content[5] = [5] }
+        for _ in 0..<10_000 { _ = bench.open(5, pid: 777) }
+        bench.files.state.withLock { $0.content = [:] }
+        let kept = others.count { bench.read($0.node, handle: $0.handle).bytes == [UInt8($0.node / 100)] }
+        #expect(kept >= 8)
+    }
+
+    @Test func droppedSnapshotIsRenderedAgain() {
+        let bench = Bench()
+        bench.files.state.withLock { $0.content[200] = Array("old".utf8) }
+        let first = bench.open(200).handle
+        for _ in 0..<64 { _ = bench.open(200) }
+        bench.files.state.withLock { $0.content[200] = Array("new".utf8) }
+        #expect(bench.read(200, handle: first).bytes == Array("new".utf8))
+        #expect(bench.counters.all.contains { $0.name == "fuse_rerendered_total" && $0.value == 1 })
+    }
+
+    @Test func closeGivesBack() {
+        let bench = Bench()
+        bench.files.state.withLock { $0.content[200] = [UInt8](repeating: 7, count: 999) }
+        for _ in 0..<1000 {
+            let handle = bench.open(200).handle
+            bench.release(200, handle: handle)
+            // Twice, and a neighbour's: no harm.
+            bench.release(200, handle: handle)
+            bench.release(200, handle: handle &+ 1)
+        }
+        #expect(bench.dispatcher.snapshotStatistics == (0, 0, 0))
+    }
+
+    /// One content larger than a set may keep is kept alone.
+    @Test func largeContentIsKeptAlone() {
+        let bench = Bench(maxPages: 256)
+        bench.files.state.withLock { $0.content[200] = [UInt8](repeating: 7, count: 600_000) }
+        let first = bench.open(200).handle
+        let second = bench.open(200).handle
+        #expect(bench.dispatcher.snapshotStatistics == (1, 600_000, 1))
+        bench.files.state.withLock { $0.content[200] = [] }
+        #expect(bench.read(200, handle: second, size: .max).bytes.count == 600_000)
+        #expect(bench.read(200, handle: first).bytes.isEmpty)
+    }
+
+    @Test func handlesAreNeverZeroNorUsedAgain() {
+        let bench = Bench()
+        bench.files.state.withLock { $0.content[200] = [1] }
+        var seen: Set<UInt64> = []
+        for _ in 0..<5000 {
+            let handle = bench.open(200).handle
+            #expect(handle != 0)
+            #expect(seen.insert(handle).inserted)
+            bench.release(200, handle: handle)
+        }
+        // A later process starts elsewhere, so that it does not take its predecessor's handles for its own.
+        let later = Bench(firstSequence: 2)
+        later.files.state.withLock { $0.content[200] = [1] }
+        for _ in 0..<5000 { #expect(!seen.contains(later.open(200).handle)) }
+    }
+
+    /// Eight threads at once: bounds and contents hold.
+    @Test func manyThreads() async {
+        let bench = Bench()
+        bench.files.state.withLock { state in
+            for node in UInt64(0)..<8 { state.content[node * 100 + 7] = [UInt8](repeating: UInt8(node), count: 100) }
+        }
+        await withTaskGroup(of: Int.self) { group in
+            for node in UInt64(0)..<8 {
+                group.addTask {
+                    var wrong = 0
+                    for round in 0..<2000 {
+                        let handle = bench.open(node * 100 + 7, pid: UInt32(round % 5 + 1)).handle
+                        let bytes = bench.read(node * 100 + 7, handle: handle).bytes
+                        if bytes != [UInt8](repeating: UInt8(node), count: 100) { wrong += 1 }
+                        if round % 3 == 0 { bench.release(node * 100 + 7, handle: handle) }
+                    }
+                    return wrong
+                }
+            }
+            for await wrong in group { #expect(wrong == 0) }
+        }
+        #expect(bench.dispatcher.snapshotStatistics.bytes <= 32 * 128 << 10)
+    }
+}
