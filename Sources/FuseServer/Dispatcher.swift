@@ -94,6 +94,8 @@ package struct Dispatcher<FS: FileSystem>: Sendable {
             body = content[Int(start)..<Int(end)]
         case .release(let handle): snapshots.remove(handle)
         case .lookup(let name):
+            // NAME_MAX; what statfs says.
+            guard name.count <= 255 else { throw .nameTooLong }
             let entry = try fileSystem.lookup(name, in: node, for: caller)
             reply.put(
                 entry: entry.attributes,

@@ -50,8 +50,8 @@ package enum Request: Equatable, Sendable {
     case destroy
     case unimplemented
 
-    /// The longest name a request may carry (FUSE_NAME_MAX of the kernel is 1024; NAME_MAX is 255).
-    package static let nameLimit = 1024
+    /// The longest name a request may carry (FUSE_NAME_MAX: 1024, and PATH_MAX - 1 since 6.13).
+    package static let nameLimit = 4095
 
     /// Decodes what follows the header.
     ///

@@ -102,6 +102,16 @@ import Testing
         #expect(error(of: try #require(bench.answer(opcode: 28, node: 2, Self.body))) == ENOTDIR)
     }
 
+    @Test(arguments: [
+        (255, ENOENT), (256, ENAMETOOLONG), (1024, ENAMETOOLONG), (1025, ENAMETOOLONG), (4095, ENAMETOOLONG),
+    ])
+    func longNamesAreNoMalformedRequests(length: Int, expected: Int32) throws {
+        let bench = Bench()
+        let answer = try #require(bench.answer(opcode: 1, [UInt8](repeating: 97, count: length) + [0]))
+        #expect(error(of: answer) == expected)
+        #expect(bench.counters.malformedCount == 0)
+    }
+
     @Test func callerIsTheThreadThatAsks() {
         let bench = Bench()
         for pid in [UInt32(1), 0, 4_194_303, .max] { _ = bench.answer(opcode: 3, pid: pid, Self.body) }

@@ -105,11 +105,11 @@ import Testing
         #expect(header.pid == .max)
     }
 
-    /// A name of 1024 bytes is read, 1025 are too many, and one without its NUL is none.
+    /// A name of 4095 bytes is read, 4096 are too many, and one without its NUL is none.
     @Test func namesAreBounded() throws {
-        let name = [UInt8](repeating: 0xE9, count: 1024)
+        let name = [UInt8](repeating: 0xE9, count: 4095)
         #expect(try decode(message(opcode: 1, name + [0])) == .lookup(name: name))
-        #expect(throws: WireError(kind: .nameTooLong, offset: 1065)) { try decode(message(opcode: 1, name + [1, 0])) }
+        #expect(throws: WireError(kind: .nameTooLong, offset: 4136)) { try decode(message(opcode: 1, name + [1, 0])) }
         #expect(throws: WireError(kind: .unterminatedName, offset: 41)) { try decode(message(opcode: 1, [97])) }
         #expect(try decode(message(opcode: 1, [0])) == .lookup(name: []))
         // What follows the NUL (7.38's extensions) is not the name's.

@@ -95,7 +95,8 @@ final class LabShell {
         else { return nil }
         pending = []
         let body = text[..<marker].dropLast()
-        return Output(text: String(body.dropLast()), code: code)
+        let printed = body.dropLast()
+        return Output(text: String(printed.last == "\n" ? printed.dropLast() : printed), code: code)
     }
 
     /// Kills it, and what it started in its own process group.

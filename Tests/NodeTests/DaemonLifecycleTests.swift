@@ -1,0 +1,253 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Umwelt authors
+
+import Glibc
+import Kernel
+import NodeLink
+import Testing
+
+extension DaemonSuite {
+    /// How the daemon starts, refuses and ends.
+    @Suite(.serialized) struct DaemonLifecycleTests {
+        /// Runs umweltd to its end.
+        private func run(_ lab: DaemonLab, _ arguments: [String], wrapper: [String] = []) throws -> LabShell.Output {
+            let shell = try lab.shell()
+            let words = wrapper + ["\(Programs.umweltd)"] + arguments
+            return try shell.run("timeout -s KILL 10 " + words.map { "'\($0)'" }.joined(separator: " "))
+        }
+
+        @Test(arguments: [SIGTERM, SIGINT]) func signalUnmountsAndEnds(signal: Int32) throws {
+            let lab = try DaemonLab()
+            #expect(lab.mounts.map(\.type) == ["fuse.umwelt"])
+            // Somebody has a file open, and a directory.
+            let reader = try lab.shell()
+            try reader.run("exec 5<\(lab.mount)/proc/meminfo; cd \(lab.mount)/proc")
+            try lab.daemon?.kill(signal)
+            #expect(lab.waitForEnd(seconds: 5) == .exited(0))
+            #expect(lab.mounts.isEmpty)
+            #expect(!FileTree.isThere(lab.socket))
+            // What was open says so, and does not hang.
+            let output = try reader.run("cat <&5; ls", seconds: 5)
+            #expect(output.code != 0)
+        }
+
+        @Test func signalDuringReadsLeavesNoReaderBehind() throws {
+            let lab = try DaemonLab()
+            let reader = try lab.shell()
+            try reader.begin("while cat \(lab.mount)/proc/meminfo \(lab.mount)/proc/stat >/dev/null 2>&1; do :; done")
+            usleep(300_000)
+            try lab.daemon?.kill(SIGTERM)
+            #expect(lab.waitForEnd(seconds: 5) == .exited(0))
+            #expect(try reader.result(seconds: 5).code == 0)
+        }
+
+        @Test func secondDaemonOnTheSameMountPointIsRefused() throws {
+            let lab = try DaemonLab()
+            let output = try run(lab, ["--socket", "\(lab.directory)/other", "\(lab.mount)"])
+            #expect(output.code == 1)
+            #expect(output.text.contains("is served by a running umweltd already"))
+            #expect(output.text.split(separator: "\n").count == 1, "\(output.text)")
+            #expect(lab.mounts.count == 1)
+            #expect(try lab.shell().run("cat \(lab.mount)/proc/uptime").code == 0)
+        }
+
+        @Test func secondDaemonOnTheSameSocketIsRefused() throws {
+            let lab = try DaemonLab()
+            let output = try run(lab, ["--socket", "\(lab.socket)", "\(lab.directory)/other"])
+            #expect(output.code == 1)
+            #expect(output.text.contains("listens at \(lab.socket) already"))
+            #expect(output.text.split(separator: "\n").count == 1, "\(output.text)")
+            // The first one goes on.
+            #expect(try lab.request(Message(.hello)).count == 4)
+        }
+
+        @Test func otherMountsAreNotCovered() throws {
+            let lab = try DaemonLab(isStarted: false)
+            try Directories.make(lab.mount)
+            try Mount.mount("none", on: lab.mount, type: "tmpfs")
+            let output = try run(lab, ["--socket", "\(lab.socket)", "\(lab.mount)"])
+            #expect(output.code == 1)
+            #expect(output.text.contains("another file system (tmpfs)"), "\(output.text)")
+        }
+
+        @Test(arguments: [
+            (["--nonsense"], "unknown option --nonsense"), (["--threads", "0"], "--threads needs"),
+            (["--threads", "65"], "--threads needs"), (["--threads", "x"], "--threads needs"),
+            (["--threads"], "--threads needs"), (["--socket"], "--socket needs"), (["--socket="], "--socket needs"),
+            (["--ready-fd", "-1"], "--ready-fd needs"), (["/a", "/b"], "more than one mount point"), ([""], "is empty"),
+            (["-x"], "unknown option -x"),
+        ]) func wrongFlagsAreRefused(arguments: [String], reason: String) throws {
+            let lab = try DaemonLab(isStarted: false)
+            let output = try run(lab, arguments)
+            #expect(output.code == 2)
+            #expect(output.text.contains(reason), "\(output.text)")
+            #expect(output.text.split(separator: "\n").count == 1)
+        }
+
+        @Test func otherUsersAreRefused() throws {
+            let lab = try DaemonLab(isStarted: false)
+            chmod("\(lab.directory)", 0o755)
+            // The package may lie where others cannot go.
+            try lab.shell().run("cp '\(Programs.umweltd)' \(lab.directory)/umweltd")
+            let output = try lab.shell().run(
+                "setpriv --reuid 65534 --regid 65534 --clear-groups \(lab.directory)/umweltd \(lab.mount)"
+            )
+            #expect(output.code == 1)
+            #expect(output.text.contains("must be started as root"), "\(output.text)")
+        }
+
+        @Test func withoutTheRightToMountItSaysSo() throws {
+            let lab = try DaemonLab(isStarted: false)
+            let output = try run(
+                lab,
+                ["--socket", "\(lab.socket)", "\(lab.mount)"],
+                wrapper: ["setpriv", "--bounding-set", "-sys_admin"]
+            )
+            #expect(output.code == 1)
+            #expect(output.text.contains("CAP_SYS_ADMIN"), "\(output.text)")
+            #expect(output.text.split(separator: "\n").count == 1, "\(output.text)")
+        }
+
+        @Test func impossiblePlacesAreRefused() throws {
+            let lab = try DaemonLab(isStarted: false)
+            let long = "\(lab.directory)/" + String(repeating: "x", count: 120)
+            for arguments in [
+                ["--socket", long, "\(lab.mount)"], ["--socket", "\(lab.socket)", "/proc/none"],
+                ["--socket", "/proc/none/socket", "\(lab.mount)"], ["--socket", "\(lab.socket)", "/dev/null"],
+            ] {
+                let output = try run(lab, arguments)
+                #expect(output.code == 1, "\(arguments): \(output.text)")
+                #expect(output.text.split(separator: "\n").count == 1, "\(output.text)")
+            }
+        }
+
+        /// --socket that names somebody's file does not remove it.
+        @Test func fileInTheSocketsPlaceIsKept() throws {
+            let lab = try DaemonLab(isStarted: false)
+            try FileTree.write(Array("precious".utf8), to: lab.socket)
+            let output = try run(lab, ["--socket", "\(lab.socket)", "\(lab.mount)"])
+            #expect(output.code == 1)
+            #expect(output.text.contains("no socket"), "\(output.text)")
+            #expect(try Fd.contents(of: lab.socket, limit: 100) == Array("precious".utf8))
+        }
+
+        @Test func deadMountIsReplaced() throws {
+            let lab = try DaemonLab()
+            try lab.crash()
+            #expect(try lab.shell().run("cat \(lab.mount)/proc/meminfo").text.contains("not connected"))
+            try lab.start()
+            #expect(lab.mounts.count == 1)
+            #expect(try lab.shell().run("cat \(lab.mount)/proc/meminfo").code == 0)
+        }
+
+        @Test func abortedConnectionEndsTheDaemon() throws {
+            let lab = try DaemonLab()
+            lab.abortConnection()
+            #expect(lab.waitForEnd(seconds: 5) == .exited(1))
+            #expect(lab.said.contains("was aborted"), "\(lab.said)")
+            // And the next one starts.
+            try lab.start()
+            #expect(try lab.shell().run("cat \(lab.mount)/proc/meminfo").code == 0)
+        }
+
+        @Test func unmountedFromOutsideItEnds() throws {
+            let lab = try DaemonLab()
+            try Mount.unmount(lab.mount)
+            #expect(lab.waitForEnd(seconds: 5) == .exited(0))
+        }
+
+        // MARK: Registered containers
+
+        @Test func endOfTheFirstProcessDeregisters() throws {
+            let lab = try DaemonLab()
+            let cgroup = try lab.cgroup()
+            let container = try lab.container(in: cgroup)
+            try lab.register("one", pid: container.initPID)
+            let host = try lab.shell()
+            #expect(try host.run("ls \(lab.mount)/containers; cat \(lab.mount)/containers/one/proc/uptime").code == 0)
+            cgroup.killAll()
+            #expect(try waitUntil { try host.run("ls \(lab.mount)/containers").text.isEmpty })
+            #expect(try host.run("cat \(lab.mount)/containers/one/proc/uptime").text.contains("No such file"))
+        }
+
+        /// `docker restart`: the same name, another process; the end of the first is not the end of the second.
+        @Test func nameThatIsUsedAgainOutlivesItsFirstProcess() throws {
+            let lab = try DaemonLab()
+            let (first, second) = (try lab.cgroup("1"), try lab.cgroup("2"))
+            try second.limitMemory(77 << 20)
+            let old = try lab.container(in: first)
+            let new = try lab.container(in: second)
+            try lab.register("same", pid: old.initPID)
+            _ = try lab.request(Message(.deregister, [Array("same".utf8)]))
+            try lab.register("same", pid: new.initPID)
+            first.killAll()
+            usleep(1_500_000)
+            let output = try lab.shell().run("cat \(lab.mount)/containers/same/proc/meminfo")
+            #expect(output.number("MemTotal:") == 77 << 10, "\(output.text)")
+        }
+
+        @Test func wrongRegistrationsAreRefused() throws {
+            let lab = try DaemonLab()
+            for (id, pid) in [
+                ("", "1"), ("..", "1"), ("a/b", "1"), ("-a", "1"), ("a", "x"), ("a", "-1"), ("a", "4194303"),
+            ] {
+                #expect(throws: LinkError.self, "\(id) \(pid)") {
+                    _ = try lab.request(Message(.register, [Array(id.utf8), [], Array(pid.utf8)]))
+                }
+            }
+            #expect(try lab.request(Message(.containers)).isEmpty)
+            _ = try lab.request(Message(.register, [Array("a".utf8), [], Array("0".utf8)]))
+            #expect(throws: LinkError.self) { _ = try lab.request(Message(.register, [Array("a".utf8), [], [48]])) }
+            #expect(throws: LinkError.self) { _ = try lab.request(Message(.deregister, [Array("b".utf8)])) }
+            #expect(throws: LinkError.self) { _ = try lab.request(Message(.attach, [Array("b".utf8), [49]])) }
+            #expect(throws: LinkError.self) { _ = try lab.request(Message(.view, [[49]])) }
+            #expect(throws: LinkError.self) { _ = try lab.request(Message(Message.Kind(rawValue: 99))) }
+            // Not attached yet: the files are there, their content is not.
+            let output = try lab.shell().run(
+                "ls \(lab.mount)/containers/a/proc; cat \(lab.mount)/containers/a/proc/meminfo"
+            )
+            #expect(output.text.contains("loadavg"))
+            #expect(output.text.contains("No such file"))
+        }
+
+        // MARK: Embedded
+
+        @Test func embeddedDaemonEndsWithItsLastHolder() throws {
+            let lab = try DaemonLab(arguments: ["--embedded"])
+            let cgroup = try lab.cgroup()
+            let container = try lab.container(in: cgroup)
+            do {
+                var first = try Link(connectingTo: lab.socket)
+                _ = try first.request(Message(.hold))
+                do {
+                    var second = try Link(connectingTo: lab.socket)
+                    _ = try second.request(Message(.hold))
+                }
+                #expect(lab.waitForEnd(seconds: 2) == nil)
+                try lab.register("one", pid: container.initPID)
+            }
+            // The holders are gone, the container is not.
+            #expect(lab.waitForEnd(seconds: 2) == nil)
+            cgroup.killAll()
+            #expect(lab.waitForEnd(seconds: 5) == .exited(0))
+            #expect(lab.mounts.isEmpty)
+        }
+
+        @Test func daemonThatIsNotEmbeddedStays() throws {
+            let lab = try DaemonLab()
+            do {
+                var link = try Link(connectingTo: lab.socket)
+                _ = try link.request(Message(.hold))
+            }
+            #expect(lab.waitForEnd(seconds: 2) == nil)
+        }
+
+        private func waitUntil(_ condition: () throws -> Bool) throws -> Bool {
+            for _ in 0..<50 {
+                if try condition() { return true }
+                usleep(100_000)
+            }
+            return false
+        }
+    }
+}
