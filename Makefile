@@ -45,11 +45,11 @@ release:
 	$(SWIFT) build $(RELEASE_FLAGS)
 
 check:
-	$(SWIFT) format lint --strict --recursive --parallel Package.swift Sources Tests $(wildcard Fuzz/Package.swift)
+	$(SWIFT) format lint --strict --recursive --parallel Package.swift Sources Tests $(wildcard Fuzz/Package.swift Benchmarks/Package.swift)
 	$(SWIFT) test --filter '^TidyTests\.'
 
 fmt:
-	$(SWIFT) format --in-place --recursive --parallel Package.swift Sources Tests $(wildcard Fuzz/Package.swift)
+	$(SWIFT) format --in-place --recursive --parallel Package.swift Sources Tests $(wildcard Fuzz/Package.swift Benchmarks/Package.swift)
 
 unit-test:
 	$(SWIFT) test --skip '^(NodeTests|TidyTests)\.'
@@ -70,7 +70,6 @@ test:
 	scripts/test
 
 bench:
-	@test -x scripts/bench || { echo 'make bench: there is no scripts/bench yet' >&2; exit 1; }
 	scripts/bench
 
 demo:
