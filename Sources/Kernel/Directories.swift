@@ -6,7 +6,9 @@ import Glibc
 
 /// Names in directories.
 package enum Directories {
-    /// Makes the directory and those above it that are missing. No error where it is there already.
+    /// Makes the directory and those above it that are missing.
+    ///
+    /// No error where it is there already.
     package static func make(_ path: Path, mode: UInt32 = 0o755) throws(Errno) {
         var partial: [UInt8] = []
         for component in path.bytes.split(separator: UInt8(ascii: "/")) {
@@ -36,7 +38,6 @@ package enum ProcessLimits {
     /// Gives back the memory of code that ran at the start and will hardly run again: of a static executable's pages
     /// most were mapped only because they lie next to one that was needed (fault-around).
     package static func dropStartupCode() { _ = clinux_drop_code_pages() }
-
 
     /// Raises the number of descriptors it may open as far as it may; returns that number.
     package static func raiseOpenFiles() throws(Errno) -> Int {

@@ -4,7 +4,9 @@
 import CLinux
 import Glibc
 
-/// An error number of the kernel. The number is kept, whatever it is.
+/// An error number of the kernel.
+///
+/// The number is kept, whatever it is.
 package struct Errno: Error, RawRepresentable, Hashable, Sendable, CustomStringConvertible {
     package let rawValue: Int32
 

@@ -128,7 +128,9 @@ extension DaemonSuite {
             // It began when its first process did, not when it was first read.
             let late = try lab.container(in: try lab.cgroup("late"), privateCgroups: privateCgroups, hostPID: true)
             let uptime = try late.shell.run("sleep 1.5; cat \(lab.mount)/proc/uptime").text
-            #expect(uptime.hasPrefix("1.") || uptime.hasPrefix("2."), "\(uptime)")
+            let seconds = uptime.split(separator: " ").first.flatMap { Double($0) } ?? 0
+            // A machine in software emulation takes its time.
+            #expect(seconds >= 1.4 && seconds < 30, "\(uptime)")
         }
 
         /// On v1 a single thread can be in a cgroup of its own.

@@ -50,6 +50,7 @@ final class LabCgroup {
                 }
             } else {
                 let above = hierarchy.directory.appending(Path(parent?.name ?? []))
+                if parent != nil { Self.makeInner(above) }
                 for controller in ["+memory", "+cpu", "+cpuset", "+pids", "+io"] {
                     try? FileTree.overwrite(above.appending("cgroup.subtree_control"), Array(controller.utf8))
                 }
@@ -60,6 +61,17 @@ final class LabCgroup {
     convenience init(_ name: String, in parent: LabCgroup? = nil) throws { try self.init(Array(name.utf8), in: parent) }
 
     deinit { remove() }
+
+    /// On v2 a cgroup whose controllers are enabled for its children has no process of its own: as systemd does, those of
+    /// the container that was there first move to init.scope.
+    private static func makeInner(_ path: Path) {
+        let scope = path.appending("init.scope")
+        guard let text = try? Fd.contents(of: path.appending("cgroup.procs"), limit: 1 << 20), !text.isEmpty else {
+            return
+        }
+        try? Directories.make(scope)
+        for line in text.split(separator: 10) { try? FileTree.overwrite(scope.appending("cgroup.procs"), Array(line)) }
+    }
 
     func child(_ name: String) throws -> LabCgroup { try LabCgroup(name, in: self) }
 
@@ -88,7 +100,16 @@ final class LabCgroup {
 
     /// The cgroup.procs files to write one's number to.
     var processFiles: [Path] {
-        Self.hierarchies.map { $0.directory.appending(Path(name)).appending("cgroup.procs") }
+        Self.hierarchies.map { hierarchy in
+            let path = hierarchy.directory.appending(Path(name))
+            let enabled = try? Fd.contents(of: path.appending("cgroup.subtree_control"), limit: 4096)
+            guard !hierarchy.isV1, enabled?.contains(where: { $0 > 32 }) == true else {
+                return path.appending("cgroup.procs")
+            }
+            let scope = path.appending("init.scope")
+            try? Directories.make(scope)
+            return scope.appending("cgroup.procs")
+        }
     }
 
     /// A shell command that moves the shell there.
