@@ -61,16 +61,16 @@ extension CPUUsage {
     }
 
     private static let v2 = KeyTable<CPUUsage>([
-        ("user_usec", { $0.user = $1.multiplied(orMax: 1000) }),
-        ("system_usec", { $0.system = $1.multiplied(orMax: 1000) }),
-        ("nice_usec", { $0.nice = $1.multiplied(orMax: 1000) }),
-        ("throttled_usec", { $0.throttled = $1.multiplied(orMax: 1000) }),
+        .init("user_usec") { $0.user = $1.multiplied(orMax: 1000) },
+        .init("system_usec") { $0.system = $1.multiplied(orMax: 1000) },
+        .init("nice_usec") { $0.nice = $1.multiplied(orMax: 1000) },
+        .init("throttled_usec") { $0.throttled = $1.multiplied(orMax: 1000) },
     ])
 
-    private static let v1 = KeyTable<CPUUsage>([("throttled_time", { $0.throttled = $1 })])
+    private static let v1 = KeyTable<CPUUsage>([.init("throttled_time") { $0.throttled = $1 }])
 
     private static let cpuacctStat = KeyTable<CPUUsage>([
-        ("user", { $0.user = $1.multiplied(orMax: tickNs) }),
-        ("system", { $0.system = $1.multiplied(orMax: tickNs) }),
+        .init("user") { $0.user = $1.multiplied(orMax: tickNs) },
+        .init("system") { $0.system = $1.multiplied(orMax: tickNs) },
     ])
 }

@@ -29,67 +29,131 @@ package struct Key: Equatable, Hashable, Sendable {
 
     fileprivate init() {}
 
-    fileprivate mutating func append(_ byte: UInt8, at index: Int) {
-        let shifted = UInt64(byte) << UInt64(index % 8 * 8)
-        switch index / 8 {
-        case 0: word0 |= shifted
-        case 1: word1 |= shifted
-        case 2: word2 |= shifted
-        case 3: word3 |= shifted
+    private mutating func append(_ byte: UInt8, at index: Int) {
+        merge(UInt64(byte) << UInt64(index % 8 * 8), at: index / 8)
+    }
+
+    fileprivate mutating func merge(_ word: UInt64, at index: Int) {
+        switch index {
+        case 0: word0 |= word
+        case 1: word1 |= word
+        case 2: word2 |= word
+        case 3: word3 |= word
         default: (word0, word1, word2, word3) = (.max, .max, .max, .max)
         }
+    }
+
+    /// A number below 2 to the power of `bits` that is the same for equal keys, and seldom for others.
+    fileprivate func scattered(bits: Int) -> Int {
+        let mixed = word0 ^ (word1 &* 0x9E37_79B9_7F4A_7C15) ^ (word2 &* 0xC2B2_AE3D_27D4_EB4F) ^ word3
+        return Int(truncatingIfNeeded: (mixed &* 0xD6E8_FEB8_6659_FD93) >> UInt64(64 - bits))
     }
 }
 
 extension Reader {
-    /// The name that stands here, up to a blank, a colon, `=` or the end; the position is then at that byte.
+    /// The name that stands here, up to a blank or control byte, a colon, `=` or the end; the position is then at that byte.
+    @_lifetime(self: copy self)
     package mutating func key() -> Key {
         var key = Key()
-        var index = 0
-        while let byte = peek, !Reader.isBlank(byte), byte != UInt8(ascii: ":"), byte != UInt8(ascii: "="),
-            byte != UInt8(ascii: "\n")
-        {
-            key.append(byte, at: index)
-            index += 1
-            skip(1)
+        var index = position
+        var number = 0
+        while true {
+            let word = word(at: index)
+            let stop =
+                word.blankPositions | word.positions(of: UInt8(ascii: ":")) | word.positions(of: UInt8(ascii: "="))
+            guard stop != 0 else {
+                key.merge(word, at: number)
+                index += 8
+                number += 1
+                continue
+            }
+            let bits = UInt64(truncatingIfNeeded: stop.trailingZeroBitCount & ~7)
+            if bits > 0 { key.merge(word & ((1 &<< bits) &- 1), at: number) }
+            position = index + Int(bits / 8)
+            return key
         }
-        return key
+    }
+
+    /// The eight bytes at `index`, the first the lowest; newlines stand for those past the end.
+    private func word(at index: Int) -> UInt64 {
+        if end - index >= 8 {
+            // SAFETY: eight bytes are there, of a type any bits are a value of.
+            return unsafe UInt64(littleEndian: bytes.bytes.unsafeLoadUnaligned(fromByteOffset: index, as: UInt64.self))
+        }
+        var word: UInt64 = 0
+        for offset in 0..<8 {
+            let byte = index + offset < end ? bytes[index + offset] : UInt8(ascii: "\n")
+            word |= UInt64(byte) &<< UInt64(truncatingIfNeeded: offset * 8)
+        }
+        return word
+    }
+}
+
+extension UInt64 {
+    /// The highest bit of each byte up to the space; above the first of these, of some other bytes too.
+    fileprivate var blankPositions: UInt64 {
+        (self &- 0x2121_2121_2121_2121) & ~self & 0x8080_8080_8080_8080
+    }
+
+    /// The highest bit of each byte that is `byte`; above the first of these, of some other bytes too.
+    fileprivate func positions(of byte: UInt8) -> UInt64 {
+        let difference = self ^ (0x0101_0101_0101_0101 &* UInt64(byte))
+        return (difference &- 0x0101_0101_0101_0101) & ~difference & 0x8080_8080_8080_8080
     }
 }
 
 /// Where the figures of a `name value` file go in a `Value`.
 package struct KeyTable<Value>: Sendable {
-    package typealias Setter = @Sendable (inout Value, UInt64) -> Void
+    /// What one name sets.
+    package struct Entry: Sendable {
+        fileprivate let key: Key
+        fileprivate let set: @Sendable (inout Value, UInt64) -> Void
 
-    private let keys: [Key]
-    private let setters: [Setter]
+        package init(_ name: StaticString, _ set: @escaping @Sendable (inout Value, UInt64) -> Void) {
+            key = Key(name)
+            self.set = set
+        }
+    }
 
-    package init(_ entries: [(StaticString, Setter)]) {
-        keys = entries.map { Key($0.0) }
-        setters = entries.map(\.1)
+    private let entries: [Entry]
+    /// Open addressing: the number of an entry at or after its key's place; `none` ends a search.
+    private let places: [UInt8]
+    private let bits: Int
+    private static var none: UInt8 { .max }
+
+    /// At most 254 entries.
+    package init(_ entries: [Entry]) {
+        self.entries = Array(entries.prefix(Int(Self.none)))
+        // At least three in four places stay free.
+        var bits = 4
+        while 1 << bits < 4 * self.entries.count { bits += 1 }
+        var places = [UInt8](repeating: Self.none, count: 1 << bits)
+        for (number, entry) in self.entries.enumerated() {
+            var place = entry.key.scattered(bits: bits)
+            while places[place] != Self.none { place = (place + 1) & (places.count - 1) }
+            places[place] = UInt8(truncatingIfNeeded: number)
+        }
+        self.bits = bits
+        self.places = places
     }
 
     /// Reads every line `name value` of `bytes`; what the table does not name, or is no number, is left alone.
     package func fill(_ value: inout Value, from bytes: Span<UInt8>) {
         var reader = Reader(bytes)
-        // The kernel's order is the table's, nearly: looking on from the last find makes most lines the first guess.
-        var guess = 0
-        while var line = reader.line() {
-            let key = line.key()
-            guard let index = index(of: key, from: guess), let number = line.blankNumber() else { continue }
-            guard index < setters.count else { continue }
-            setters[index](&value, number)
-            guess = index + 1
+        while !reader.isAtEnd {
+            if let entry = index(of: reader.key()), let number = reader.blankNumber() {
+                entries[entry].set(&value, number)
+            }
+            reader.skipLine()
         }
     }
 
-    private func index(of key: Key, from guess: Int) -> Int? {
-        let count = keys.count
-        var index = guess < count ? guess : 0
-        for _ in 0..<count {
-            if keys[index] == key { return index }
-            index += 1
-            if index == count { index = 0 }
+    private func index(of key: Key) -> Int? {
+        var place = key.scattered(bits: bits)
+        while places[place] != Self.none {
+            let number = Int(places[place])
+            if entries[number].key == key { return number }
+            place = (place + 1) & (places.count - 1)
         }
         return nil
     }

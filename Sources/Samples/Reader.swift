@@ -5,9 +5,9 @@
 ///
 /// It never traps: past the end there is nothing, and a number that does not fit is the greatest that does.
 package struct Reader: ~Escapable {
-    private let bytes: Span<UInt8>
-    private let end: Int
-    package private(set) var position: Int
+    let bytes: Span<UInt8>
+    let end: Int
+    package internal(set) var position: Int
 
     @_lifetime(copy bytes)
     package init(_ bytes: Span<UInt8>) {
@@ -109,16 +109,30 @@ package struct Reader: ~Escapable {
         remaining == literal.utf8CodeUnitCount && starts(with: literal)
     }
 
+    /// Steps over what is left of the line, and its newline.
+    @_lifetime(self: copy self)
+    mutating func skipLine() {
+        var index = position
+        while index < end, bytes[index] != UInt8(ascii: "\n") { index += 1 }
+        position = index < end ? index + 1 : end
+    }
+
     /// The decimal number here, stepped over; nil (and no step) where there is no digit; saturates.
     @_lifetime(self: copy self)
     package mutating func number() -> UInt64? {
-        guard position < end, let first = Self.digit(bytes[position]) else { return nil }
-        var value = first
-        position += 1
-        while position < end, let digit = Self.digit(bytes[position]) {
-            value = value.multiplied(orMax: 10).adding(orMax: digit)
-            position += 1
+        guard position < end, var value = Self.digit(bytes[position]) else { return nil }
+        // 19 digits fit whatever they are; only what follows them has to be looked at.
+        let safeEnd = min(end, position + 19)
+        var index = position + 1
+        while index < safeEnd, let digit = Self.digit(bytes[index]) {
+            value = value &* 10 &+ digit
+            index += 1
         }
+        while index >= safeEnd, index < end, let digit = Self.digit(bytes[index]) {
+            value = value.multiplied(orMax: 10).adding(orMax: digit)
+            index += 1
+        }
+        position = index
         return value
     }
 
