@@ -27,23 +27,29 @@ final class HostSampler: Sendable {
         self.system = system
         let millisecond: UInt64 = 1_000_000
         memInfoCache = Cached(proc.appending("meminfo"), limit: 65536, maxAge: 10 * millisecond) {
-            MemInfo(parsing: $0.span)
+            var info = $1 ?? MemInfo()
+            info.update(parsing: $0.span)
+            return info
         }
         // Frequencies are what changes in it.
-        cpuInfoCache = Cached(proc.appending("cpuinfo"), limit: 16 << 20, maxAge: 1000 * millisecond) {
-            CPUInfo(parsing: $0.span)
+        cpuInfoCache = Cached(proc.appending("cpuinfo"), limit: 16 << 20, maxAge: 1000 * millisecond) { bytes, _ in
+            CPUInfo(parsing: bytes.span)
         }
-        onlineCache = Cached(system.appending("cpu/online"), limit: 65536, maxAge: 50 * millisecond) {
-            CPUSet(parsingList: $0.span) ?? CPUSet([0])
+        onlineCache = Cached(system.appending("cpu/online"), limit: 65536, maxAge: 50 * millisecond) { bytes, _ in
+            CPUSet(parsingList: bytes.span) ?? CPUSet([0])
         }
         nodesOnlineCache = Cached(system.appending("node/online"), limit: 65536, maxAge: 1000 * millisecond) {
-            CPUSet(parsingList: $0.span) ?? CPUSet([0])
+            bytes,
+            _ in
+            CPUSet(parsingList: bytes.span) ?? CPUSet([0])
         }
-        disksCache = Cached(proc.appending("diskstats"), limit: 4 << 20, maxAge: 1000 * millisecond) {
-            DiskName.parse($0.span)
+        disksCache = Cached(proc.appending("diskstats"), limit: 4 << 20, maxAge: 1000 * millisecond) { bytes, _ in
+            DiskName.parse(bytes.span)
         }
         overcommitCache = Cached(proc.appending("sys/vm/overcommit_ratio"), limit: 64, maxAge: 1000 * millisecond) {
-            Limit(parsing: $0.span)?.value ?? 50
+            bytes,
+            _ in
+            Limit(parsing: bytes.span)?.value ?? 50
         }
         nodesCache = Cached(maxAge: 10 * millisecond)
     }
@@ -57,7 +63,7 @@ final class HostSampler: Sendable {
 
     /// meminfo of each memory node, by number.
     var nodes: [Int: MemInfo] {
-        nodesCache.value {
+        nodesCache.value { _ in
             var result: [Int: MemInfo] = [:]
             for node in nodesOnline.numbers {
                 let path = system.appending(Path("node/node\(node)/meminfo"))
@@ -84,10 +90,11 @@ private final class Cached<Value: Sendable>: Sendable {
     private let file: Fd?
     private let limit: Int
     private let maxAge: UInt64
-    private let parse: @Sendable ([UInt8]) -> Value?
+    /// From the file's bytes, and the value before.
+    private let parse: @Sendable ([UInt8], consuming Value?) -> Value?
     private let state = Mutex(State())
 
-    init(_ path: Path, limit: Int, maxAge: UInt64, parse: @escaping @Sendable ([UInt8]) -> Value?) {
+    init(_ path: Path, limit: Int, maxAge: UInt64, parse: @escaping @Sendable ([UInt8], consuming Value?) -> Value?) {
         file = try? Fd.open(path)
         self.limit = limit
         self.maxAge = maxAge
@@ -99,33 +106,26 @@ private final class Cached<Value: Sendable>: Sendable {
         file = nil
         limit = 0
         self.maxAge = maxAge
-        parse = { _ in nil }
+        parse = { _, _ in nil }
     }
 
     /// The last value that could be had; nil where there was none yet.
     func value() -> Value? {
-        value {
-            guard let bytes = try? file?.contents(limit: limit) else { return nil }
-            return parse(bytes)
+        value { last in
+            guard let bytes = try? file?.contents(limit: limit) else { return last }
+            return parse(bytes, last)
         }
     }
 
-    func value(_ produce: () -> Value?) -> Value? {
+    /// `produce` makes the new value, and is given the last.
+    func value(_ produce: (consuming Value?) -> Value?) -> Value? {
         let now = Clock.monotonic
         return state.withLock { state in
             if let value = state.value, now &- state.readAt < maxAge { return value }
-            if let fresh = produce() { state.value = fresh }
+            let last = state.value.take()
+            state.value = produce(last)
             state.readAt = now
             return state.value
-        }
-    }
-}
-
-extension MemInfo {
-    /// Whether the host has a pool of huge pages: else no container's share of it need be looked at.
-    var hasHugePages: Bool {
-        lines.contains {
-            $0.value > 0 && ($0.name.elementsEqual("HugePages_Total".utf8) || $0.name.elementsEqual("Hugetlb".utf8))
         }
     }
 }

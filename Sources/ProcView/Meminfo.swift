@@ -9,10 +9,14 @@ package enum Meminfo {
     ///
     /// A key that is not in the table, and so whose container's value is not known, is 0, never the host's.
     package static func text(_ figures: MemoryFigures, host: MemInfo) -> Text {
-        var text = Text(capacity: host.lines.count.multiplied(orMax: 28))
-        var guess = 0
-        for line in host.lines {
-            text.append(line, value: MeminfoKeys.value(of: line.key, in: figures, guess: &guess), countColumn: 19)
+        var text = Text()
+        text.append(capacity: host.longestText) { output in
+            var guess = 0
+            let lines = host.lines.span
+            for index in lines.indices {
+                let value = MeminfoKeys.value(of: lines[index].key, in: figures, guess: &guess)
+                output.put(lines[index], value: value, countColumn: 19)
+            }
         }
         return text
     }
@@ -20,102 +24,117 @@ package enum Meminfo {
 
 /// Which figure stands behind which key of /proc/meminfo and of a node's meminfo.
 enum MeminfoKeys {
-    private typealias Getter = @Sendable (borrowing MemoryFigures) -> UInt64
+    /// A struct, and not a tuple: a function in a generic type's element would take the figures as a copy.
+    private struct Entry: Sendable {
+        let key: Key
+        let get: @Sendable (borrowing MemoryFigures) -> UInt64
+
+        init(_ name: StaticString, _ get: @escaping @Sendable (borrowing MemoryFigures) -> UInt64) {
+            key = Key(name)
+            self.get = get
+        }
+    }
 
     /// In the kernel's order: from one line to the next, the next entry is the first guess.
     ///
     /// 0 is what no cgroup counts, or only the host can know (Buffers, the cache of block devices, is charged as page
     /// cache; DirectMap* are the host's page tables).
-    private static let table: [(StaticString, Getter)] = [
-        ("MemTotal", { $0.total }),
-        ("MemFree", { $0.free }),
-        ("MemUsed", { $0.used }),
-        ("MemAvailable", { $0.available }),
-        ("Buffers", { _ in 0 }),
-        ("Cached", { $0.cached }),
-        ("SwapCached", { $0.swapCached }),
-        ("Active", { $0.active }),
-        ("Inactive", { $0.inactive }),
-        ("Active(anon)", { $0.activeAnon }),
-        ("Inactive(anon)", { $0.inactiveAnon }),
-        ("Active(file)", { $0.activeFile }),
-        ("Inactive(file)", { $0.inactiveFile }),
-        ("Unevictable", { $0.unevictable }),
-        ("Mlocked", { _ in 0 }),
-        ("SwapTotal", { $0.swapTotal }),
-        ("SwapFree", { $0.swapFree }),
-        ("Zswap", { $0.zswap }),
-        ("Zswapped", { $0.zswapped }),
-        ("Dirty", { $0.dirty }),
-        ("Writeback", { $0.writeback }),
-        ("FilePages", { $0.filePages }),
-        ("AnonPages", { $0.anon }),
-        ("Mapped", { $0.mapped }),
-        ("Shmem", { $0.shmem }),
-        ("KReclaimable", { $0.slabReclaimable }),
-        ("Slab", { $0.slab }),
-        ("SReclaimable", { $0.slabReclaimable }),
-        ("SUnreclaim", { $0.slabUnreclaimable }),
-        ("KernelStack", { $0.kernelStack }),
-        ("PageTables", { $0.pageTables }),
-        ("SecPageTables", { $0.secondaryPageTables }),
-        ("NFS_Unstable", { _ in 0 }),
-        ("Bounce", { _ in 0 }),
-        ("WritebackTmp", { _ in 0 }),
-        ("CommitLimit", { $0.commitLimit }),
-        ("Committed_AS", { _ in 0 }),
-        ("VmallocTotal", { $0.vmallocTotal }),
-        ("VmallocUsed", { $0.vmallocUsed }),
-        ("VmallocChunk", { _ in 0 }),
-        ("Percpu", { $0.percpu }),
-        ("HardwareCorrupted", { _ in 0 }),
-        ("AnonHugePages", { $0.anonHuge }),
-        ("ShmemHugePages", { $0.shmemHuge }),
-        ("ShmemPmdMapped", { _ in 0 }),
-        ("FileHugePages", { $0.fileHuge }),
-        ("FilePmdMapped", { _ in 0 }),
-        ("CmaTotal", { _ in 0 }),
-        ("CmaFree", { _ in 0 }),
-        ("Unaccepted", { _ in 0 }),
-        ("Balloon", { _ in 0 }),
-        ("HugePages_Total", { $0.hugePagesTotal }),
-        ("HugePages_Free", { $0.hugePagesFree }),
-        ("HugePages_Rsvd", { _ in 0 }),
-        ("HugePages_Surp", { _ in 0 }),
-        ("Hugepagesize", { $0.hugePageSize }),
-        ("Hugetlb", { $0.hugetlb }),
-        ("DirectMap4k", { _ in 0 }),
-        ("DirectMap2M", { _ in 0 }),
-        ("DirectMap4M", { _ in 0 }),
-        ("DirectMap1G", { _ in 0 }),
+    private static let entries = [
+        Entry("MemTotal") { $0.total },
+        Entry("MemFree") { $0.free },
+        Entry("MemUsed") { $0.used },
+        Entry("MemAvailable") { $0.available },
+        Entry("Buffers") { _ in 0 },
+        Entry("Cached") { $0.cached },
+        Entry("SwapCached") { $0.swapCached },
+        Entry("Active") { $0.active },
+        Entry("Inactive") { $0.inactive },
+        Entry("Active(anon)") { $0.activeAnon },
+        Entry("Inactive(anon)") { $0.inactiveAnon },
+        Entry("Active(file)") { $0.activeFile },
+        Entry("Inactive(file)") { $0.inactiveFile },
+        Entry("Unevictable") { $0.unevictable },
+        Entry("Mlocked") { _ in 0 },
+        Entry("SwapTotal") { $0.swapTotal },
+        Entry("SwapFree") { $0.swapFree },
+        Entry("Zswap") { $0.zswap },
+        Entry("Zswapped") { $0.zswapped },
+        Entry("Dirty") { $0.dirty },
+        Entry("Writeback") { $0.writeback },
+        Entry("FilePages") { $0.filePages },
+        Entry("AnonPages") { $0.anon },
+        Entry("Mapped") { $0.mapped },
+        Entry("Shmem") { $0.shmem },
+        Entry("KReclaimable") { $0.slabReclaimable },
+        Entry("Slab") { $0.slab },
+        Entry("SReclaimable") { $0.slabReclaimable },
+        Entry("SUnreclaim") { $0.slabUnreclaimable },
+        Entry("KernelStack") { $0.kernelStack },
+        Entry("PageTables") { $0.pageTables },
+        Entry("SecPageTables") { $0.secondaryPageTables },
+        Entry("NFS_Unstable") { _ in 0 },
+        Entry("Bounce") { _ in 0 },
+        Entry("WritebackTmp") { _ in 0 },
+        Entry("CommitLimit") { $0.commitLimit },
+        Entry("Committed_AS") { _ in 0 },
+        Entry("VmallocTotal") { $0.vmallocTotal },
+        Entry("VmallocUsed") { $0.vmallocUsed },
+        Entry("VmallocChunk") { _ in 0 },
+        Entry("Percpu") { $0.percpu },
+        Entry("HardwareCorrupted") { _ in 0 },
+        Entry("AnonHugePages") { $0.anonHuge },
+        Entry("ShmemHugePages") { $0.shmemHuge },
+        Entry("ShmemPmdMapped") { _ in 0 },
+        Entry("FileHugePages") { $0.fileHuge },
+        Entry("FilePmdMapped") { _ in 0 },
+        Entry("CmaTotal") { _ in 0 },
+        Entry("CmaFree") { _ in 0 },
+        Entry("Unaccepted") { _ in 0 },
+        Entry("Balloon") { _ in 0 },
+        Entry("HugePages_Total") { $0.hugePagesTotal },
+        Entry("HugePages_Free") { $0.hugePagesFree },
+        Entry("HugePages_Rsvd") { _ in 0 },
+        Entry("HugePages_Surp") { _ in 0 },
+        Entry("Hugepagesize") { $0.hugePageSize },
+        Entry("Hugetlb") { $0.hugetlb },
+        Entry("DirectMap4k") { _ in 0 },
+        Entry("DirectMap2M") { _ in 0 },
+        Entry("DirectMap4M") { _ in 0 },
+        Entry("DirectMap1G") { _ in 0 },
     ]
-
-    private static let keys = table.map { Key($0.0) }
-    private static let getters = table.map(\.1)
 
     /// 0 for a key that is not in the table.
     static func value(of key: Key, in figures: borrowing MemoryFigures, guess: inout Int) -> UInt64 {
-        let keys = keys
-        var index = guess < keys.count ? guess : 0
-        for _ in 0..<keys.count {
-            if keys[index] == key {
+        let entries = entries
+        var index = guess
+        for _ in 0..<entries.count {
+            if index >= entries.count { index = 0 }
+            if entries[index].key == key {
                 guess = index + 1
-                return getters[index](figures)
+                return entries[index].get(figures)
             }
             index += 1
-            if index == keys.count { index = 0 }
         }
         return 0
     }
 }
 
-extension Text {
+extension MemInfo {
+    /// No line takes more bytes: the name and its colon in 19 columns at least, 20 digits, ` kB` and a newline.
+    static let longestLine = max(Key.capacity + 1, 19) + 20 + 4
+
+    /// No text of these lines takes more.
+    var longestText: Int { lines.count.multiplied(orMax: Self.longestLine) }
+}
+
+extension OutputSpan<UInt8> {
     /// `name:` in 16 columns and the value in 8, then ` kB`; a count begins at `countColumn` with 5.
-    mutating func append(_ line: MemInfo.Line, value: UInt64, countColumn: Int) {
-        append(line.name)
-        append(":")
-        append(UInt8(ascii: " "), count: (line.isKB ? 16 : countColumn) - line.name.count - 1)
-        append(value, width: line.isKB ? 8 : 5)
-        append(line.isKB ? " kB\n" : "\n")
+    @_lifetime(self: copy self)
+    mutating func put(_ line: borrowing MemInfo.Line, value: UInt64, countColumn: Int) {
+        if line.isKB {
+            put(name: line.name, column: 16, value, width: 8, unit: " kB\n")
+        } else {
+            put(name: line.name, column: countColumn, value, width: 5, unit: "\n")
+        }
     }
 }

@@ -60,14 +60,14 @@ package struct MemoryFigures: Equatable, Sendable {
         setParts(memory.stat)
         setLists(memory.stat)
         setHugePages(host: host, samples: memory.hugetlb)
-        vmallocTotal = host["VmallocTotal"] ?? 0
+        vmallocTotal = host[HostKeys.vmallocTotal] ?? 0
         // vm_commit_limit() (kernel mm/util.c); the huge pages count where they come out of MemTotal.
-        let huge = total < host["MemTotal"] ?? 0 ? 0 : hugetlb
+        let huge = total < host[HostKeys.memTotal] ?? 0 ? 0 : hugetlb
         commitLimit = total.subtracting(orMin: huge).scaled(by: overcommitRatio, over: 100).adding(orMax: swapTotal)
     }
 
     private mutating func setTotals(host: MemInfo, memory: MemorySample) {
-        let hostTotal = host["MemTotal"] ?? 0
+        let hostTotal = host[HostKeys.memTotal] ?? 0
         let total = min(memory.limit.map { $0 / 1024 } ?? hostTotal, hostTotal)
         let usage = memory.usage / 1024
         let headroom = memory.headroom.map { $0 / 1024 } ?? hostTotal.subtracting(orMin: usage)
@@ -79,18 +79,18 @@ package struct MemoryFigures: Equatable, Sendable {
             headroom.adding(orMax: reclaimable),
             // Tighter where a limit was lowered below the usage.
             total.subtracting(orMin: usage.subtracting(orMin: reclaimable)),
-            host["MemAvailable"] ?? hostTotal
+            host[HostKeys.memAvailable] ?? hostTotal
         )
-        free = min(headroom, host["MemFree"] ?? hostTotal, available)
+        free = min(headroom, host[HostKeys.memFree] ?? hostTotal, available)
         used = total.subtracting(orMin: free)
     }
 
     private mutating func setSwap(host: MemInfo, memory: MemorySample) {
-        swapTotal = min(memory.swapLimit.map { $0 / 1024 } ?? .max, host["SwapTotal"] ?? 0)
+        swapTotal = min(memory.swapLimit.map { $0 / 1024 } ?? .max, host[HostKeys.swapTotal] ?? 0)
         swapFree = min(
             swapTotal.subtracting(orMin: memory.swapUsage / 1024),
             memory.swapHeadroom.map { $0 / 1024 } ?? .max,
-            host["SwapFree"] ?? 0
+            host[HostKeys.swapFree] ?? 0
         )
     }
 
@@ -142,10 +142,10 @@ package struct MemoryFigures: Equatable, Sendable {
 
     /// The host's pool as far as the hugetlb controller lets the container have it.
     private mutating func setHugePages(host: MemInfo, samples: [HugetlbSample]) {
-        hugePageSize = host["Hugepagesize"] ?? 0
-        hugePagesTotal = host["HugePages_Total"] ?? 0
-        hugePagesFree = min(host["HugePages_Free"] ?? 0, hugePagesTotal)
-        let hostHugetlb = host["Hugetlb"] ?? hugePagesTotal.multiplied(orMax: hugePageSize)
+        hugePageSize = host[HostKeys.hugepagesize] ?? 0
+        hugePagesTotal = host[HostKeys.hugePagesTotal] ?? 0
+        hugePagesFree = min(host[HostKeys.hugePagesFree] ?? 0, hugePagesTotal)
+        let hostHugetlb = host[HostKeys.hugetlb] ?? hugePagesTotal.multiplied(orMax: hugePageSize)
         let hostOthers = hostHugetlb.subtracting(orMin: hugePagesTotal.multiplied(orMax: hugePageSize))
         // How the host's other pools are parted by size is not in its meminfo: together they are at most that.
         var others: UInt64 = samples.isEmpty ? hostOthers : 0
@@ -181,4 +181,18 @@ package struct MemoryFigures: Equatable, Sendable {
         \.slabReclaimable, \.slabUnreclaimable, \.kernelStack, \.pageTables, \.secondaryPageTables, \.percpu,
         \.vmallocUsed, \.anonHuge, \.shmemHuge, \.fileHuge, \.commitLimit, \.hugePagesTotal, \.hugePagesFree, \.hugetlb,
     ]
+}
+
+/// Packed once, and not for each file.
+private enum HostKeys {
+    static let hugePagesFree = Key("HugePages_Free")
+    static let hugePagesTotal = Key("HugePages_Total")
+    static let hugepagesize = Key("Hugepagesize")
+    static let hugetlb = Key("Hugetlb")
+    static let memAvailable = Key("MemAvailable")
+    static let memFree = Key("MemFree")
+    static let memTotal = Key("MemTotal")
+    static let swapFree = Key("SwapFree")
+    static let swapTotal = Key("SwapTotal")
+    static let vmallocTotal = Key("VmallocTotal")
 }

@@ -13,13 +13,17 @@ package enum NodeMeminfo {
     package static func text(_ figures: MemoryFigures, node: Int, hostNodes: [Int: MemInfo], visible: CPUSet) -> Text {
         let host = hostNodes[node] ?? MemInfo()
         let part = part(of: figures, node: node, hostNodes: hostNodes, visible: visible)
-        var text = Text(capacity: host.lines.count.multiplied(orMax: 36))
-        var guess = 0
-        for line in host.lines {
-            text.append("Node ")
-            text.append(UInt64(clamping: node))
-            text.append(" ")
-            text.append(line, value: MeminfoKeys.value(of: line.key, in: part, guess: &guess), countColumn: 17)
+        var text = Text()
+        var prefix = Text()
+        prefix.append("Node ")
+        prefix.append(UInt64(clamping: node))
+        prefix.append(" ")
+        text.append(capacity: host.longestText + host.lines.count * prefix.bytes.count) { output in
+            var guess = 0
+            for line in host.lines {
+                output.put(prefix.bytes)
+                output.put(line, value: MeminfoKeys.value(of: line.key, in: part, guess: &guess), countColumn: 17)
+            }
         }
         return text
     }

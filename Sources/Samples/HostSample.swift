@@ -22,6 +22,9 @@ package struct MemInfo: Equatable, Sendable {
     }
 
     package var lines: [Line] = []
+    /// Whether the host had a pool of huge pages when the file was read: else no container's share of it need be looked
+    /// at.
+    package internal(set) var hasHugePages = false
 
     package init() {}
 }

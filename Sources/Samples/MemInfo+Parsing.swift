@@ -40,6 +40,7 @@ extension MemInfo {
             count += 1
         }
         if count < lines.count { lines.removeLast(lines.count - count) }
+        hasHugePages = self["HugePages_Total"] ?? 0 > 0 || self["Hugetlb"] ?? 0 > 0
     }
 
     /// The number of the line `name`, as printed; nil where there is none.

@@ -15,7 +15,9 @@ import Testing
     @Test func columnsAreTheKernels() {
         let host = Hosts.meminfo(Captured.meminfo)
         var text = Text()
-        for line in host.lines { text.append(line, value: line.value, countColumn: 19) }
+        for line in host.lines {
+            text.append(capacity: MemInfo.longestLine) { $0.put(line, value: line.value, countColumn: 19) }
+        }
         #expect(text.string == Captured.meminfo)
     }
 

@@ -21,7 +21,7 @@ import Testing
         var text = Text()
         for line in node(Captured.nodeMeminfo).lines {
             text.append("Node 0 ")
-            text.append(line, value: line.value, countColumn: 17)
+            text.append(capacity: MemInfo.longestLine) { $0.put(line, value: line.value, countColumn: 17) }
         }
         #expect(text.string == Captured.nodeMeminfo)
     }
