@@ -64,18 +64,6 @@ struct PeerScene {
     }
 }
 
-extension String {
-    /// Where `other` is first.
-    func range(of other: String) -> Range<Index>? {
-        var start = startIndex
-        while start < endIndex {
-            if self[start...].hasPrefix(other) { return start..<index(start, offsetBy: other.count) }
-            start = index(after: start)
-        }
-        return nil
-    }
-}
-
 /// Processes that use memory or CPU in a cgroup.
 enum PeerBurden {
     /// A process in `cgroup` with so much anonymous memory, until the lab ends.

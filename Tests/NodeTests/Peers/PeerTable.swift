@@ -145,7 +145,8 @@ enum PeerTable {
             fields: ["cpu*.steal"],
             reason: "time withheld by a quota is not shown",
             layouts: [.v1],
-            kinds: [.limited]
+            kinds: [.limited],
+            isOccasional: true
         ) { ($0.ourNumber ?? 0) > 0 },
     ]
 
