@@ -83,9 +83,12 @@ package struct Dispatcher<FS: FileSystem>: Sendable {
             reply.put(handle: handle, flags: [.directIO, .noFlush])
         case .read(let handle, let offset, let size):
             let content: [UInt8]
-            if let kept = snapshots.content(of: handle) {
-                content = kept
-            } else {
+            switch snapshots.content(of: handle, readAt: offset) {
+            case .content(let kept): content = kept
+            case .stale:
+                content = try fileSystem.content(of: node, for: caller)
+                snapshots.replace(content, of: handle)
+            case .nothing:
                 counters.countRerendered()
                 content = try fileSystem.content(of: node, for: caller)
             }

@@ -22,7 +22,8 @@ package protocol FileSystem: Sendable {
     func lookup(_ name: [UInt8], in parent: UInt64, for caller: Caller) throws(Errno) -> Entry
     func attributes(of node: UInt64, for caller: Caller) throws(Errno) -> Attributes
     func linkTarget(of node: UInt64, for caller: Caller) throws(Errno) -> [UInt8]
-    /// The whole content of a file as it is now. Called once for each open, and again where the snapshot was dropped.
+    /// The whole content of a file as it is now. Called once for each open, and again where the snapshot was dropped or the
+    /// file is read from its start again.
     func content(of node: UInt64, for caller: Caller) throws(Errno) -> [UInt8]
     /// All entries of a directory, without `.` and `..`, in the order of their positions.
     func entries(of node: UInt64, for caller: Caller) throws(Errno) -> [DirectoryEntry]

@@ -19,6 +19,8 @@ final class Snapshots: Sendable {
         /// 0: free.
         var handle: UInt64 = 0
         var content: [UInt8] = []
+        /// Whether it was read from its start.
+        var isRead = false
     }
 
     private struct Set {
@@ -57,9 +59,39 @@ final class Snapshots: Sendable {
         }
     }
 
-    /// nil where there is none under this handle (any more).
-    func content(of handle: UInt64) -> [UInt8]? {
-        withSlot(of: handle) { set, way in set.slots[way].content } ?? nil
+    /// What a read finds under a handle.
+    enum Finding: Equatable {
+        case content([UInt8])
+        /// Read from its start before, and now again: to be produced again.
+        case stale
+        /// There is none (any more).
+        case nothing
+    }
+
+    /// The content for a read at `offset`.
+    ///
+    /// A file that is read from its start again says what is so then, as the kernel's own do (fs/seq_file.c, position 0):
+    /// top, vmstat and all of libproc2 keep their files open and rewind them.
+    func content(of handle: UInt64, readAt offset: UInt64) -> Finding {
+        withSlot(of: handle) { set, way in
+            guard offset == 0 else { return .content(set.slots[way].content) }
+            if set.slots[way].isRead { return .stale }
+            set.slots[way].isRead = true
+            return .content(set.slots[way].content)
+        } ?? .nothing
+    }
+
+    /// Puts newer content under a handle that was read.
+    func replace(_ content: [UInt8], of handle: UInt64) {
+        _ = withSlot(of: handle) { set, way in
+            set.bytes -= set.slots[way].content.count
+            set.slots[way].content = []
+            // This one may be the oldest itself.
+            while set.bytes > 0, set.bytes + content.count > Self.bytesPerSet { Self.dropOldest(of: &set) }
+            guard set.slots[way].handle == handle else { return }
+            set.bytes += content.count
+            set.slots[way].content = content
+        }
     }
 
     func remove(_ handle: UInt64) {

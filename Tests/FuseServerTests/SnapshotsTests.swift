@@ -48,6 +48,28 @@ import Testing
         #expect(kept >= 8)
     }
 
+    /// top, vmstat and all of libproc2 keep /proc/stat and /proc/meminfo open, rewind, and read again.
+    @Test func rewoundFileIsProducedAgain() {
+        let bench = Bench()
+        bench.files.state.withLock { $0.content[200] = Array("first".utf8) }
+        let handle = bench.open(200).handle
+        bench.files.state.withLock { $0.content[200] = Array("second one".utf8) }
+        #expect(bench.read(200, handle: handle, offset: 0).bytes == Array("first".utf8))
+        #expect(bench.read(200, handle: handle, offset: 2).bytes == Array("rst".utf8))
+        #expect(bench.read(200, handle: handle, offset: 0).bytes == Array("second one".utf8))
+        #expect(bench.read(200, handle: handle, offset: 7).bytes == Array("one".utf8))
+        #expect(bench.dispatcher.snapshotStatistics.bytes == 10)
+        // Larger than all that is kept for an owner: served, and the whole set's bytes still add up.
+        bench.files.state.withLock { $0.content[200] = [UInt8](repeating: 3, count: 200_000) }
+        #expect(bench.read(200, handle: handle, offset: 0, size: 100).bytes.count == 100)
+        #expect(bench.read(200, handle: handle, offset: 199_990).bytes.count == 10)
+        #expect(bench.dispatcher.snapshotStatistics.bytes <= 200_000)
+        // Gone while it was read.
+        bench.files.state.withLock { $0.content[200] = nil }
+        #expect(bench.read(200, handle: handle, offset: 0).error == 2)
+        #expect(!bench.counters.all.contains { $0.name == "fuse_rerendered_total" && $0.value > 0 })
+    }
+
     @Test func droppedSnapshotIsRenderedAgain() {
         let bench = Bench()
         bench.files.state.withLock { $0.content[200] = Array("old".utf8) }
