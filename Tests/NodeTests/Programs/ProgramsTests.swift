@@ -4,8 +4,9 @@
 import Kernel
 import Testing
 
-/// Real programs in real containers of known limits: one table (`ProgramsRow.rows`) of what each must print, and where it
-/// looks. Those that ask the kernel where no file can answer are rows too, with what they print.
+/// Real programs in real containers of known limits: one table of what each must print, and where it looks.
+///
+/// Those that ask the kernel where no file can answer are rows too, with what they print (`ProgramsRow.isGap`).
 @Suite(.serialized, .enabled(if: PeerNeeds.missing(["runc"]) == nil, PeerNeeds.reason(["runc"])))
 struct ProgramsTests {
     /// 256 MiB, half a CPU, CPUs 0 and 1.
