@@ -14,7 +14,7 @@ struct ProgramsLoadTests {
     @Test func throttledTimeIsSteal() throws {
         try PeerLab.with(seconds: 200) { lab in
             let guest = try PeerGuest("steal", PeerLimits(cpus: 0.3, cpuset: "0-1"), umwelt: PeerUmwelt(lab), lab: lab)
-            try guest.run("stress-ng --cpu 2 --cpu-method nsqrt --temp-path /tmp --timeout 100 > /dev/null &")
+            try guest.run("stress-ng --cpu 2 --cpu-method nsqrt --temp-path /tmp --timeout 100 > /dev/null 2>&1 &")
             sleep(2)
             let before = try Self.sample(guest)
             // Meanwhile top takes its own two samples.
@@ -47,7 +47,7 @@ struct ProgramsLoadTests {
             let guest = try PeerGuest("load", umwelt: PeerUmwelt(lab), lab: lab)
             let idle = PeerFields("proc/loadavg", try guest.run("cat /proc/loadavg"))
             #expect((idle.number("load1") ?? 9) < 0.2)
-            try guest.run("stress-ng --cpu 3 --cpu-method nsqrt --temp-path /tmp --timeout 100 > /dev/null &")
+            try guest.run("stress-ng --cpu 3 --cpu-method nsqrt --temp-path /tmp --timeout 100 > /dev/null 2>&1 &")
             var last = 0.0
             for _ in 0..<3 {
                 sleep(6)
