@@ -64,10 +64,11 @@ extension DaemonSuite {
                 let container = try lab.container(in: cgroup)
                 try lab.register("c\(round)", pid: container.initPID)
                 let readers = try (0..<3).map { _ in try lab.shell() }
+                for reader in readers { try reader.run("cd \(lab.mount)/containers/c\(round)/proc") }
                 for reader in readers {
                     try reader.begin(
                         """
-                        cd \(lab.mount)/containers/c\(round)/proc || exit; n=0
+                        n=0
                         while [ $n -lt 200 ]; do cat meminfo stat loadavg cpuinfo diskstats 2>&1 >/dev/null; n=$((n+1)); done \
                             | sort | uniq -c
                         """

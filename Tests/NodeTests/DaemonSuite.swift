@@ -28,6 +28,9 @@ enum Programs {
 
     static var umweltd: Path { directory.appending("umweltd") }
 
+    /// How many times as long as on metal a test waits before it gives up: UMWELT_TEST_PATIENCE, for software emulation.
+    static let patience = max(1, getenv("UMWELT_TEST_PATIENCE").flatMap { Int(String(cString: $0)) } ?? 1)
+
     static let environment = [
         Array("PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin".utf8), Array("LC_ALL=C".utf8),
     ]

@@ -68,6 +68,7 @@ final class LabShell {
     }
 
     func result(seconds: Int = 20) throws -> Output {
+        let seconds = seconds * Programs.patience
         let deadline = Clock.monotonic + UInt64(seconds) * 1_000_000_000
         while true {
             if let output = take() { return output }
