@@ -36,17 +36,23 @@ package final class Session<FS: FileSystem>: Sendable {
     /// Starts `threads` loops and waits until all have ended: when the file system is unmounted, or the connection
     /// aborted.
     package func run(threads: Int) throws(Errno) -> End {
+        let attendance = try Attendance()
         var loops: [Thread] = []
-        for index in 0..<max(threads, 1) { loops.append(try Thread(name: "fuse-\(index)") { self.loop() }) }
+        for index in 0..<max(threads, 1) {
+            loops.append(try Thread(name: "fuse-\(index)") { self.loop(index, attendance) })
+        }
         for loop in loops { loop.join() }
         return end.withLock { $0 } ?? .unmounted
     }
 
-    private func loop() {
+    private func loop(_ number: Int, _ attendance: Attendance) {
+        // Who sits out is to see the end too.
+        defer { attendance.end() }
         var buffer = [UInt8](repeating: 0, count: RequestBuffer.size)
         var reply = Reply()
         var place = placement.makeThread()
         while true {
+            attendance.wait(thread: number)
             let size: Int
             do throws(Errno) { size = try connection.device.read(into: &buffer) } catch {
                 if error == .noEntry || error == .again { continue }
@@ -55,6 +61,7 @@ package final class Session<FS: FileSystem>: Sendable {
             }
             // SAFETY: bytes of an array of UInt8, within its bounds.
             let message = unsafe buffer.span.bytes.extracting(first: min(size, RequestBuffer.size))
+            if let header = try? RequestHeader(decoding: message) { attendance.note(header.pid, thread: number) }
             place.serve(message)
             let outcome = dispatcher.answer(message, into: &reply)
             switch outcome {

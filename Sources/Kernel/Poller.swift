@@ -40,6 +40,13 @@ extension Fd {
     /// Makes an event descriptor readable.
     package borrowing func signal() { try? write([1, 0, 0, 0, 0, 0, 0, 0]) }
 
+    /// Makes an event descriptor unreadable again.
+    package borrowing func drain() {
+        guard (try? waitReadable(milliseconds: 0)) == true else { return }
+        var count = [UInt8](repeating: 0, count: 8)
+        _ = try? read(into: &count)
+    }
+
     /// A descriptor that becomes readable when one of `signals` comes; the signals are blocked in the calling thread and
     /// those it makes from now on.
     package static func signals(_ signals: [Int32]) throws(Errno) -> Fd {
