@@ -75,4 +75,26 @@ struct FileTests {
         }
         expectNone(findings)
     }
+
+    /// A link to a file of the checkout leads to one.
+    @Test func linksOfDocumentsLeadSomewhere() {
+        var findings: [Finding] = []
+        for file in SourceFile.below(suffixes: [".md"]) {
+            let directory = file.path.split(separator: "/").dropLast()
+            for (index, line) in file.lines.enumerated() {
+                for match in line.matches(of: /\]\(([^)#:\s]+)\)/) {
+                    var parts = directory
+                    for part in match.output.1.split(separator: "/") {
+                        if part == ".." { parts = parts.dropLast() } else if part != "." { parts.append(part) }
+                    }
+                    let target = parts.joined(separator: "/")
+                    if SourceFile.everything.contains(where: { $0.path == target || $0.path.hasPrefix(target + "/") }) {
+                        continue
+                    }
+                    findings.append(Finding(path: file.path, line: index + 1, remedy: "there is no \(target)"))
+                }
+            }
+        }
+        expectNone(findings)
+    }
 }
