@@ -93,11 +93,13 @@ int clinux_unshare(int flags) { return OR_ERRNO_ONCE(unshare(flags)); }
 int clinux_pidfd_open(pid_t pid, unsigned int flags) { return (int)OR_ERRNO_ONCE(syscall(434, pid, flags)); }
 int clinux_pidfd_send_signal(int pidfd, int signal) { return (int)OR_ERRNO_ONCE(syscall(424, pidfd, signal, NULL, 0)); }
 int clinux_gettid(void) { return (int)syscall(SYS_gettid); }
-int clinux_setaffinity(const void *mask, size_t size) { return (int)OR_ERRNO_ONCE(syscall(SYS_sched_setaffinity, 0, size, mask)); }
+int clinux_setaffinity(pid_t thread, const void *mask, size_t size) {
+    return (int)OR_ERRNO_ONCE(syscall(SYS_sched_setaffinity, thread, size, mask));
+}
 int clinux_getaffinity(void *mask, size_t size) { return (int)OR_ERRNO_ONCE(syscall(SYS_sched_getaffinity, 0, size, mask)); }
-int clinux_set_idle(int idle) {
+int clinux_set_idle(pid_t thread, int idle) {
     struct sched_param none = {0};
-    return OR_ERRNO_ONCE(sched_setscheduler(0, idle ? SCHED_IDLE : SCHED_OTHER, &none));
+    return OR_ERRNO_ONCE(sched_setscheduler(thread, idle ? SCHED_IDLE : SCHED_OTHER, &none));
 }
 int clinux_prctl(int option, unsigned long argument2, unsigned long argument3) {
     return OR_ERRNO_ONCE(prctl(option, argument2, argument3, 0, 0));

@@ -41,7 +41,11 @@ package final class Session<FS: FileSystem>: Sendable {
         for index in 0..<max(threads, 1) {
             loops.append(try Thread(name: "fuse-\(index)") { self.loop(index, attendance) })
         }
+        let placement = placement
+        let watch = try? Thread(name: "placement") { placement.watch() }
         for loop in loops { loop.join() }
+        placement.endWatch()
+        watch?.join()
         return end.withLock { $0 } ?? .unmounted
     }
 

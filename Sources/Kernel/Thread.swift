@@ -87,13 +87,13 @@ package struct Affinity: Equatable, Sendable {
         return words[cpu / 64] & (1 << UInt64(cpu % 64)) != 0
     }
 
-    /// Moves the calling thread there.
+    /// Moves `thread` there, or the calling thread.
     ///
     /// EINVAL where none of the CPUs is allowed to it.
-    package func apply() throws(Errno) {
+    package func apply(to thread: Int32 = 0) throws(Errno) {
         // SAFETY: the kernel reads the given size.
         _ = try unsafe words.withUnsafeBufferPointer { (buffer) throws(Errno) in
-            try unsafe Errno.check(clinux_setaffinity(buffer.baseAddress, buffer.count * 8))
+            try unsafe Errno.check(clinux_setaffinity(thread, buffer.baseAddress, buffer.count * 8))
         }
     }
 }

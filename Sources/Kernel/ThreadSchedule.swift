@@ -4,12 +4,30 @@
 import CLinux
 import Glibc
 
-/// How the calling thread is scheduled.
+/// How the thread that made this value is scheduled.
+///
+/// For any thread to ask and change.
 package final class ThreadSchedule: Sendable {
+    package let thread: Int32
     /// /proc/thread-self/schedstat of the thread that made this value.
     private let statistics: Fd
 
-    package init() throws(Errno) { statistics = try Fd.open("/proc/thread-self/schedstat") }
+    /// Its /proc/thread-self/stat.
+    private let state: Fd
+
+    package init() throws(Errno) {
+        thread = clinux_gettid()
+        statistics = try Fd.open("/proc/thread-self/schedstat")
+        state = try Fd.open("/proc/thread-self/stat")
+    }
+
+    /// Whether it runs, or would if it had a CPU (state R).
+    package var isRunnable: Bool {
+        guard let bytes = try? state.contents(limit: 512), let close = bytes.lastIndex(of: UInt8(ascii: ")")) else {
+            return false
+        }
+        return bytes.dropFirst(close + 2).first == UInt8(ascii: "R")
+    }
 
     /// Nanoseconds the thread was runnable and had no CPU; 0 where the kernel keeps no count.
     package var waitedNs: UInt64 {
@@ -20,8 +38,8 @@ package final class ThreadSchedule: Sendable {
         return fields[1].reduce(0) { $0 &* 10 &+ UInt64($1 &- UInt8(ascii: "0")) }
     }
 
-    /// SCHED_IDLE, or SCHED_OTHER again, for the calling thread.
+    /// SCHED_IDLE, or SCHED_OTHER again.
     package func setIdle(_ isIdle: Bool) throws(Errno) {
-        _ = try Errno.check(clinux_set_idle(isIdle ? 1 : 0))
+        _ = try Errno.check(clinux_set_idle(thread, isIdle ? 1 : 0))
     }
 }

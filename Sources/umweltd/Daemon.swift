@@ -84,7 +84,7 @@ final class Daemon {
         do {
             let device = try mountPoint.mount()
             let connection = try Connection(negotiatingOn: device, maxPages: fileSystem.pagesWanted)
-            let placement = Placement(isEnabled: isPlaced) { fileSystem.lastCPU(of: $0) }
+            let placement = try Placement(isEnabled: isPlaced) { fileSystem.lastCPU(of: $0) }
             return Session(connection, fileSystem: fileSystem, counters: Counters(), placement: placement)
         } catch let error as MountPoint.Refusal {
             throw DaemonError(error.description)

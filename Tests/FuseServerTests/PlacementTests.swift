@@ -10,7 +10,7 @@ import Testing
 @testable import FuseServer
 
 /// Where a loop thread goes, by who asks: `cpuOf` is the test's.
-@Suite(.enabled(if: ((try? Affinity.current().count) ?? 1) > 1, "needs two CPUs"))
+@Suite(.serialized, .enabled(if: ((try? Affinity.current().count) ?? 1) > 1, "needs two CPUs"))
 struct PlacementTests {
     /// What a loop thread did for a series of requests.
     private struct Seen: Sendable {
@@ -29,14 +29,11 @@ struct PlacementTests {
         cpuOf: @escaping @Sendable (Int32) -> Int?
     ) throws -> Seen {
         let box = Box()
-        let placement = Placement(isEnabled: isEnabled, cpuOf: cpuOf)
+        let placement = try Placement(isEnabled: isEnabled, cpuOf: cpuOf)
         let thread = try Thread(name: "loop") {
             var place = placement.makeThread()
             for reader in readers {
-                let message =
-                    little(UInt32(40)) + little(UInt32(17)) + little(UInt64(2)) + [UInt8](repeating: 0, count: 16)
-                    + little(reader) + little(UInt32(0))
-                place.serve(message.span.bytes)
+                place.serve(Self.request(reader).span.bytes)
                 box.note()
                 if pauseMicroseconds > 0 { usleep(pauseMicroseconds) }
             }
@@ -91,6 +88,34 @@ struct PlacementTests {
         // A CPU that is not ours.
         #expect(try !serve([UInt32](repeating: 7, count: 2000)) { _ in 8191 }.wasAlone)
         #expect(try !serve([UInt32](repeating: 7, count: 2000)) { _ in -1 }.wasAlone)
+    }
+
+    /// A thread that hears nothing more is given back without a request: while it is placed, others may leave it no time.
+    @Test func theWatchFreesItWithoutARequest() throws {
+        let box = Box()
+        let placement = try Placement(isEnabled: true) { _ in Self.home }
+        let watch = try Thread(name: "watch") { placement.watch() }
+        let thread = try Thread(name: "loop") {
+            var place = placement.makeThread()
+            // Until it is placed, and then silence.
+            for _ in 0..<500_000 where !box.value.isIdle {
+                place.serve(Self.request(7).span.bytes)
+                box.note()
+            }
+            usleep(100_000)
+            box.note()
+        }
+        thread.join()
+        placement.endWatch()
+        watch.join()
+        #expect(box.value.wasAlone)
+        #expect(!box.value.isAlone)
+        #expect(!box.value.isIdle)
+    }
+
+    private static func request(_ reader: UInt32) -> [UInt8] {
+        little(UInt32(40)) + little(UInt32(17)) + little(UInt64(2)) + [UInt8](repeating: 0, count: 16) + little(reader)
+            + little(UInt32(0))
     }
 
     @Test func disabledStaysWhereItIs() throws {

@@ -50,11 +50,11 @@ int clinux_unshare(int flags);
 int clinux_pidfd_open(pid_t pid, unsigned int flags);
 int clinux_pidfd_send_signal(int pidfd, int signal);
 int clinux_gettid(void);
-// Lets the calling thread run on `cpu` only, or for -1 on every CPU of `mask` (`size` bytes) again.
-int clinux_setaffinity(const void *mask, size_t size);
+// Lets `thread` (0: the calling one) run on the CPUs of `mask` (`size` bytes) only.
+int clinux_setaffinity(pid_t thread, const void *mask, size_t size);
 int clinux_getaffinity(void *mask, size_t size);
-// SCHED_IDLE (1) or SCHED_OTHER (0) for the calling thread.
-int clinux_set_idle(int idle);
+// SCHED_IDLE (1) or SCHED_OTHER (0) for `thread` (0: the calling one).
+int clinux_set_idle(pid_t thread, int idle);
 int clinux_prctl(int option, unsigned long argument2, unsigned long argument3);
 
 // A detached-state-free thread: `entry(context)` on a stack of `stack_size` bytes.
