@@ -131,7 +131,7 @@ import Testing
             for node in UInt64(0)..<8 {
                 group.addTask {
                     var wrong = 0
-                    for round in 0..<2000 {
+                    for round in 0..<500 {
                         let handle = bench.open(node * 100 + 7, pid: UInt32(round % 5 + 1)).handle
                         let bytes = bench.read(node * 100 + 7, handle: handle).bytes
                         if bytes != [UInt8](repeating: UInt8(node), count: 100) { wrong += 1 }
