@@ -26,8 +26,38 @@ import Testing
         // SIGTERM is bit 14.
         #expect(rule(caught: "0000000000004000").action(for: SIGTERM) == .send)
         #expect(rule(ignored: "4000").action(for: SIGTERM) == .send)
-        #expect(rule(blocked: "4000").action(for: SIGTERM) == .send)
+        #expect(rule(blocked: "4000").action(for: SIGTERM) == .wait)
         #expect(rule(caught: "4000").action(for: SIGINT) == .kill)
+    }
+
+    /// tini and dumb-init wait like this; the kernel shows the signals as not blocked meanwhile.
+    @Test(.enabled(if: isX86)) func sigwaitIsWaiting() {
+        let rule = SignalRule(status: [], systemCall: Array("128 0x7ffd 0x0 0x7ffd 0x8 0x0 0x0 0x7ffc 0x7f1\n".utf8))
+        #expect(rule.action(for: SIGTERM) == .wait)
+        #expect(SignalRule(status: [], systemCall: Array("running\n".utf8)).action(for: SIGTERM) == .kill)
+        #expect(SignalRule(status: [], systemCall: Array("1280 0x0\n".utf8)).action(for: SIGTERM) == .kill)
+    }
+
+    private static var isX86: Bool {
+        #if arch(x86_64)
+        true
+        #else
+        false
+        #endif
+    }
+
+    /// dash blocks everything for the moment in which it forks.
+    @Test func oneLookIsNotEnough() {
+        #expect(SignalRule.verdict([]) == nil)
+        #expect(SignalRule.verdict([.send]) == .send)
+        #expect(SignalRule.verdict([.drop]) == .drop)
+        #expect(SignalRule.verdict([.wait]) == nil)
+        #expect(SignalRule.verdict([.wait, .kill]) == nil)
+        #expect(SignalRule.verdict([.wait, .kill, .kill]) == .kill)
+        #expect(SignalRule.verdict([.wait, .wait, .wait, .wait]) == .send)
+        for looks in [[SignalRule.Action.wait, .kill], [.kill, .wait]] {
+            #expect(SignalRule.verdict(looks + looks + looks + looks) != nil)
+        }
     }
 
     @Test func nonsenseIsNoMask() {

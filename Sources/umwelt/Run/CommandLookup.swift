@@ -71,6 +71,8 @@ struct CommandLookup {
     /// The working directory, where it was asked for by name.
     func checkWorkingDirectory() throws(Failure) {
         guard let directory = options.workingDirectory, options.rootfs == nil else { return }
+        // What leads to a volume is made for it.
+        if options.volumes.contains(where: { CleanPath.is($0.destination, below: directory) }) { return }
         guard let status = status(directory) else {
             throw .failed("--workdir \(directory): the container has no such directory")
         }

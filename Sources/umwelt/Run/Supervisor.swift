@@ -63,15 +63,23 @@ struct Supervisor {
     }
 
     private mutating func deliver(_ event: SignalQueue.Event, to pid: Int32) {
-        let status = (try? Fd.contents(of: Path("/proc/\(pid)/status"), limit: 16384)) ?? []
-        switch SignalRule(status: status).action(for: event.signal) {
-        case .send:
+        var looks: [SignalRule.Action] = []
+        var verdict: SignalRule.Action?
+        while verdict == nil {
+            if !looks.isEmpty { usleep(3000) }
+            let status = (try? Fd.contents(of: Path("/proc/\(pid)/status"), limit: 16384)) ?? []
+            let systemCall = (try? Fd.contents(of: Path("/proc/\(pid)/syscall"), limit: 256)) ?? []
+            looks.append(SignalRule(status: status, systemCall: systemCall).action(for: event.signal))
+            verdict = SignalRule.verdict(looks)
+        }
+        switch verdict {
+        case .send, .wait:
             // Ctrl-C is for all of the terminal's foreground, as it would be without a container.
             try? ProcessID.kill(event.fromKernel ? -pid : pid, event.signal)
         case .kill:
             endedBy = endedBy ?? event.signal
             try? ProcessID.kill(pid, SIGKILL)
-        case .drop: return
+        case .drop, nil: return
         }
     }
 

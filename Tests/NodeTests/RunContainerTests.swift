@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Umwelt authors
+
+import Glibc
+import Kernel
+import Testing
+
+extension RunSuite {
+    /// What is in a container, by each runtime that is here.
+    @Suite(.serialized) struct RunContainerTests {
+        static let runtimes = ["runc", "crun"].filter { RunLab.has($0) }
+
+        @Test(arguments: runtimes) func programsSeeTheContainersMachine(_ runtime: String) throws {
+            let lab = try RunLab()
+            let result = try lab.run(
+                ["--runtime", runtime, "--memory", "256M", "--cpus", "0.5"],
+                script:
+                    "free -m | awk '/^Mem/ {print $2}'; getconf _NPROCESSORS_ONLN; grep -c ^processor /proc/cpuinfo; "
+                    + "cat /proc/swaps | wc -l; cut -d. -f1 /proc/uptime"
+            )
+            #expect(result.code == 0, "\(result.errors)")
+            #expect(result.lines.prefix(4) == ["256", "1", "1", "1"])
+            #expect(result.lines.last.flatMap { Int($0) }.map { $0 < 20 } == true)
+            #expect(lab.leftovers() == [])
+        }
+
+        @Test(arguments: runtimes) func everyViewIsInPlaceAndReadOnly(_ runtime: String) throws {
+            let lab = try RunLab()
+            let result = try lab.run(
+                ["--runtime", runtime, "--memory", "64M"],
+                script: """
+                    for f in /proc/meminfo /proc/cpuinfo /proc/stat /proc/uptime /proc/loadavg /proc/diskstats /proc/swaps \
+                        /proc/slabinfo /proc/pressure/cpu /proc/pressure/memory /proc/pressure/io \
+                        /sys/devices/system/cpu /sys/devices/system/node; do
+                      [ -e $f ] || continue
+                      grep -q " $f ro.* fuse.umwelt " /proc/self/mountinfo || echo "no view: $f"
+                      cat $f > /dev/null 2>&1 || cat $f/online > /dev/null 2>&1 || echo "unreadable: $f"
+                      if [ -f $f ] && sh -c "echo > $f" 2> /dev/null; then echo "writable: $f"; fi
+                    done
+                    """
+            )
+            #expect(result.code == 0, "\(result.errors)")
+            #expect(result.output == "")
+        }
+
+        @Test(arguments: runtimes) func limitsAreInTheCgroupThatShowsReadOnly(_ runtime: String) throws {
+            let lab = try RunLab()
+            let result = try lab.run(
+                ["--runtime", runtime, "--memory", "64M", "--cpus", "0.25", "--cpuset", "0", "--pids", "50"],
+                script: """
+                    cd /sys/fs/cgroup
+                    cat memory/memory.limit_in_bytes memory.max 2> /dev/null
+                    cat cpu/cpu.cfs_quota_us cpu.max 2> /dev/null
+                    cat cpuset/cpuset.cpus cpuset.cpus 2> /dev/null
+                    cat pids/pids.max pids.max 2> /dev/null
+                    cut -d: -f3 /proc/self/cgroup | sort -u
+                    mkdir x memory/x 2> /dev/null && echo writable; true
+                    """
+            )
+            #expect(result.code == 0, "\(result.errors)")
+            #expect(
+                result.lines == ["67108864", "25000", "0", "50", "/"]
+                    || result.lines == ["67108864", "25000 100000", "0", "50", "/"]
+            )
+        }
+
+        /// Each container has a cgroup of its own in v2 too, where pressure comes from.
+        @Test(arguments: runtimes) func theUnifiedCgroupIsTheContainersToo(_ runtime: String) throws {
+            let unified = ["/sys/fs/cgroup/unified", "/sys/fs/cgroup"].first {
+                FileTree.isThere(Path($0 + "/cgroup.controllers"))
+            }
+            guard let unified else { return }
+            let lab = try RunLab()
+            let running = try lab.begin(["--runtime", runtime, "--name", "u1"], ["sh", "-c", "echo x; sleep 100"])
+            try lab.waitForOutput(running)
+            let members = try Fd.contents(of: Path(unified + "/umwelt/u1/cgroup.procs"), limit: 4096)
+            // The shell and its sleep; the runtime itself has left.
+            var count = 0
+            for line in members.split(separator: 10) {
+                let comm = try Fd.contents(of: Path("/proc/\(String(decoding: line, as: UTF8.self))/comm"), limit: 64)
+                #expect(["sh\n", "sleep\n"].contains(String(decoding: comm, as: UTF8.self)))
+                count += 1
+            }
+            #expect(count == 2)
+            try running.child.kill(SIGTERM)
+            #expect(try running.end().code == 143)
+            #expect(lab.leftovers() == [])
+        }
+
+        @Test func theHostsFilesAreThereReadOnly() throws {
+            let lab = try RunLab()
+            let result = try lab.run(
+                script: """
+                    cmp /etc/passwd /proc/1/root/etc/passwd || echo differs
+                    touch /root/x /usr/x /x 2> /dev/null && echo writable
+                    ls -A /tmp /var/tmp /run; touch /tmp/x /var/tmp/x /run/x /dev/shm/x || echo not writable
+                    getent hosts localhost > /dev/null || echo no hosts; cat /etc/resolv.conf > /dev/null || echo no resolv.conf
+                    """
+            )
+            #expect(result.code == 0, "\(result.errors)")
+            #expect(result.lines.allSatisfy { $0.hasSuffix(":") || $0.isEmpty }, "\(result.output)")
+        }
+
+        @Test(.enabled(if: RunLab.has("python3"), "needs python3")) func noSocketOfTheHostCanBeReached() throws {
+            let lab = try RunLab()
+            // One on the root file system, one on a mount in it.
+            let mounted = "/var/lib/umwelt-test-\(getpid())"
+            try Directories.make(Path(mounted))
+            defer {
+                try? Mount.unmount(Path(mounted), lazily: true)
+                try? Directories.remove(Path(mounted))
+            }
+            try Mount.mount("t", on: Path(mounted), type: "tmpfs")
+            let paths = ["/var/lib/umwelt-test-\(getpid()).sock", mounted + "/sock"]
+            defer { for path in paths { try? Directories.unlink(Path(path)) } }
+            let first = try UnixSocket.listen(at: Path(paths[0]))
+            let second = try UnixSocket.listen(at: Path(paths[1]))
+            let script = """
+                import socket, sys
+                for path in \(paths):
+                    try: socket.socket(socket.AF_UNIX).connect(path); print("connected")
+                    except ConnectionRefusedError: print("refused")
+                """
+            #expect(try lab.start(["python3", "-c", script]).end().lines == ["connected", "connected"])
+            #expect(try lab.run([], ["/usr/bin/env", "python3", "-c", script]).lines == ["refused", "refused"])
+            #expect(first.raw != second.raw)
+        }
+
+        @Test func volumesAndVariablesAndUsers() throws {
+            let lab = try RunLab()
+            try FileTree.write(Array("content".utf8), to: Path(lab.files + "/a"), mode: 0o644)
+            let result = try lab.run(
+                [
+                    "--volume", lab.files + ":/not/there/yet:ro", "--volume", lab.files + ":/tmp/rw", "--env", "A=1",
+                    "--user", "1234:5678", "--workdir", "/not/there", "--hostname", "here",
+                ],
+                script:
+                    "cat yet/a; echo; echo $A; id -u; id -g; hostname; pwd; touch yet/b /tmp/rw/b 2> /dev/null; ls yet; "
+                    + "grep CapEff /proc/self/status"
+            )
+            #expect(result.code == 0, "\(result.errors)")
+            #expect(
+                result.lines == [
+                    "content", "1", "1234", "5678", "here", "/not/there", "a", "CapEff:\t0000000000000000",
+                ]
+            )
+        }
+
+        @Test(.enabled(if: RunLab.has("busybox"), "needs a static busybox"), arguments: runtimes)
+        func aRootfsOfItsOwn(_ runtime: String) throws {
+            let lab = try RunLab()
+            try Directories.make(Path(lab.files + "/bin"))
+            _ = try lab.start(["cp", "-L", "/bin/busybox", lab.files + "/bin/sh"]).end()
+            let result = try lab.run(
+                ["--runtime", runtime, "--rootfs", lab.files, "--memory", "32M"],
+                ["sh", "-c", "while read -r line; do echo $line; done < /proc/meminfo; echo made > /made; echo /*"]
+            )
+            #expect(result.code == 0, "\(result.errors)")
+            #expect(result.lines.first == "MemTotal: 32768 kB")
+            #expect(result.lines.last == "/bin /dev /made /proc /sys")
+            #expect(FileTree.isThere(Path(lab.files + "/made")))
+            #expect(try lab.run(["--rootfs", lab.files], ["nothing"]).code == 127)
+        }
+
+        @Test func standardInputIsPassed() throws {
+            let lab = try RunLab()
+            #expect(try lab.run([], ["cat"], input: "hello\n").output == "hello\n")
+        }
+
+        @Test(.enabled(if: RunLab.has("script"), "needs script(1)"), arguments: runtimes)
+        func aTerminalOfItsOwn(_ runtime: String) throws {
+            let lab = try RunLab()
+            let command =
+                "\(Programs.umwelt) run --state-dir \(lab.state) --runtime \(runtime) --tty -- sh -c 'tty; exit 9'"
+            let result = try lab.start(["script", "-qec", command, "/dev/null"]).end()
+            #expect(result.code == 9, "\(result.output)")
+            #expect(result.output.contains("/dev/pts/0"))
+        }
+
+        @Test func viewPrintsWhatTheContainerReads() throws {
+            let lab = try RunLab()
+            let running = try lab.begin(
+                ["--memory", "96M", "--name", "v1"],
+                ["sh", "-c", "echo started; exec sleep 100"]
+            )
+            try lab.waitForOutput(running)
+            let byName = try lab.view(["meminfo", "--container", "v1"])
+            #expect(byName.lines.first == "MemTotal:          98304 kB", "\(byName.errors)")
+            let pid = try Fd.contents(of: Path(lab.state + "/bundles/v1/init"), limit: 64)
+            let byPid = try lab.view(["/proc/meminfo", "--pid", String(decoding: pid.dropLast(), as: UTF8.self)])
+            #expect(byPid.lines.first == "MemTotal:          98304 kB", "\(byPid.errors)")
+            #expect(try lab.view(["cpu/online"]).code == 0)
+            #expect(try lab.view(["meminfo", "--container", "v2"]).code == 1)
+            #expect(try lab.view(["nonsense", "--container", "v1"]).code == 1)
+            try running.child.kill(SIGINT)
+            #expect(try running.end().code == 130)
+        }
+    }
+}

@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Umwelt authors
+
+import Glibc
+import Kernel
+import Testing
+
+extension RunSuite {
+    /// How commands end, and that nothing is left of them however they do.
+    @Suite(.serialized) struct RunEndTests {
+        @Test(arguments: RunContainerTests.runtimes) func theExitCodeIsTheCommands(_ runtime: String) throws {
+            let lab = try RunLab()
+            for code in [0, 1, 2, 7, 125, 255] as [Int32] {
+                let result = try lab.run(["--runtime", runtime], script: "exit \(code)")
+                #expect(result.code == code)
+                #expect(result.errors == "")
+            }
+            #expect(lab.leftovers() == [])
+        }
+
+        @Test func notFoundAndNotExecutable() throws {
+            let lab = try RunLab()
+            for (command, code) in [("no-such-command", 127), ("/no/such", 127), ("/etc/passwd", 126), ("/etc", 126)] {
+                let result = try lab.run([], [command])
+                #expect(result.code == Int32(code))
+                #expect(result.errors.hasPrefix("umwelt: \(command): "))
+                #expect(result.errors.split(separator: "\n").count == 1)
+            }
+            for (content, code) in [("#!/no/such/interpreter\n", 127), ("nonsense", 126)] {
+                try FileTree.write(Array(content.utf8), to: Path(lab.files + "/bad"), mode: 0o755)
+                #expect(try lab.run(["--volume", lab.files + ":/v"], ["/v/bad"]).code == Int32(code))
+            }
+        }
+
+        /// The kernel would drop these: the command is the first process of its pid namespace.
+        @Test(arguments: [SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2], RunContainerTests.runtimes)
+        func aSignalThatIsNotHandledEndsTheCommand(_ signal: Int32, _ runtime: String) throws {
+            let lab = try RunLab()
+            let running = try lab.begin(["--runtime", runtime], ["sh", "-c", "echo started; exec sleep 1000"])
+            try lab.waitForOutput(running)
+            try running.child.kill(signal)
+            #expect(try running.end(seconds: 5).code == 128 + signal)
+            #expect(lab.leftovers() == [])
+        }
+
+        @Test func aSignalThatIsHandledIsTheCommands() throws {
+            let lab = try RunLab()
+            let handles = try lab.begin(
+                [],
+                ["sh", "-c", "trap 'echo term; exit 5' TERM; echo started; while :; do sleep 0.05; done"]
+            )
+            try lab.waitForOutput(handles)
+            try handles.child.kill(SIGTERM)
+            let result = try handles.end(seconds: 5)
+            #expect(result.code == 5 && result.lines == ["started", "term"])
+
+            let ignores = try lab.begin([], ["sh", "-c", "trap '' HUP; echo started; sleep 0.5; exit 3"])
+            try lab.waitForOutput(ignores)
+            try ignores.child.kill(SIGHUP)
+            #expect(try ignores.end(seconds: 5).code == 3)
+        }
+
+        /// Inits such as tini block everything and wait: the signal is theirs.
+        @Test(
+            .enabled(if: RunLab.has("python3"), "needs python3"),
+            arguments: [
+                "signal.sigwait([15])", "signal.sigtimedwait([15], 100)", "time.sleep(1); signal.sigwait([15])",
+            ]
+        )
+        func aSignalThatIsWaitedForIsTheCommands(_ wait: String) throws {
+            let lab = try RunLab()
+            let script = """
+                import signal, time
+                signal.pthread_sigmask(signal.SIG_BLOCK, [15])
+                print("started", flush=True)
+                \(wait)
+                raise SystemExit(44)
+                """
+            let running = try lab.begin([], ["/usr/bin/env", "python3", "-c", script])
+            try lab.waitForOutput(running)
+            try running.child.kill(SIGTERM)
+            #expect(try running.end(seconds: 5).code == 44)
+        }
+
+        /// A shell blocks signals whenever it forks, and a signal that comes then must not be lost.
+        @Test func aShellThatForksAllTheTimeIsEnded() throws {
+            let lab = try RunLab()
+            for _ in 0..<5 {
+                let running = try lab.begin([], ["sh", "-c", "echo started; while :; do /bin/true; done"])
+                try lab.waitForOutput(running)
+                try running.child.kill(SIGTERM)
+                #expect(try running.end(seconds: 5).code == 143)
+            }
+        }
+
+        @Test func aSignalAtAnyMomentLeavesNothing() throws {
+            let lab = try RunLab()
+            for delay in stride(from: 0, to: 150, by: 6) {
+                let running = try lab.begin(["--memory", "32M"], ["sleep", "1000"])
+                usleep(UInt32(delay * 1000))
+                try running.child.kill(SIGINT)
+                let result = try running.end(seconds: 10)
+                // Before its first instruction of ours the signal is the kernel's.
+                #expect(result.code == 130, "after \(delay) ms: \(result.errors)")
+            }
+            #expect(lab.leftovers() == [])
+        }
+
+        /// SIGKILL leaves the container; the next run clears it away.
+        @Test func whatAKilledOwnerLeftIsCleared() throws {
+            let lab = try RunLab()
+            let running = try lab.begin(["--name", "k1"], ["sh", "-c", "echo started; sleep 1000"])
+            try lab.waitForOutput(running)
+            try running.child.kill(SIGKILL)
+            _ = try running.end()
+            #expect(lab.leftovers() != [])
+            #expect(try lab.run(["--name", "k1"], ["true"]).code == 0)
+            #expect(lab.leftovers() == [])
+        }
+
+        /// Each of them finds a daemon that starts, runs or just ends.
+        @Test func manyAtOnceAndOneAfterAnother() throws {
+            let lab = try RunLab()
+            let all = try (1...8).map {
+                try lab.begin(["--memory", "\($0)0M"], ["sh", "-c", "free -m | awk '/^Mem/ {print $2}'"])
+            }
+            for (index, running) in all.enumerated() {
+                let result = try running.end()
+                #expect(result.output == "\(index + 1)0\n", "\(result.errors)")
+            }
+            for pause in [0, 1, 2, 5, 10, 20, 40, 80] {
+                usleep(UInt32(pause * 1000))
+                let result = try lab.run([], ["true"])
+                #expect(result.code == 0, "\(result.errors)")
+            }
+            #expect(lab.leftovers() == [])
+        }
+
+        @Test func aNameCannotBeHadTwice() throws {
+            let lab = try RunLab()
+            let first = try lab.begin(["--name", "n1"], ["sh", "-c", "echo started; sleep 1000"])
+            try lab.waitForOutput(first)
+            let second = try lab.run(["--name", "n1"], ["true"])
+            #expect(second.code == 1 && second.errors.contains("n1 runs already"))
+            try first.child.kill(SIGTERM)
+            #expect(try first.end().code == 143)
+            #expect(lab.leftovers() == [])
+        }
+    }
+}

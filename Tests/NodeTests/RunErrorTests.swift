@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Umwelt authors
+
+import Glibc
+import Kernel
+import Testing
+
+extension RunSuite {
+    /// What a new user runs into: one clear line, the right exit code, and nothing left.
+    @Suite(.serialized) struct RunErrorTests {
+        /// `umwelt run -- true` where a shell script has prepared the place.
+        private func run(_ lab: RunLab, after script: String, options: String = "") throws -> RunLab.Result {
+            try lab.start([
+                "unshare", "-m", "sh", "-c",
+                "\(script); exec \(Programs.umwelt) run --state-dir \(lab.state) \(options) -- true",
+            ]).end()
+        }
+
+        private func expect(_ result: RunLab.Result, says words: String, code: Int32 = 1) {
+            #expect(result.code == code)
+            #expect(result.errors.hasPrefix("umwelt: ") && result.errors.contains(words), "\(result.errors)")
+            #expect(result.errors.split(separator: "\n").count == 1, "\(result.errors)")
+        }
+
+        @Test func withoutARuntime() throws {
+            let lab = try RunLab()
+            let hidden = ["runc", "crun"].map { "p=$(command -v \($0)) && mount --bind /dev/null $p" }
+            expect(try run(lab, after: hidden.joined(separator: ";")), says: "apt-get install runc")
+        }
+
+        @Test func withoutFUSE() throws {
+            let lab = try RunLab()
+            let hide = "mount -t tmpfs t /dev && mknod /dev/null c 1 3"
+            expect(try run(lab, after: hide), says: "no /dev/fuse")
+            #expect(lab.leftovers() == [])
+        }
+
+        @Test(.enabled(if: RunLab.has("setpriv"), "needs setpriv")) func withoutRoot() throws {
+            let lab = try RunLab()
+            let result = try lab.start(
+                ["setpriv", "--reuid=65534", "--clear-groups", "\(Programs.umwelt)", "run", "--", "true"]
+            ).end()
+            // Where the tests' own directory is closed to others, not even umwelt can be started.
+            guard result.code != 126, result.code != 127 else { return }
+            expect(result, says: "only root")
+        }
+
+        @Test func whereTheMountPointIsBusy() throws {
+            let lab = try RunLab()
+            let busy = "mkdir -p \(lab.state)/mnt && mount -t tmpfs t \(lab.state)/mnt"
+            expect(try run(lab, after: busy), says: "\(lab.state)/mnt")
+            #expect(lab.leftovers() == [])
+        }
+
+        /// Full at once, and full a little later.
+        @Test(arguments: [0, 4, 8, 12, 16, 24]) func whereTheDiskIsFull(_ kilobytes: Int) throws {
+            let lab = try RunLab()
+            let full = """
+                mkdir -p \(lab.state) && mount -t tmpfs -o size=64k t \(lab.state) \
+                && head -c $(((64 - \(kilobytes)) * 1024)) /dev/zero > \(lab.state)/filler
+                """
+            let result = try run(lab, after: full)
+            guard result.code != 0 else { return }
+            #expect(result.code == 1)
+            // runc's own words for it are not always those.
+            #expect(result.errors.split(separator: "\n").last?.hasPrefix("umwelt: ") == true, "\(result.errors)")
+            #expect(lab.leftovers() == [])
+        }
+
+        @Test func limitsThatCannotBeHad() throws {
+            let lab = try RunLab()
+            expect(try lab.run(["--memory", "100000G"], ["true"]), says: "more than the host has")
+            expect(try lab.run(["--cpus", "5000"], ["true"]), says: "more than the host has")
+            expect(try lab.run(["--cpuset", "8191"], ["true"]), says: "a container here can have CPUs")
+            #expect(!FileTree.isThere(Path(lab.state)))
+        }
+
+        @Test func wrongCommandLines() throws {
+            let lab = try RunLab()
+            expect(try lab.run(["--memroy", "1G"], ["true"]), says: "Did you mean '--memory'?", code: 2)
+            expect(try lab.run(["--memory", "much"], ["true"]), says: "256M", code: 2)
+            expect(try lab.start(["\(Programs.umwelt)", "run", "free", "-m"]).end(), says: "after '--'", code: 2)
+            expect(try lab.start(["\(Programs.umwelt)", "rnu"]).end(), says: "rnu", code: 2)
+            expect(try lab.run(["--tty"], ["true"]), says: "needs a terminal")
+            expect(try lab.run(["--rootfs", "/no/such"], ["true"]), says: "--rootfs /no/such: no such file")
+            expect(try lab.run(["--volume", "/no/such:/x"], ["true"]), says: "--volume /no/such: no such file")
+            expect(try lab.run(["--runtime", "/bin/false"], ["true"]), says: "before there was a container")
+        }
+
+        /// The socket of a daemon that was killed.
+        @Test func aDeadDaemonsSocketIsNoHindrance() throws {
+            let lab = try RunLab()
+            try Directories.make(Path(lab.state))
+            _ = try UnixSocket.listen(at: Path(lab.state + "/umweltd.sock"))
+            let result = try lab.run([], ["echo", "ok"])
+            #expect(result.output == "ok\n", "\(result.errors)")
+        }
+
+        @Test func whatTheRuntimeRefusesIsSaidInItsWords() throws {
+            let lab = try RunLab()
+            let result = try lab.run(["--volume", "/etc/passwd:/etc"], ["true"])
+            #expect(result.code == 1)
+            #expect(
+                result.errors.split(separator: "\n").last?.hasPrefix("umwelt: the container does not start: ") == true
+            )
+            #expect(lab.leftovers() == [])
+        }
+    }
+}
