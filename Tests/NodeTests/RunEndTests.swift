@@ -38,6 +38,8 @@ extension RunSuite {
             let lab = try RunLab()
             let running = try lab.begin(["--runtime", runtime], ["sh", "-c", "echo started; exec sleep 1000"])
             try lab.waitForOutput(running)
+            // Until it becomes sleep, the shell has handlers of its own.
+            usleep(100_000)
             try running.child.kill(signal)
             #expect(try running.end(seconds: 5).code == 128 + signal)
             #expect(lab.leftovers() == [])

@@ -77,7 +77,12 @@ final class RunLab {
         try Directories.make(Path(files))
     }
 
-    deinit { try? FileTree.removeAll(Path(directory)) }
+    /// What a test that failed has left is cleared away, so that it is not the next one's.
+    deinit {
+        if FileTree.isThere(Path(state + "/bundles")) { _ = try? run([], ["true"]) }
+        _ = leftovers()
+        try? FileTree.removeAll(Path(directory))
+    }
 
     /// Whether a tool is where the tests' PATH finds it.
     static func has(_ program: String) -> Bool {
@@ -130,7 +135,9 @@ final class RunLab {
             if !running.soFar.isEmpty { return }
             usleep(10_000)
         }
-        throw LabError("the container does not start")
+        _ = try? running.child.kill(SIGTERM)
+        let result = try running.end(seconds: 10)
+        throw LabError("the container does not start: \(result.errors)")
     }
 
     /// What is left of containers; the daemon has a moment to go.

@@ -3,7 +3,7 @@
 
 import Kernel
 
-/// The container's boot clock starts at 0.
+/// The container's boot clock starts at 0 (two clock ticks more, in fact).
 ///
 /// The start times of processes in /proc/PID/stat are the kernel's, counted from the host's boot: beside an uptime of the
 /// container's own, `ps` would take its processes to start in the future, and sysinfo(2) would tell the host's uptime. In a
@@ -14,7 +14,10 @@ enum ContainerClock {
     /// Does nothing where the kernel has none (before 5.6); the container then sees the host's start times.
     static func begin() {
         guard FileTree.isThere(offsets), (try? Namespaces.time.unshare()) != nil else { return }
-        let now = Clock.boot
+        // runc 1.1 takes a start time of 0 clock ticks (10 ms each) for one that it does not know yet, and fails ("invalid
+        // state transition from stopped to created"): its first process must not start in the clock's first tick.
+        let boot = Clock.boot
+        let now = boot - min(boot, 2 * tick)
         // The kernel wants the nanoseconds positive: -1.25 s is -2 s and 750,000,000 ns.
         let seconds = Int64(clamping: now / second) + 1
         let text = "boottime -\(seconds) \(second - now % second - 1)\n"
@@ -23,4 +26,5 @@ enum ContainerClock {
 
     private static let offsets: Path = "/proc/self/timens_offsets"
     private static let second: UInt64 = 1_000_000_000
+    private static let tick: UInt64 = 10_000_000
 }

@@ -9,27 +9,29 @@ import Glibc
 /// handler for (kernel/signal.c, sig_task_ignored): without help, Ctrl-C would not end `sleep`.
 struct SignalRule: Equatable {
     enum Action: Equatable {
-        /// The process handles it or ignores it: the kernel does what is right.
+        /// The process handles it, ignores it or waits for it: the kernel does what is right.
         case send
-        /// It is blocked at this moment: for sigwait(3) or a signalfd, or while the process does something else.
-        case wait
         /// It would have died of it outside a container.
         case kill
         /// It does nothing by default.
         case drop
+        /// Blocked at this moment: for a signalfd or another thread's sigwait(3), or while the process does something else.
+        case blocked
+        /// Not blocked, in a process that runs at this moment: it may be on its way into sigwait(3).
+        case unclear
     }
 
     private var blocked: UInt64 = 0
     private var ignored: UInt64 = 0
     private var caught: UInt64 = 0
 
-    /// In sigwait(3), for which the kernel takes away what is waited for from the blocked signals that status shows.
-    private var isWaiting = false
+    /// The number of the system call the process is in; nil while it runs.
+    private var systemCall: Int?
 
     /// From the bytes of /proc/PID/status and /proc/PID/syscall.
-    init(status: [UInt8], systemCall: [UInt8] = []) {
-        let number = systemCall.prefix { $0 != UInt8(ascii: " ") && $0 != UInt8(ascii: "\n") }
-        isWaiting = String(decoding: number, as: UTF8.self) == Self.sigtimedwait
+    init(status: [UInt8], systemCall bytes: [UInt8]) {
+        let number = bytes.prefix { $0 != UInt8(ascii: " ") && $0 != UInt8(ascii: "\n") }
+        systemCall = Int(String(decoding: number, as: UTF8.self))
         for line in status.split(separator: UInt8(ascii: "\n")) {
             let parts = line.split(separator: UInt8(ascii: ":"), maxSplits: 1)
             guard parts.count == 2 else { continue }
@@ -48,27 +50,43 @@ struct SignalRule: Equatable {
         guard (1...64).contains(signal) else { return .drop }
         let bit = UInt64(1) << UInt64(signal - 1)
         if (ignored | caught) & bit != 0 { return .send }
-        if blocked & bit != 0 || isWaiting { return .wait }
-        return Self.endsByDefault(signal) ? .kill : .drop
+        if blocked & bit != 0 { return .blocked }
+        guard Self.endsByDefault(signal) else { return .drop }
+        // In there the kernel takes what is waited for from the blocked signals that status shows.
+        if systemCall == Self.sigtimedwait { return .send }
+        return systemCall == nil ? .unclear : .kill
     }
 
-    /// What several looks, one after another, amount to; nil while another is needed.
+    /// What the looks at a process since a signal was sent to it amount to.
     ///
-    /// Shells block all signals for moments, and one that is unblocked without a handler is dropped: only what stays
-    /// blocked is waited for.
-    static func verdict(_ looks: [Action]) -> Action? {
-        guard let last = looks.last else { return nil }
+    /// Shells block all signals for the moment in which they fork, and the kernel drops what comes then as soon as they
+    /// unblock it. Such a process is seen unblocked soon; one that waits for the signal is not.
+    static func verdict(_ looks: [Action]) -> Verdict {
+        guard let last = looks.last else { return .lookAgain }
         switch last {
-        case .send, .drop: return last
-        case .kill: return looks.suffix(2) == [.kill, .kill] ? .kill : looks.count < 8 ? nil : .kill
-        case .wait: return looks.suffix(4) == [.wait, .wait, .wait, .wait] ? .send : looks.count < 8 ? nil : .send
+        case .send, .drop: return .leave
+        case .kill: return .kill
+        case .blocked: return looks.count < lookLimit ? .lookAgain : .leave
+        case .unclear:
+            if looks.suffix(unclearLimit).count(where: { $0 == .unclear }) == unclearLimit { return .kill }
+            return looks.count < lookLimit ? .lookAgain : .leave
         }
     }
 
+    enum Verdict: Equatable {
+        /// The signal has reached who wants it, or does nothing.
+        case leave
+        case kill, lookAgain
+    }
+
+    static let lookLimit = 100
+    /// A process that computes is seen running at every look.
+    static let unclearLimit = 5
+
     #if arch(x86_64)
-    private static let sigtimedwait = "128"
+    private static let sigtimedwait = 128
     #else
-    private static let sigtimedwait = "137"
+    private static let sigtimedwait = 137
     #endif
 
     /// Whether a process without a handler dies of it.

@@ -15,10 +15,13 @@ struct Supervisor {
     /// Came before the command had started.
     private var pending: [SignalQueue.Event] = []
     private var pendingMilliseconds: Int32 = 0
+    /// Sent to a process that blocked them at that moment.
+    private var watched: [(signal: Int32, looks: [SignalRule.Action])] = []
     /// The signal that the command would have died of.
     private(set) var endedBy: Int32?
 
     private static let stepMilliseconds: Int32 = 10
+    private static let lookMilliseconds: Int32 = 3
     private static let patienceMilliseconds: Int32 = 5000
 
     init(runtime: Child, bundle: Bundle, hasTerminal: Bool) {
@@ -41,9 +44,11 @@ struct Supervisor {
             }
             // Nothing tells when the command has started; until then, or a signal waits for it, look again and again.
             let isWaiting = !isStarted || !pending.isEmpty
-            let event = interrupts.next(milliseconds: isWaiting ? Self.stepMilliseconds : -1)
+            let wait = watched.isEmpty ? isWaiting ? Self.stepMilliseconds : -1 : Self.lookMilliseconds
+            let event = interrupts.next(milliseconds: wait)
             if let event, event.signal != SIGCHLD, !(event.signal == SIGWINCH && hasTerminal) { pending.append(event) }
             deliverPending()
+            watch()
         }
     }
 
@@ -63,24 +68,40 @@ struct Supervisor {
     }
 
     private mutating func deliver(_ event: SignalQueue.Event, to pid: Int32) {
-        var looks: [SignalRule.Action] = []
-        var verdict: SignalRule.Action?
-        while verdict == nil {
-            if !looks.isEmpty { usleep(3000) }
-            let status = (try? Fd.contents(of: Path("/proc/\(pid)/status"), limit: 16384)) ?? []
-            let systemCall = (try? Fd.contents(of: Path("/proc/\(pid)/syscall"), limit: 256)) ?? []
-            looks.append(SignalRule(status: status, systemCall: systemCall).action(for: event.signal))
-            verdict = SignalRule.verdict(looks)
-        }
-        switch verdict {
-        case .send, .wait:
+        switch Self.look(at: pid, event.signal) {
+        case .drop: return
+        case .kill: kill(pid, event.signal)
+        case .send:
             // Ctrl-C is for all of the terminal's foreground, as it would be without a container.
             try? ProcessID.kill(event.fromKernel ? -pid : pid, event.signal)
-        case .kill:
-            endedBy = endedBy ?? event.signal
-            try? ProcessID.kill(pid, SIGKILL)
-        case .drop, nil: return
+        case let first:
+            try? ProcessID.kill(event.fromKernel ? -pid : pid, event.signal)
+            watched.append((event.signal, [first]))
         }
+    }
+
+    /// Looks again at a process that blocked a signal when it was sent.
+    private mutating func watch() {
+        guard let pid = initPID else { return }
+        for index in watched.indices.reversed() {
+            watched[index].looks.append(Self.look(at: pid, watched[index].signal))
+            switch SignalRule.verdict(watched[index].looks) {
+            case .lookAgain: continue
+            case .leave: watched.remove(at: index)
+            case .kill: kill(pid, watched.remove(at: index).signal)
+            }
+        }
+    }
+
+    private mutating func kill(_ pid: Int32, _ signal: Int32) {
+        endedBy = endedBy ?? signal
+        try? ProcessID.kill(pid, SIGKILL)
+    }
+
+    private static func look(at pid: Int32, _ signal: Int32) -> SignalRule.Action {
+        let status = (try? Fd.contents(of: Path("/proc/\(pid)/status"), limit: 16384)) ?? []
+        let systemCall = (try? Fd.contents(of: Path("/proc/\(pid)/syscall"), limit: 256)) ?? []
+        return SignalRule(status: status, systemCall: systemCall).action(for: signal)
     }
 
     /// The container's first process is the runtime's own program until it becomes the command.
