@@ -177,7 +177,7 @@ extension RunSuite {
         func aTerminalOfItsOwn(_ runtime: String) throws {
             let lab = try RunLab()
             let command =
-                "\(Programs.umwelt) run --state-dir \(lab.state) --runtime \(runtime) --tty -- sh -c 'tty; exit 9'"
+                "\(Programs.umwelt) run --state-dir \(lab.state) --runtime \(runtime) --tty -- sh -c 'tty; sleep 0.3; exit 9'"
             let result = try lab.start(["script", "-qec", command, "/dev/null"]).end()
             #expect(result.code == 9, "\(result.output)")
             #expect(result.output.contains("/dev/pts/0"))

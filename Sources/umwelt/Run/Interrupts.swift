@@ -31,10 +31,13 @@ struct Interrupts: ~Copyable {
     ///
     /// Waits for as long, and then returns.
     borrowing func check(milliseconds: Int32 = 0) throws(Failure) {
-        var wait = milliseconds
-        while let event = next(milliseconds: wait) {
+        let end = Clock.monotonic + UInt64(max(milliseconds, 0)) * 1_000_000
+        while true {
+            // Other events, such as the end of a child, do not shorten the wait.
+            let left = end.subtractingReportingOverflow(Clock.monotonic)
+            let wait = left.overflow ? 0 : Int32(clamping: (left.partialValue + 999_999) / 1_000_000)
+            guard let event = next(milliseconds: wait) else { return }
             if SignalRule.endsByDefault(event.signal) { throw .interrupted(by: event.signal) }
-            wait = 0
         }
     }
 }

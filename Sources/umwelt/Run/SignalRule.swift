@@ -19,6 +19,8 @@ struct SignalRule: Equatable {
         case blocked
         /// Not blocked, in a process that runs at this moment: it may be on its way into sigwait(3).
         case unclear
+        /// As `unclear`, in a process that has not had a CPU since the last look.
+        case stalled
     }
 
     private var blocked: UInt64 = 0
@@ -67,9 +69,10 @@ struct SignalRule: Equatable {
         case .send, .drop: return .leave
         case .kill: return .kill
         case .blocked: return looks.count < lookLimit ? .lookAgain : .leave
-        case .unclear:
-            if looks.suffix(unclearLimit).count(where: { $0 == .unclear }) == unclearLimit { return .kill }
-            return looks.count < lookLimit ? .lookAgain : .leave
+        case .unclear, .stalled:
+            let running = looks.reversed().prefix { $0 == .unclear || $0 == .stalled }
+            if running.count(where: { $0 == .unclear }) >= unclearLimit { return .kill }
+            return looks.count < lookLimit ? .lookAgain : .kill
         }
     }
 
@@ -80,7 +83,7 @@ struct SignalRule: Equatable {
     }
 
     static let lookLimit = 100
-    /// A process that computes is seen running at every look.
+    /// A process that computes has gone on computing at every look.
     static let unclearLimit = 5
 
     #if arch(x86_64)

@@ -16,7 +16,14 @@ struct Supervisor {
     private var pending: [SignalQueue.Event] = []
     private var pendingMilliseconds: Int32 = 0
     /// Sent to a process that blocked them at that moment.
-    private var watched: [(signal: Int32, looks: [SignalRule.Action])] = []
+    private var watched: [Watch] = []
+
+    private struct Watch {
+        var signal: Int32
+        var looks: [SignalRule.Action]
+        /// How long the process has had a CPU at the last look.
+        var ran: [UInt8]
+    }
     /// The signal that the command would have died of.
     private(set) var endedBy: Int32?
 
@@ -76,7 +83,7 @@ struct Supervisor {
             try? ProcessID.kill(event.fromKernel ? -pid : pid, event.signal)
         case let first:
             try? ProcessID.kill(event.fromKernel ? -pid : pid, event.signal)
-            watched.append((event.signal, [first]))
+            watched.append(Watch(signal: event.signal, looks: [first], ran: Self.runTime(of: pid)))
         }
     }
 
@@ -84,7 +91,10 @@ struct Supervisor {
     private mutating func watch() {
         guard let pid = initPID else { return }
         for index in watched.indices.reversed() {
-            watched[index].looks.append(Self.look(at: pid, watched[index].signal))
+            let look = Self.look(at: pid, watched[index].signal)
+            let ran = Self.runTime(of: pid)
+            watched[index].looks.append(look == .unclear && ran == watched[index].ran ? .stalled : look)
+            watched[index].ran = ran
             switch SignalRule.verdict(watched[index].looks) {
             case .lookAgain: continue
             case .leave: watched.remove(at: index)
@@ -96,6 +106,12 @@ struct Supervisor {
     private mutating func kill(_ pid: Int32, _ signal: Int32) {
         endedBy = endedBy ?? signal
         try? ProcessID.kill(pid, SIGKILL)
+    }
+
+    /// The first number of /proc/PID/schedstat, in nanoseconds.
+    private static func runTime(of pid: Int32) -> [UInt8] {
+        let text = (try? Fd.contents(of: Path("/proc/\(pid)/schedstat"), limit: 256)) ?? []
+        return Array(text.prefix { $0 != UInt8(ascii: " ") })
     }
 
     private static func look(at pid: Int32, _ signal: Int32) -> SignalRule.Action {
