@@ -108,7 +108,7 @@ struct InvariantsTests {
         #expect(complaints.isEmpty, "of \(count) samples: \(worst.joined(separator: "; "))")
     }
 
-    private static func swapOn(_ lab: PeerLab) throws {
+    static func swapOn(_ lab: PeerLab) throws {
         guard PeerCommand.find("modprobe") != nil, (try? PeerCommand.run("modprobe", ["zram"])) != nil,
             FileTree.isThere("/sys/block/zram0/disksize")
         else { throw PeerFailure("no zram to swap on") }

@@ -11,7 +11,13 @@ struct PeerCgroup {
 
     /// Whether the controllers are on the v2 hierarchy.
     static let isV2 = FileTree.isThere("/sys/fs/cgroup/cgroup.controllers")
-    private static let controllers = ["memory", "cpu", "cpuacct", "cpuset", "pids", "blkio", "freezer", "devices"]
+    /// v1: the directories of all hierarchies, those without a controller too, as engines use them.
+    private static let hierarchies: [Path] = {
+        let root: Path = "/sys/fs/cgroup"
+        let entries = (try? Fd.open(root, [.readOnly, .directory]).entries(limit: 100)) ?? []
+        return entries.filter { $0.type == 4 }.map { root.appending(Path($0.name)) }
+            .filter { FileTree.isThere($0.appending("cgroup.procs")) }
+    }()
 
     /// Makes it, and has `lab` remove it with all below it.
     ///
@@ -23,11 +29,12 @@ struct PeerCgroup {
             try FileTree.makeDirectory(directory("memory"))
             if !isLeaf { try Self.enableControllers(in: directory("memory")) }
         } else {
-            for controller in Self.controllers where FileTree.isThere(Path("/sys/fs/cgroup/\(controller)")) {
-                try FileTree.makeDirectory(directory(controller))
-            }
+            for hierarchy in Self.hierarchies { try FileTree.makeDirectory(hierarchy.appending(Path(path))) }
             for file in ["cpuset.cpus", "cpuset.mems"] {
-                let parent = try Fd.contents(of: Path("/sys/fs/cgroup/cpuset/\(file)"), limit: 4096)
+                let above = Path(
+                    Array(directory("cpuset").bytes.reversed().drop { $0 != UInt8(ascii: "/") }.reversed())
+                )
+                let parent = try Fd.contents(of: above.appending(Path(file)), limit: 4096)
                 try write("cpuset", file, String(decoding: parent, as: UTF8.self))
             }
         }
@@ -101,8 +108,9 @@ struct PeerCgroup {
     /// Moves a process in.
     func add(_ pid: Int32) throws {
         if Self.isV2 { return try write("memory", "cgroup.procs", "\(pid)") }
-        for controller in Self.controllers where FileTree.isThere(directory(controller)) {
-            try write(controller, "cgroup.procs", "\(pid)")
+        for hierarchy in Self.hierarchies {
+            try Fd.open(hierarchy.appending(Path(path)).appending("cgroup.procs"), .writeOnly)
+                .write(Array("\(pid)".utf8))
         }
     }
 
@@ -125,11 +133,7 @@ struct PeerCgroup {
     /// Kills what is in it and removes it, and all below it.
     func remove() {
         guard !Self.isV2 else { return Self.removeTree(directory("memory")) }
-        // runc makes its cgroup in every hierarchy, those without a controller too.
-        let mounts = (try? Fd.open("/sys/fs/cgroup", [.readOnly, .directory]).entries(limit: 100)) ?? []
-        for mount in mounts where mount.type == 4 {
-            Self.removeTree(Path("/sys/fs/cgroup").appending(Path(mount.name)).appending(Path(path)))
-        }
+        for hierarchy in Self.hierarchies { Self.removeTree(hierarchy.appending(Path(path))) }
     }
 
     private static func removeTree(_ directory: Path) {

@@ -62,7 +62,13 @@ struct PeerLxcfs {
         if !version.hasPrefix("5.") { options += ["--runtime-dir", try lab.makeDirectory("lxrun").description] }
         let mountPoint = mountPoint
         lab.atEnd { try? Mount.unmount(mountPoint, lazily: true) }
-        _ = try lab.startDaemon(program, options + [mountPoint.description], log: "lxcfs.log")
+        // Asked to end, it sleeps out its five seconds of load average.
+        _ = try lab.startDaemon(
+            program,
+            options + [mountPoint.description],
+            log: "lxcfs.log",
+            patienceMilliseconds: 0
+        )
         try PeerLab.wait(for: "lxcfs to mount") { FileTree.isThere(mountPoint.appending("proc/meminfo")) }
     }
 }

@@ -29,7 +29,8 @@ final class PeerGuest {
 
     static let proc = ["cpuinfo", "diskstats", "meminfo", "stat", "swaps", "uptime", "loadavg", "slabinfo"]
 
-    /// Starts it in the cgroup `parent` (or the root), with `binds` mounted read-only: what, and where in the container.
+    /// Starts it in the cgroup `parent` (or the root), with `binds` mounted read-only: what, and where in the container; in
+    /// a pid namespace of its own, or that of `other`.
     init(
         _ name: String,
         _ limits: PeerLimits = PeerLimits(),
@@ -37,6 +38,7 @@ final class PeerGuest {
         umwelt: PeerUmwelt,
         lxcfs: PeerLxcfs? = nil,
         binds: [(Path, String)] = [],
+        sharingPidsOf other: PeerGuest? = nil,
         lab: PeerLab
     ) throws {
         id = PeerCgroup.uniqueName(name)
@@ -68,7 +70,7 @@ final class PeerGuest {
             mounts.append(Self.mount(path, "bind", "\(files)\(path)", ["bind", "ro"]))
         }
         for (from, to) in binds { mounts.append(Self.mount(to, "bind", from.description, ["bind", "ro"])) }
-        let config = Self.config(root: root, mounts: mounts, cgroup: cgroup.path, limits)
+        let config = Self.config(root: root, mounts: mounts, cgroup: cgroup.path, limits, sharingPidsOf: other?.pid)
         try FileTree.write(Array(config.utf8), to: bundle.appending("config.json"))
         try start(bundle)
         try umwelt.attach(id, pid: pid)
@@ -168,21 +170,28 @@ final class PeerGuest {
         return #"{"destination":"\#(to)","type":"\#(type)","source":"\#(from)","options":[\#(options)]}"#
     }
 
-    private static func config(root: Path, mounts: [String], cgroup: String, _ limits: PeerLimits) -> String {
+    private static func config(
+        root: Path,
+        mounts: [String],
+        cgroup: String,
+        _ limits: PeerLimits,
+        sharingPidsOf other: Int32?
+    ) -> String {
         var resources: [String] = []
         if let memory = limits.memory { resources.append(#""memory":{"limit":\#(memory)}"#) }
         var cpu: [String] = []
         if let cpus = limits.cpus { cpu.append(#""quota":\#(Int(cpus * 100_000)),"period":100000"#) }
         if let cpuset = limits.cpuset { cpu.append(#""cpus":"\#(cpuset)""#) }
         if !cpu.isEmpty { resources.append(#""cpu":{\#(cpu.joined(separator: ","))}"#) }
-        let namespaces = ["pid", "mount", "ipc", "uts", "cgroup"].map { #"{"type":"\#($0)"}"# }.joined(separator: ",")
+        var namespaces = ["mount", "ipc", "uts", "cgroup"].map { #"{"type":"\#($0)"}"# }
+        namespaces.append(other.map { #"{"type":"pid","path":"/proc/\#($0)/ns/pid"}"# } ?? #"{"type":"pid"}"#)
         let environment = ["PATH=\(PeerCommand.searched.joined(separator: ":"))", "LC_ALL=C", "TZ=UTC", "HOME=/tmp"]
         return """
             {"ociVersion":"1.0.2","hostname":"guest","root":{"path":"\(root)","readonly":true},
             "process":{"terminal":false,"user":{"uid":0,"gid":0},"cwd":"/","args":["/bin/sh"],
             "env":[\(environment.map { "\"\($0)\"" }.joined(separator: ","))]},
             "mounts":[\(mounts.joined(separator: ",\n"))],
-            "linux":{"cgroupsPath":"\(cgroup)","namespaces":[\(namespaces)],
+            "linux":{"cgroupsPath":"\(cgroup)","namespaces":[\(namespaces.joined(separator: ","))],
             "resources":{\(resources.joined(separator: ","))}}}
             """
     }

@@ -42,7 +42,12 @@ final class PeerLab {
     }
 
     /// Starts a program of the system that lives until the lab ends, and is then asked to (SIGTERM), at last made to.
-    func startDaemon(_ program: Path, _ arguments: [String], log: String) throws -> Child {
+    func startDaemon(
+        _ program: Path,
+        _ arguments: [String],
+        log: String,
+        patienceMilliseconds: Int = 5000
+    ) throws -> Child {
         let output = try Fd.open(path(log), [.writeOnly, .create], mode: 0o600)
         var command = PeerCommand.command(program, arguments)
         command.files = [-1, output.raw, output.raw]
@@ -50,7 +55,7 @@ final class PeerLab {
         let child = try command.spawn()
         watchdog.add(child.pid)
         atEnd { [watchdog] in
-            PeerCommand.end(child, milliseconds: 5000)
+            PeerCommand.end(child, milliseconds: patienceMilliseconds)
             watchdog.remove(child.pid)
         }
         return child

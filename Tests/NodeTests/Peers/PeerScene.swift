@@ -83,6 +83,14 @@ enum PeerBurden {
         try spawn("while :; do :; done", in: cgroup, lab: lab)
     }
 
+    /// What a line of shell prints that runs in `cgroup`.
+    static func output(_ script: String, in cgroup: PeerCgroup, lab: PeerLab) throws -> String {
+        let file = lab.path("output\(UInt32.random(in: 0...UInt32.max))")
+        try spawn("{ \(script); } > \(file).part 2>&1; mv \(file).part \(file)", in: cgroup, lab: lab)
+        try PeerLab.wait(for: script) { FileTree.isThere(file) }
+        return String(decoding: try Fd.contents(of: file, limit: 1 << 20), as: UTF8.self)
+    }
+
     private static func spawn(_ script: String, in cgroup: PeerCgroup?, lab: PeerLab) throws {
         // Waits for a line, which comes once it is where it belongs.
         let gate = try Fd.pipe()
