@@ -68,7 +68,12 @@ package struct LinkServer: ~Copyable {
     }
 
     private mutating func acceptOne() {
-        guard let fd = try? UnixSocket.accept(listener) else { return }
+        let fd: Fd
+        do throws(Errno) { fd = try UnixSocket.accept(listener) } catch {
+            // The client stays in the queue, and the listener readable: without a pause this would turn in circles.
+            if error == .tooManyFiles { usleep(20_000) }
+            return
+        }
         guard clients.count < Self.connectionLimit, (try? fd.setTimeouts(milliseconds: 1000)) != nil,
             (try? poller.add(fd)) != nil
         else { return }

@@ -210,6 +210,27 @@ extension DaemonSuite {
             #expect(output.text.contains("No such file"))
         }
 
+        /// More clients than descriptors: they wait, the others are served, and nothing turns in circles.
+        @Test func clientsBeyondTheDescriptorsWait() throws {
+            let lab = try DaemonLab(wrapper: ["prlimit", "--nofile=40:40"])
+            var first = try Link(connectingTo: lab.socket)
+            var clients: [Int32] = []
+            for _ in 0..<60 { clients.append(try UnixSocket.connect(to: lab.socket).release()) }
+            let before = try processorTicks(lab)
+            usleep(1_000_000)
+            #expect(try processorTicks(lab) - before < 30)
+            #expect(try first.request(Message(.hello)).count == 4)
+            for client in clients { close(client) }
+            #expect(try waitUntil { (try? lab.request(Message(.hello)))?.count == 4 })
+        }
+
+        /// utime and stime of the daemon, in hundredths of a second.
+        private func processorTicks(_ lab: DaemonLab) throws -> Int {
+            let bytes = try Fd.contents(of: Path("/proc/\(lab.daemon?.pid ?? 0)/stat"), limit: 4096)
+            let fields = String(decoding: bytes, as: UTF8.self).split(separator: " ")
+            return (Int(fields[13]) ?? 0) + (Int(fields[14]) ?? 0)
+        }
+
         // MARK: Embedded
 
         @Test func embeddedDaemonEndsWithItsLastHolder() throws {
