@@ -43,10 +43,9 @@ package struct Reader: ~Escapable {
     @_lifetime(copy self)
     package mutating func line() -> Reader? {
         guard position < end else { return nil }
-        let start = position
-        while position < end, bytes[position] != UInt8(ascii: "\n") { position += 1 }
-        let line = Reader(self, from: start, to: position)
-        if position < end { position += 1 }
+        let stop = newline(from: position)
+        let line = Reader(self, from: position, to: stop)
+        position = min(stop + 1, end)
         return line
     }
 
@@ -112,9 +111,7 @@ package struct Reader: ~Escapable {
     /// Steps over what is left of the line, and its newline.
     @_lifetime(self: copy self)
     mutating func skipLine() {
-        var index = position
-        while index < end, bytes[index] != UInt8(ascii: "\n") { index += 1 }
-        position = index < end ? index + 1 : end
+        position = min(newline(from: position) + 1, end)
     }
 
     /// The decimal number here, stepped over; nil (and no step) where there is no digit; saturates.
