@@ -166,8 +166,8 @@ extension DaemonSuite {
             #expect(measured.code == 0, "\(measured.text)")
             let flooded = try flooder.shell.result(seconds: 60)
             #expect((flooded.number("stopped") ?? 0) >= 100, "\(flooded.text)")
-            #expect((measured.number("worst") ?? 9999) < 250, "\(measured.text)")
-            #expect((measured.number("reads") ?? 0) > 500, "\(measured.text)")
+            #expect((measured.number("worst") ?? 9999) < UInt64(1000 * Programs.patience), "\(measured.text)")
+            #expect((measured.number("reads") ?? 0) > UInt64(500 / Programs.patience), "\(measured.text)")
             let rss = try #require(lab.memory())
             #expect(rss < 24 << 10, "\(rss) kB")
             #expect(try lab.counter("umwelt_snapshots") <= 1024)
@@ -203,7 +203,7 @@ extension DaemonSuite {
                 seconds: 60
             )
             print("crowded: \(measured.text)")
-            #expect((measured.number("worst") ?? 9999) < 500, "\(measured.text)")
+            #expect((measured.number("worst") ?? 9999) < UInt64(1000 * Programs.patience), "\(measured.text)")
             _ = try busy.shell.result(seconds: 20)
             _ = try hogs.result(seconds: 20)
         }
