@@ -21,8 +21,9 @@ struct PeerComparisonTests {
             for kind in PeerScene.Kind.allCases {
                 let scene = try PeerScene(kind, umwelt: umwelt, lxcfs: lxcfs, lab: lab)
                 for file in PeerScene.files {
+                    let before = scene.guest.cgroup.usedTicks
                     let (ours, peer) = try scene.read(file)
-                    let used = scene.guest.cgroup.usedTicks
+                    let after = scene.guest.cgroup.usedTicks
                     let host = PeerFields(file, try PeerNeeds.hostText(file))
                     #expect(!ours.names.isEmpty || file.hasSuffix("diskstats"), "\(kind) \(file) has no fields")
                     for field in ours.names + peer.names.filter({ ours[$0] == nil }) {
@@ -33,7 +34,7 @@ struct PeerComparisonTests {
                             ours: ours[field],
                             peer: peer[field],
                             host: host[field],
-                            cgroupTicks: used
+                            cgroupTicks: (before, after)
                         )
                         guard pair.ours != pair.peer else { continue }
                         let divergence = PeerTable.divergences.first { $0.covers(file, field, kind, layout) }

@@ -13,8 +13,8 @@ struct PeerDivergence: Sendable {
         var peer: String?
         /// The host's own value of this field.
         var host: String?
-        /// What the container's cgroup says: CPU time used, in ticks.
-        var cgroupTicks: (user: Double, system: Double)
+        /// What the container's cgroup says before and after the reading: CPU time used, in ticks.
+        var cgroupTicks: (before: (user: Double, system: Double), after: (user: Double, system: Double))
 
         var ourNumber: Double? { ours.flatMap(Double.init) }
         var peerNumber: Double? { peer.flatMap(Double.init) }

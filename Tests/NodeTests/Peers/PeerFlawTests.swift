@@ -283,8 +283,13 @@ struct PeerFlawTests {
             let guest = try PeerGuest("swapper", PeerLimits(memory: 64 << 20), umwelt: umwelt, lxcfs: lxcfs, lab: lab)
             try guest.cgroup.setSwap(200 << 20)
             try guest.run("{ head -c 110000000 /dev/zero; sleep 1000; } | tail > /dev/null 2>&1 &")
+            // Until it has all it wants: over a lower limit it would be killed for more.
+            var last: UInt64 = 0
             try PeerLab.wait(for: "swap in use", milliseconds: 60_000) {
-                (guest.cgroup.number("memory", "memory.swap.current") ?? 0) > 20 << 20
+                sleep(1)
+                let now = guest.cgroup.number("memory", "memory.swap.current") ?? 0
+                defer { last = now }
+                return now > 20 << 20 && now == last
             }
             try guest.cgroup.setSwap(1 << 20)
             let mine = try ours("proc/meminfo", guest)

@@ -225,13 +225,14 @@ enum PeerTable {
     /// What the cgroup itself says was used; columns that no cgroup counts are 0.
     private static func isOwnTime(_ pair: PeerDivergence.Pair) -> Bool {
         guard let ours = pair.ourNumber, let column = pair.field.split(separator: ".").last else { return false }
-        let truth: Double
+        let truth: (before: Double, after: Double)
         switch column {
-        case "user": truth = pair.cgroupTicks.user
-        case "system": truth = pair.cgroupTicks.system
+        case "user": truth = (pair.cgroupTicks.before.user, pair.cgroupTicks.after.user)
+        case "system": truth = (pair.cgroupTicks.before.system, pair.cgroupTicks.after.system)
         case "idle", "steal", "nice": return true
         default: return ours == 0
         }
-        return pair.field.hasPrefix("cpu.") ? abs(ours - truth) <= 10 + truth / 20 : ours <= truth * 1.05 + 10
+        guard ours <= truth.after * 1.05 + 10 else { return false }
+        return !pair.field.hasPrefix("cpu.") || ours >= truth.before * 0.95 - 10
     }
 }
