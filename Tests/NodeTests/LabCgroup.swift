@@ -114,7 +114,7 @@ final class LabCgroup {
 
     /// A shell command that moves the shell there.
     var joinCommand: String {
-        processFiles.map { "echo $$ > '\($0)'" }.joined(separator: "; ")
+        processFiles.map { "echo 0 > '\($0)'" }.joined(separator: "; ")
     }
 
     /// The processes in it, in the order of their numbers.
