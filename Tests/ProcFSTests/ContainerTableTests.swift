@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Umwelt authors
+
+import Cgroups
+import FuseServer
+import Kernel
+import Testing
+
+@testable import ProcFS
+
+/// The table's bounds, and which container a cgroup belongs to.
+@Suite struct ContainerTableTests {
+    private let table = ContainerTable(hierarchies: Hierarchies(mountinfo: []))
+
+    private func register(_ id: String, at path: String? = nil) throws -> Container {
+        let container = try table.register(id: Array(id.utf8), route: Array("test".utf8))
+        if let path { table.attach(container, pid: 9, membership: FixtureTree.membership(path), start: nil) }
+        return container
+    }
+
+    private func covering(_ path: String) -> String? {
+        table.registered(covering: FixtureTree.membership(path)).map { String(decoding: $0.id, as: UTF8.self) }
+    }
+
+    @Test(arguments: ["", ".", "..", ".a", "-a", "_a", "a/b", "a b", "a\n", "\u{e9}", "a\0"]) func badNames(id: String)
+    {
+        #expect(throws: ContainerTable.Refusal.badID) { try table.register(id: Array(id.utf8), route: []) }
+    }
+
+    @Test func namesAreAtMost128Bytes() throws {
+        _ = try table.register(id: [UInt8](repeating: 97, count: 128), route: [])
+        #expect(throws: ContainerTable.Refusal.badID) {
+            try table.register(id: [UInt8](repeating: 97, count: 129), route: [])
+        }
+    }
+
+    @Test func registeredAreBounded() throws {
+        for index in 0..<ContainerTable.registeredLimit {
+            _ = try table.register(id: Array("c\(index)".utf8), route: [])
+        }
+        #expect(throws: ContainerTable.Refusal.full) { try table.register(id: [97], route: []) }
+        #expect(throws: ContainerTable.Refusal.exists) { try table.register(id: Array("c7".utf8), route: []) }
+        #expect(table.deregister(id: Array("c7".utf8)))
+        #expect(!table.deregister(id: Array("c7".utf8)))
+        let again = try table.register(id: Array("c7".utf8), route: [])
+        // Its nodes are others than its predecessor's.
+        #expect(again.key == UInt32(ContainerTable.registeredLimit) + 1)
+    }
+
+    @Test func keysStayWithinTheirBits() throws {
+        var keys: Set<UInt32> = []
+        for _ in 0..<1000 {
+            let container = try register("x")
+            #expect(container.key > 0 && container.key < NodeID.keyLimit)
+            #expect(keys.insert(container.key).inserted)
+            _ = table.deregister(id: Array("x".utf8))
+        }
+    }
+
+    @Test func discoveredAreBoundedAndTheLeastReadGoes() {
+        var first: Container?
+        for index in 0..<(ContainerTable.discoveredLimit + 50) {
+            let container = table.discovered(FixtureTree.membership("/d\(index)"), start: nil)
+            if index == 0 { first = container }
+            // The first is read all the time, and stays.
+            first?.state.withLock { $0.lastRead = .max }
+        }
+        #expect(table.all.count == ContainerTable.discoveredLimit)
+        #expect(table.discovered(FixtureTree.membership("/d0"), start: nil) === first)
+    }
+
+    @Test func innermostRegisteredContainerIsMeant() throws {
+        _ = try register("outer", at: "/a")
+        _ = try register("inner", at: "/a/b/c")
+        #expect(covering("/a") == "outer")
+        #expect(covering("/a/b") == "outer")
+        #expect(covering("/a/b/c") == "inner")
+        #expect(covering("/a/b/c/d/e") == "inner")
+        #expect(covering("/a/b/cc") == "outer")
+        #expect(covering("/ab") == nil)
+        #expect(covering("/") == nil)
+        _ = table.deregister(id: Array("inner".utf8))
+        #expect(covering("/a/b/c/d") == "outer")
+        _ = table.deregister(id: Array("outer".utf8))
+        #expect(covering("/a/b/c") == nil)
+    }
+
+    /// Every byte that a name may have, in every place.
+    @Test func hostileNamesOfCgroups() throws {
+        var names: [[UInt8]] = []
+        for byte in UInt8(1)...255 where byte != 10 && byte != 47 { names.append([byte]) }
+        names += [Array("a:b".utf8), Array(" (deleted)".utf8), Array("..a".utf8), [UInt8](repeating: 255, count: 255)]
+        for (index, name) in names.enumerated() {
+            let path = Array("/pods/".utf8) + name
+            let container = try table.register(id: Array("n\(index)".utf8), route: [])
+            let text = Array("4:memory:".utf8) + path + Array("\n3:cpuset:".utf8) + path + Array("\n0::/\n".utf8)
+            table.attach(container, pid: 5, membership: Membership(parsing: text.span), start: nil)
+        }
+        for (index, name) in names.enumerated() where name != [46] {
+            let path = Array("/pods/".utf8) + name + Array("/x".utf8)
+            let text = Array("4:memory:".utf8) + path + Array("\n3:cpuset:".utf8) + path + Array("\n0::/\n".utf8)
+            let found = table.registered(covering: Membership(parsing: text.span))
+            #expect(found?.id == Array("n\(index)".utf8), "name \(name)")
+        }
+    }
+
+    /// One that is attached anew leaves nothing where it was.
+    @Test func attachedAnewItIsElsewhere() throws {
+        let container = try register("one", at: "/a")
+        table.attach(container, pid: 10, membership: FixtureTree.membership("/b"), start: nil)
+        #expect(covering("/a") == nil)
+        #expect(covering("/b/x") == "one")
+        #expect(container.pid == 10)
+        _ = table.deregister(id: Array("one".utf8))
+        #expect(covering("/b") == nil)
+        // One that is gone is not attached.
+        table.attach(container, pid: 10, membership: FixtureTree.membership("/c"), start: nil)
+        #expect(covering("/c") == nil)
+    }
+
+    @Test func sweepForgetsWhatIsGone() throws {
+        let tree = try FixtureTree()
+        try tree.cgroup("/stays")
+        try tree.cgroup("/goes")
+        let table = ContainerTable(hierarchies: tree.hierarchies)
+        _ = table.discovered(FixtureTree.membership("/stays"), start: nil)
+        _ = table.discovered(FixtureTree.membership("/goes"), start: nil)
+        table.sweep()
+        #expect(table.all.count == 2)
+        try FileTree.removeAll(tree.root.appending("memory/goes"))
+        try FileTree.removeAll(tree.root.appending("cpuset/goes"))
+        table.sweep()
+        #expect(table.all.count == 1)
+    }
+}

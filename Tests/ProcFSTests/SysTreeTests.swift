@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Umwelt authors
+
+import FuseServer
+import Kernel
+import Testing
+
+@testable import ProcFS
+
+/// What of /sys/devices/system is shown, and how.
+@Suite struct SysTreeTests {
+    /// A container with the CPUs 1 and 2 of four.
+    private func container(_ tree: FixtureTree) throws -> UmweltFS {
+        try tree.cgroup("/c", cpus: "1-2")
+        let files = tree.fileSystem()
+        let container = try files.table.register(id: Array("c".utf8), route: [])
+        files.table.attach(container, pid: 7, membership: FixtureTree.membership("/c"), start: nil)
+        return files
+    }
+
+    @Test func onlyItsCPUsAreShown() throws {
+        let tree = try FixtureTree()
+        let files = try container(tree)
+        let names = try files.names("containers/c/sys/devices/system/cpu")
+        #expect(names.filter { $0.hasPrefix("cpu") } == ["cpu1", "cpu2"])
+        #expect(throws: Errno.noEntry) { try files.node("containers/c/sys/devices/system/cpu/cpu0") }
+        #expect(throws: Errno.noEntry) { try files.node("containers/c/sys/devices/system/cpu/cpu3/topology") }
+        #expect(try files.text("containers/c/sys/devices/system/cpu/cpu2/topology/core_id") == "2\n")
+    }
+
+    @Test func listsAndMasksAreFiltered() throws {
+        let tree = try FixtureTree()
+        let files = try container(tree)
+        let cpu = "containers/c/sys/devices/system/cpu"
+        for list in ["online", "possible", "present"] {
+            #expect(try files.text("\(cpu)/\(list)") == "1-2\n", "\(list)")
+        }
+        #expect(try files.text("\(cpu)/offline") == "\n")
+        #expect(try files.text("\(cpu)/cpu1/topology/thread_siblings_list") == "1-2\n")
+        #expect(try files.text("\(cpu)/cpu1/topology/thread_siblings") == "00000006\n")
+        #expect(try files.text("containers/c/sys/devices/system/node/node0/cpulist") == "1-2\n")
+    }
+
+    @Test func countersOfTheHostAreNotShown() throws {
+        let tree = try FixtureTree()
+        let files = try container(tree)
+        for path in [
+            "cpu/cpuidle", "cpu/power", "cpu/uevent", "cpu/hotplug", "cpu/cpu1/cpuidle", "cpu/cpu1/crash_notes",
+            "node/node0/numastat", "node/node0/vmstat",
+        ] {
+            #expect(throws: Errno.noEntry, "\(path)") { try files.node("containers/c/sys/devices/system/\(path)") }
+            #expect(throws: Errno.noEntry, "\(path)") { try files.node("sys/devices/system/\(path)") }
+        }
+    }
+
+    @Test func hostSeesAll() throws {
+        let tree = try FixtureTree()
+        let files = try container(tree)
+        #expect(try files.text("sys/devices/system/cpu/online") == "0-3\n")
+        #expect(
+            try files.names("sys/devices/system/cpu").filter { $0.hasPrefix("cpu") } == [
+                "cpu0", "cpu1", "cpu2", "cpu3",
+            ]
+        )
+    }
+
+    /// Permissions, sizes and types are sysfs's own, without any right to write.
+    @Test func attributesAreSysfss() throws {
+        let tree = try FixtureTree()
+        let files = try container(tree)
+        let file = try files.attributes(of: try files.node("sys/devices/system/cpu/online"), for: Caller(pid: 0))
+        #expect(file.mode & 0o170000 == 0o100000)
+        #expect(file.mode & 0o222 == 0)
+        #expect(file.size == 4096)
+        let directory = try files.attributes(of: try files.node("sys/devices/system/cpu/cpu1"), for: Caller(pid: 0))
+        #expect(directory.mode == 0o040555)
+    }
+
+    @Test(
+        arguments: [
+            ("cpu/cpu3", 3), ("cpu/cpu3/topology", 3), ("cpu/cpu10/cache/index0", 10), ("cpu/cpufreq", nil),
+            ("cpu/cpu", nil),
+            ("cpu/cpu1x", nil), ("cpu/cpu1234567", nil), ("node/node0/cpu2", 2),
+        ] as [(String, Int?)]
+    ) func numbersOfCPUs(path: String, cpu: Int?) {
+        #expect(SysRule(path: Array(path.utf8))?.cpu == cpu)
+    }
+
+    @Test(arguments: [
+        "", "cpu", "memory/memory0", "clocksource/clocksource0", "cpufoo/online", "/", "node/node0/hugepages/x",
+    ])
+    func restOfTheTreeIsNotShown(path: String) { #expect(SysRule(path: Array(path.utf8)) == nil) }
+}

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Umwelt authors
+
+import FuseServer
+import Kernel
+import Testing
+
+@testable import ProcFS
+
+/// The tree of files on a host made of files.
+@Suite struct UmweltFSTests {
+    @Test func treeIsLXCFSs() throws {
+        let tree = try FixtureTree()
+        let files = tree.fileSystem()
+        #expect(try files.names("") == ["containers", "proc", "sys"])
+        #expect(
+            try files.names("proc") == [
+                "meminfo", "cpuinfo", "stat", "uptime", "loadavg", "diskstats", "swaps", "slabinfo", "pressure",
+            ]
+        )
+        #expect(try files.names("proc/pressure") == ["cpu", "memory", "io"])
+        #expect(try files.names("sys/devices/system") == ["cpu", "node"])
+        for path in ["none", "proc/none", "proc/meminfo/x", "containers/none", "sys/none", "sys/devices/system/memory"]
+        {
+            #expect(throws: Errno.noEntry, "\(path)") { try files.node(path) }
+        }
+    }
+
+    @Test func everyEntryIsFoundUnderItsNode() throws {
+        let tree = try FixtureTree()
+        let files = tree.fileSystem()
+        var directories: [UInt64] = [1]
+        var seen = 0
+        while let node = directories.popLast() {
+            for entry in try files.entries(of: node, for: Caller(pid: 0)) {
+                let found = try files.lookup(entry.name, in: node, for: Caller(pid: 0))
+                #expect(found.attributes.node == entry.node)
+                #expect(found.attributes.mode >> 12 == entry.type)
+                if entry.type == 4 { directories.append(entry.node) }
+                seen += 1
+            }
+        }
+        #expect(seen > 40)
+    }
+
+    @Test func registeredContainerReadsItsOwn() throws {
+        let tree = try FixtureTree()
+        try tree.cgroup("/c")
+        let files = tree.fileSystem()
+        let container = try files.table.register(id: Array("c".utf8), route: [])
+        // Before it is attached the files are there and empty of content.
+        #expect(throws: Errno.noEntry) { try files.text("containers/c/proc/meminfo") }
+        files.table.attach(container, pid: 7, membership: FixtureTree.membership("/c"), start: nil)
+        #expect(try files.text("containers/c/proc/meminfo").hasPrefix("MemTotal:          65536 kB\n"))
+        let cpuinfo = try files.text("containers/c/proc/cpuinfo")
+        #expect(cpuinfo.contains("processor\t: 1") && cpuinfo.contains("processor\t: 2"))
+        #expect(!cpuinfo.contains("processor\t: 0") && !cpuinfo.contains("processor\t: 3"))
+        let node = try files.node("containers/c/proc/meminfo")
+        #expect(files.owner(of: node) == UInt64(container.key))
+        #expect(files.table.deregister(id: Array("c".utf8)))
+        // What was bound into the container says so.
+        #expect(throws: Errno.noEntry) { try files.content(of: node, for: Caller(pid: 0)) }
+    }
+
+    @Test func cgroupThatIsGoneIsNoEntry() throws {
+        let tree = try FixtureTree()
+        try tree.cgroup("/c")
+        let files = tree.fileSystem()
+        let container = try files.table.register(id: Array("c".utf8), route: [])
+        files.table.attach(container, pid: 7, membership: FixtureTree.membership("/c"), start: nil)
+        #expect(try files.text("containers/c/proc/meminfo").contains("MemTotal"))
+        try FileTree.removeAll(tree.root.appending("memory/c"))
+        try FileTree.removeAll(tree.root.appending("cpuset/c"))
+        // Real cgroup files say ENODEV at once; a removed regular file stays readable through what is open, so afresh:
+        let later = tree.fileSystem()
+        let again = try later.table.register(id: Array("c".utf8), route: [])
+        later.table.attach(again, pid: 7, membership: FixtureTree.membership("/c"), start: nil)
+        #expect(throws: Errno.noEntry) { try later.text("containers/c/proc/meminfo") }
+    }
+
+    @Test func hostProcessReadsTheHostsFiles() throws {
+        let tree = try FixtureTree()
+        let files = tree.fileSystem()
+        try tree.process(50, cgroup: "4:memory:/system.slice/x\n0::/\n", namespaces: "1")
+        for pid in [Int32(0), 1] {
+            #expect(try files.text("proc/stat", caller: Caller(pid: pid)) == "host stat\n")
+            #expect(try files.text("proc/meminfo", caller: Caller(pid: pid)).hasPrefix("MemTotal:       16000000 kB"))
+        }
+        #expect(throws: (any Error).self) { try files.text("proc/stat", caller: Caller(pid: 4_000_000)) }
+        #expect(try files.text("proc/stat", caller: Caller(pid: -1)) == "host stat\n")
+    }
+
+    @Test func callerInARegisteredContainersCgroupReadsIts() throws {
+        let tree = try FixtureTree()
+        try tree.cgroup("/c")
+        try tree.process(60, cgroup: "4:memory:/c/deeper\n3:cpuset:/c\n0::/\n", namespaces: "60")
+        let files = tree.fileSystem()
+        let container = try files.table.register(id: Array("c".utf8), route: [])
+        files.table.attach(container, pid: 60, membership: FixtureTree.membership("/c"), start: nil)
+        #expect(try files.text("proc/meminfo", caller: Caller(pid: 60)).hasPrefix("MemTotal:          65536 kB\n"))
+        #expect(try files.view(Array("proc/meminfo".utf8), for: 60).starts(with: "MemTotal:          65536 kB\n".utf8))
+        #expect(throws: Errno.noEntry) { try files.view(Array("proc/none".utf8), for: 60) }
+        #expect(throws: (any Error).self) { try files.view(Array("".utf8), for: 60) }
+    }
+}
