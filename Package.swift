@@ -59,7 +59,10 @@ let package = Package(
         .testTarget(name: "FuseWireTests", dependencies: ["FuseWire", "CLinux"]),
         .testTarget(name: "CgroupsTests", dependencies: ["Cgroups", "Samples", "Kernel"]),
         .testTarget(name: "FuseServerTests", dependencies: ["FuseServer", "FuseWire", "Kernel", "CLinux"]),
-        .testTarget(name: "ProcFSTests", dependencies: ["ProcFS", "FuseServer", "FuseWire", "Cgroups", "ProcView", "Samples", "Kernel"]),
+        .testTarget(
+            name: "ProcFSTests",
+            dependencies: ["ProcFS", "FuseServer", "FuseWire", "Cgroups", "ProcView", "Samples", "Kernel"]
+        ),
         .testTarget(name: "NodeLinkTests", dependencies: ["NodeLink", "Kernel"]),
         .testTarget(name: "OCISpecTests", dependencies: ["OCISpec"]),
         .testTarget(name: "CommandTests", dependencies: ["umwelt", "Kernel", "OCISpec", "Samples"]),

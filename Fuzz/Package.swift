@@ -17,6 +17,9 @@ let targets = [
     "FuzzSwaps", "FuzzTimeOffsets",
 ]
 
+/// Those that reach beyond the parsers.
+let deepTargets = ["FuzzFuse", "FuzzMessage"]
+
 let settings: [SwiftSetting] = [
     .swiftLanguageMode(.v6),
     .enableUpcomingFeature("ExistentialAny"),
@@ -32,11 +35,23 @@ let package = Package(
         .target(name: "Samples", swiftSettings: settings),
         .target(name: "ProcView", dependencies: ["Samples"], swiftSettings: settings),
         .target(name: "Input", swiftSettings: settings),
+        .target(name: "CLinux"),
+        .target(name: "Kernel", dependencies: ["CLinux"], swiftSettings: settings),
+        .target(name: "FuseWire", dependencies: ["CLinux"], swiftSettings: settings),
+        .target(name: "FuseServer", dependencies: ["Kernel", "FuseWire"], swiftSettings: settings),
+        .target(name: "NodeLink", dependencies: ["Kernel"], swiftSettings: settings),
     ]
         + targets.map {
             .executableTarget(
                 name: $0,
                 dependencies: ["Input", "ProcView", "Samples"],
+                swiftSettings: settings + [.unsafeFlags(["-parse-as-library"])]
+            )
+        }
+        + deepTargets.map {
+            .executableTarget(
+                name: $0,
+                dependencies: ["Input", "Kernel", "FuseWire", "FuseServer", "NodeLink"],
                 swiftSettings: settings + [.unsafeFlags(["-parse-as-library"])]
             )
         }

@@ -44,7 +44,7 @@ import Testing
         #expect(!table.deregister(id: Array("c7".utf8)))
         let again = try table.register(id: Array("c7".utf8), route: [])
         // Its nodes are others than its predecessor's.
-        #expect(again.key == UInt32(ContainerTable.registeredLimit) + 1)
+        #expect(again.key > UInt32(ContainerTable.registeredLimit))
     }
 
     @Test func keysStayWithinTheirBits() throws {
