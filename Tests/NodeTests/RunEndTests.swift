@@ -39,7 +39,7 @@ extension RunSuite {
             let running = try lab.begin(["--runtime", runtime], ["sh", "-c", "echo started; exec sleep 1000"])
             try lab.waitForOutput(running)
             // Until it becomes sleep, the shell has handlers of its own.
-            usleep(100_000)
+            usleep(UInt32(100_000 * Programs.patience))
             try running.child.kill(signal)
             #expect(try running.end(seconds: 5).code == 128 + signal)
             #expect(lab.leftovers() == [])
@@ -97,7 +97,7 @@ extension RunSuite {
 
         @Test func aSignalAtAnyMomentLeavesNothing() throws {
             let lab = try RunLab()
-            for delay in stride(from: 0, to: 150, by: 6) {
+            for delay in stride(from: 0, to: 150 * Programs.patience, by: 6 * Programs.patience) {
                 let running = try lab.begin(["--memory", "32M"], ["sleep", "1000"])
                 usleep(UInt32(delay * 1000))
                 try running.child.kill(SIGINT)

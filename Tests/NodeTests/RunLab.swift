@@ -49,7 +49,7 @@ final class RunLab {
 
         /// Waits for its end; kills it after so long.
         func end(seconds: Int = 30) throws -> Result {
-            for _ in 0..<(seconds * 100) {
+            for _ in 0..<(seconds * 100 * Programs.patience) {
                 if let status = try child.poll() {
                     return Result(code: status.code, output: RunLab.text(output), errors: RunLab.text(errors))
                 }
@@ -131,7 +131,7 @@ final class RunLab {
 
     /// Waits until the container `name` has started, which it shows by printing something.
     func waitForOutput(_ running: Running) throws {
-        for _ in 0..<1000 {
+        for _ in 0..<(1000 * Programs.patience) {
             if !running.soFar.isEmpty { return }
             usleep(10_000)
         }
@@ -143,7 +143,7 @@ final class RunLab {
     /// What is left of containers; the daemon has a moment to go.
     func leftovers() -> [String] {
         var left: [String] = []
-        for _ in 0..<60 {
+        for _ in 0..<(60 * Programs.patience) {
             left = leftoversNow()
             if left.isEmpty { return [] }
             usleep(50_000)
