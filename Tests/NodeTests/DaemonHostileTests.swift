@@ -69,7 +69,7 @@ extension DaemonSuite {
                     try reader.begin(
                         """
                         n=0
-                        while [ $n -lt 200 ]; do cat meminfo stat loadavg cpuinfo diskstats 2>&1 >/dev/null; n=$((n+1)); done \
+                        while [ $n -lt \(Programs.share(of: 200)) ]; do cat meminfo stat loadavg cpuinfo diskstats 2>&1 >/dev/null; n=$((n+1)); done \
                             | sort | uniq -c
                         """
                     )
@@ -133,7 +133,7 @@ extension DaemonSuite {
             let script = """
                 import os, sys, time
                 n = 0; files = []
-                for child in range(110):
+                for child in range(\(Programs.share(of: 110))):
                     pid = os.fork()
                     if pid == 0:
                         try:
@@ -165,7 +165,7 @@ extension DaemonSuite {
             let measured = try reader.shell.run(measure, seconds: 60)
             #expect(measured.code == 0, "\(measured.text)")
             let flooded = try flooder.shell.result(seconds: 60)
-            #expect((flooded.number("stopped") ?? 0) >= 100, "\(flooded.text)")
+            #expect((flooded.number("stopped") ?? 0) >= UInt64(Programs.share(of: 100)), "\(flooded.text)")
             #expect((measured.number("worst") ?? 9999) < UInt64(1000 * Programs.patience), "\(measured.text)")
             #expect((measured.number("reads") ?? 0) > UInt64(500 / Programs.patience), "\(measured.text)")
             let rss = try #require(lab.memory())
@@ -321,7 +321,7 @@ extension DaemonSuite {
                 '
                 """
             )
-            for round in 0..<1000 {
+            for round in 0..<Programs.share(of: 1000) {
                 try lab.register("goes-\(round)", pid: 0)
                 if round >= 50 { _ = try lab.request(Message(.deregister, [Array("goes-\(round - 50)".utf8)])) }
             }

@@ -31,6 +31,9 @@ enum Programs {
     /// How many times as long as on metal a test waits before it gives up: UMWELT_TEST_PATIENCE, for software emulation.
     static let patience = max(1, getenv("UMWELT_TEST_PATIENCE").flatMap { Int(String(cString: $0)) } ?? 1)
 
+    /// So many of something, or a tenth of that in software emulation, where endurance is not what is tested.
+    static func share(of count: Int) -> Int { patience > 1 ? max(1, count / 10) : count }
+
     static let environment = [
         Array("PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin".utf8), Array("LC_ALL=C".utf8),
     ]
