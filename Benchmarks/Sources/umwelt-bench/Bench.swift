@@ -32,7 +32,9 @@ final class Bench {
         directory = String(cString: made)
         try System.check("mount a tmpfs", cbench_tmpfs(directory))
         container = try Container(hierarchies, cpus: cpus)
-        let (directory, container) = (directory, container)
+        let (directory, container, hierarchies) = (directory, container, hierarchies)
+        // Last of all, when nothing is left that a process of a short-lived container could wait for.
+        cleanup.add { for _ in 0..<20 where !hierarchies.removeStale() { usleep(50_000) } }
         cleanup.add {
             cbench_unmount(directory)
             rmdir(directory)

@@ -32,14 +32,20 @@ struct Hierarchies {
         }
     }
 
-    /// Removes what a run left that was killed.
-    func removeStale() {
+    /// Removes the cgroups of runs that were killed, and of these processes, which have ended.
+    ///
+    /// Whether all of them could be.
+    @discardableResult
+    func removeStale(_ ended: [Int32] = []) -> Bool {
+        var isClean = true
         for mount in mounts {
             for name in System.names(in: mount.path) where name.hasPrefix(ControlGroup.prefix) {
                 let owner = name.dropFirst(ControlGroup.prefix.count).split(separator: "-").first.flatMap { Int32($0) }
-                if let owner, kill(owner, 0) != 0 { rmdir(mount.path + "/" + name) }
+                guard let owner, ended.contains(owner) || kill(owner, 0) != 0 else { continue }
+                if rmdir(mount.path + "/" + name) != 0 { isClean = false }
             }
         }
+        return isClean
     }
 }
 

@@ -39,6 +39,9 @@ struct Report {
 
         \(memoryTable)
 
+        A short-lived container reads every file once, by caller and, of ours, by path too; of lxcfs with options all but
+        loadavg, in which that lxcfs locks itself up when containers come and go.
+
         ## Goals
 
         \(goals.map { "- \($0)" }.joined(separator: "\n"))
