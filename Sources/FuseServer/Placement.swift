@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright the Umwelt authors
 
-import FuseWire
 import Glibc
 package import Kernel
 import Synchronization
@@ -64,7 +63,7 @@ package final class Placement: Sendable {
         call = try Fd.event()
         let home = try? Affinity.current()
         self.home = home
-        self.isEnabled = isEnabled && (home?.count ?? 1) > 1
+        self.isEnabled = isEnabled && home != nil
         self.cpuOf = cpuOf
     }
 
@@ -137,19 +136,18 @@ package final class Placement: Sendable {
         }
     }
 
-    private enum Step { case stay, look, leave(pauseNs: UInt64) }
+    private enum Step { case stay, look, leave }
 
     /// Where the calling thread should be, now that `reader` asks.
-    fileprivate func note(_ reader: UInt32, waitedNs: () -> UInt64) -> Int {
+    fileprivate func note(_ reader: UInt32) -> Int {
         let now = Clock.monotonic
         let step = streak.withLock { streak -> Step in
             let pause = now.subtracting(streak.lastNs)
             streak.lastNs = now
             guard streak.reader == reader, pause < Self.pauseNs else {
-                let isPause = streak.reader == reader
                 streak.reader = reader
                 streak.length = 0
-                return .leave(pauseNs: isPause ? pause : 0)
+                return .leave
             }
             streak.length &+= 1
             guard streak.length % Self.streakLength == 0, now >= streak.notBeforeNs else { return .stay }
@@ -161,16 +159,10 @@ package final class Placement: Sendable {
             if let cpu = cpuOf(Int32(bitPattern: reader)), home?.contains(cpu: cpu) == true {
                 target.store(cpu, ordering: .relaxed)
             }
-        case .leave(let pause):
+        case .leave:
             guard target.exchange(-1, ordering: .relaxed) >= 0 else { break }
-            // A pause most of which this thread spent runnable was not the reader's: others want the CPU.
-            let isCrowded = pause > 0 && waitedNs() > pause / 2
             streak.withLock { streak in
-                if isCrowded {
-                    streak.backOff(from: now)
-                } else if now > streak.notBeforeNs &+ Self.leastBackoffNs {
-                    streak.backoffNs = Self.leastBackoffNs
-                }
+                if now > streak.notBeforeNs &+ Self.leastBackoffNs { streak.backoffNs = Self.leastBackoffNs }
             }
         }
         return target.load(ordering: .relaxed)
@@ -183,7 +175,6 @@ struct ThreadPlace {
     private let schedule: ThreadSchedule?
     private var current = -1
     private var round = 0
-    private var waitedBefore: UInt64 = 0
 
     fileprivate init(placement: Placement?) {
         self.placement = placement
@@ -191,12 +182,11 @@ struct ThreadPlace {
     }
 
     /// Called by the thread itself for each message, before it is answered.
-    mutating func serve(_ message: RawSpan) {
-        guard let placement, let schedule else { return }
-        guard let header = try? RequestHeader(decoding: message), header.pid != 0 else { return }
-        let before = waitedBefore
-        let wanted = placement.note(header.pid) { schedule.waitedNs.subtracting(before) }
-        if wanted >= 0 || current >= 0 { waitedBefore = schedule.waitedNs }
+    ///
+    /// `reader` is the thread that asks, 0 where it is not known.
+    mutating func serve(_ reader: UInt32) {
+        guard let placement, let schedule, reader != 0 else { return }
+        let wanted = placement.note(reader)
         let freed = placement.freed.load(ordering: .relaxed)
         if freed != round {
             round = freed

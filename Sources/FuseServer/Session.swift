@@ -65,8 +65,10 @@ package final class Session<FS: FileSystem>: Sendable {
             }
             // SAFETY: bytes of an array of UInt8, within its bounds.
             let message = unsafe buffer.span.bytes.extracting(first: min(size, RequestBuffer.size))
-            if let header = try? RequestHeader(decoding: message) { attendance.note(header.pid, thread: number) }
-            place.serve(message)
+            if let header = try? RequestHeader(decoding: message) {
+                attendance.note(header.pid, thread: number)
+                place.serve(header.pid)
+            }
             let outcome = dispatcher.answer(message, into: &reply)
             switch outcome {
             case .answer(let body): send(reply, body)

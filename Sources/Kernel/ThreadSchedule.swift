@@ -9,15 +9,11 @@ import Glibc
 /// For any thread to ask and change.
 package final class ThreadSchedule: Sendable {
     package let thread: Int32
-    /// /proc/thread-self/schedstat of the thread that made this value.
-    private let statistics: Fd
-
     /// Its /proc/thread-self/stat.
     private let state: Fd
 
     package init() throws(Errno) {
         thread = clinux_gettid()
-        statistics = try Fd.open("/proc/thread-self/schedstat")
         state = try Fd.open("/proc/thread-self/stat")
     }
 
@@ -27,15 +23,6 @@ package final class ThreadSchedule: Sendable {
             return false
         }
         return bytes.dropFirst(close + 2).first == UInt8(ascii: "R")
-    }
-
-    /// Nanoseconds the thread was runnable and had no CPU; 0 where the kernel keeps no count.
-    package var waitedNs: UInt64 {
-        guard let bytes = try? statistics.contents(limit: 128) else { return 0 }
-        // Time on a CPU, time waiting, slices.
-        let fields = bytes.split(separator: UInt8(ascii: " "))
-        guard fields.count > 1 else { return 0 }
-        return fields[1].reduce(0) { $0 &* 10 &+ UInt64($1 &- UInt8(ascii: "0")) }
     }
 
     /// SCHED_IDLE, or SCHED_OTHER again.

@@ -95,7 +95,7 @@ struct Renderer: Sendable {
     private func figures(_ cgroup: Cgroup) throws(Errno) -> MemoryFigures {
         let info = host.memInfo
         let memory = try sample(MemorySample()) { () throws(CgroupError) in
-            try cgroup.memory(hugetlb: info.hasHugePages)
+            try cgroup.memory(swap: info.hasSwap, hugetlb: info.hasHugePages)
         }
         return MemoryFigures(host: info, memory: memory, overcommitRatio: host.overcommitRatio)
     }

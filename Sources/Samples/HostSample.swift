@@ -25,6 +25,8 @@ package struct MemInfo: Equatable, Sendable {
     /// Whether the host had a pool of huge pages when the file was read: else no container's share of it need be looked
     /// at.
     package internal(set) var hasHugePages = false
+    /// Whether the host had swap then: else no container's use of it need be looked at.
+    package internal(set) var hasSwap = false
 
     package init() {}
 }

@@ -40,6 +40,7 @@ extension MemInfo {
             count += 1
         }
         if count < lines.count { lines.removeLast(lines.count - count) }
+        hasSwap = self["SwapTotal"] ?? 0 > 0
         hasHugePages = self["HugePages_Total"] ?? 0 > 0 || self["Hugetlb"] ?? 0 > 0
     }
 

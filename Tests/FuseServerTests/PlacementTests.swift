@@ -33,7 +33,7 @@ struct PlacementTests {
         let thread = try Thread(name: "loop") {
             var place = placement.makeThread()
             for reader in readers {
-                place.serve(Self.request(reader).span.bytes)
+                place.serve(reader)
                 box.note()
                 if pauseMicroseconds > 0 { usleep(pauseMicroseconds) }
             }
@@ -99,7 +99,7 @@ struct PlacementTests {
             var place = placement.makeThread()
             // Until it is placed, and then silence.
             for _ in 0..<500_000 where !box.value.isIdle {
-                place.serve(Self.request(7).span.bytes)
+                place.serve(7)
                 box.note()
             }
             usleep(100_000)
