@@ -184,9 +184,21 @@ final class Runner {
         case .some(let file): command.joins = [file.raw]
         case .none: break
         }
-        do throws(Errno) { return try command.spawn() } catch {
+        do throws(Errno) {
+            let typed = options.hasTerminal ? nil : try TerminalInput.relay()
+            return try spawn(command, input: typed)
+        } catch {
             throw .failed("cannot start \(runtime.program): \(error)")
         }
+    }
+
+    private func spawn(_ command: Command, input: borrowing Fd?) throws(Errno) -> Child {
+        var command = command
+        switch input {
+        case .some(let file): command.files = [file.raw, 1, 2]
+        case .none: break
+        }
+        return try command.spawn()
     }
 }
 
