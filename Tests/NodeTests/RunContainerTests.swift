@@ -183,6 +183,17 @@ extension RunSuite {
             #expect(result.output.contains("/dev/pts/0"))
         }
 
+        /// Without --tty the runtime is in the terminal's background: were it to read the terminal, the kernel would stop it.
+        @Test(.enabled(if: RunLab.has("script"), "needs script(1)"), arguments: runtimes)
+        func aTerminalAsStandardInput(_ runtime: String) throws {
+            let lab = try RunLab()
+            let command =
+                "\(Programs.umwelt) run --state-dir \(lab.state) --runtime \(runtime) -- sh -c 'read line; echo got-$line; exit 9'"
+            let result = try lab.start(["script", "-qec", command, "/dev/null"], input: "typed\n").end()
+            #expect(result.code == 9, "\(result.output)")
+            #expect(result.output.contains("got-typed"), "\(result.output)")
+        }
+
         @Test func viewPrintsWhatTheContainerReads() throws {
             let lab = try RunLab()
             let running = try lab.begin(
