@@ -44,6 +44,8 @@ package final class Container: Sendable {
     let key: UInt32
     package let id: [UInt8]
     package let origin: Origin
+    /// Of the monotonic clock, in nanoseconds.
+    let madeAt = Clock.monotonic
     let state: Mutex<State>
 
     init(key: UInt32, id: [UInt8], origin: Origin) {

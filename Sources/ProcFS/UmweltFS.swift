@@ -21,6 +21,8 @@ package final class UmweltFS: FileSystem {
 
     /// Names that never change are kept by the kernel for an hour; those of containers and CPUs are asked for each time.
     private static var longNs: UInt64 { 3_600_000_000_000 }
+    /// How long a container may be registered without a process.
+    private static var patienceNs: UInt64 { 120_000_000_000 }
 
     /// A tree without containers yet.
     ///
@@ -73,10 +75,16 @@ package final class UmweltFS: FileSystem {
         return table.deregister(id: id)
     }
 
-    /// Forgets registered containers whose process has ended, and discovered ones whose cgroups are gone.
+    /// Forgets registered containers whose process has ended, or was not named for two minutes (who registered them is
+    /// gone), and discovered ones whose cgroups are gone.
     package func sweep() {
-        for container in table.registered where container.pid > 0 && processes.start(of: container.pid) == nil {
-            _ = deregister(id: container.id)
+        let now = Clock.monotonic
+        for container in table.registered {
+            let isOver =
+                container.pid > 0
+                ? processes.start(of: container.pid) == nil
+                : now.subtracting(orMin: container.madeAt) > Self.patienceNs
+            if isOver { _ = deregister(id: container.id) }
         }
         table.sweep()
     }

@@ -55,7 +55,13 @@ final class Daemon {
         let listener = try Listener(options.socket)
         let fileSystem = UmweltFS(hierarchies: Hierarchies(mountinfo: place.mountinfo, prefix: place.prefix))
         self.fileSystem = fileSystem
-        let session = try Self.mount(mountPoint, fileSystem, isPlaced: options.isPlaced)
+        let session: Session<UmweltFS>
+        do throws(DaemonError) {
+            session = try Self.mount(mountPoint, fileSystem, isPlaced: options.isPlaced)
+        } catch {
+            try? Directories.unlink(options.socket)
+            throw error
+        }
         self.session = session
         let control = Control(
             fileSystem: fileSystem,

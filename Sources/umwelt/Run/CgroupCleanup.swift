@@ -51,6 +51,14 @@ final class CgroupCleanup {
         try? top.fd.open("cgroup.procs", .writeOnly).write(Array("\(pid)".utf8))
     }
 
+    /// Whether processes are in the container's cgroups: it runs, whoever started it.
+    func isInUse(_ id: String) -> Bool {
+        tops.contains { top in
+            let members = try? top.fd.contents(of: Path("umwelt/" + id).appending("cgroup.procs"), limit: 4096)
+            return members?.isEmpty == false
+        }
+    }
+
     /// Ends what still runs in the container's cgroups and removes them, and `/umwelt` where it is empty then.
     func remove(_ id: String) {
         for top in tops { Self.remove(Path("umwelt/" + id), in: top) }

@@ -31,7 +31,10 @@ struct DaemonStarter {
             }
             switch try start(interrupts) {
             case .ready: if let client = try connect() { return client }
-            case .failed(let words): lastWords = words
+            case .failed(let words):
+                lastWords = words
+                // A key on the terminal may have ended it before it had a session of its own.
+                try interrupts.check(milliseconds: 20)
             }
             // What will not change by waiting.
             if !lastWords.isEmpty, !lastWords.contains("already"), !lastWords.contains("busy") { break }

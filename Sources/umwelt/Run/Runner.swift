@@ -73,6 +73,10 @@ final class Runner {
             cgroups.remove(bundle.id)
             try? bundle.remove()
         }
+        // Cgroups are the machine's, bundles the state directory's.
+        guard !cgroups.isInUse(options.name) else {
+            throw .failed("--name \(options.name): a container of that name runs already; choose another")
+        }
         let bundle = try Bundle.claim(options.name, in: state)
         undo.append { [state, runtime] in
             guard let lock = try? state.lockFile(state.bundlesLock) else { return }
@@ -152,7 +156,7 @@ final class Runner {
         if case .signaled(let signal) = status {
             throw Failure(code: 128 + signal, "\(runtime.name) was ended by signal \(signal)")
         }
-        if status != .exited(0), bundle.initPID == nil {
+        if bundle.initPID == nil {
             throw Failure.failed("\(runtime.program) failed with status \(status.code) before there was a container")
         }
         return status.code
