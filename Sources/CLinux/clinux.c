@@ -135,6 +135,7 @@ int clinux_reset_signals(void) {
     return -pthread_sigmask(SIG_SETMASK, &none, NULL);
 }
 
+ssize_t clinux_send(int fd, const void *buffer, size_t size) { return OR_ERRNO(send(fd, buffer, size, MSG_NOSIGNAL)); }
 int clinux_unix_socket(void) { return OR_ERRNO_ONCE(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)); }
 static int unix_address(struct sockaddr_un *address, const char *path) {
     memset(address, 0, sizeof *address);

@@ -32,6 +32,19 @@ package enum UnixSocket {
 }
 
 extension Fd {
+    /// Writes all of `bytes` to this socket; EPIPE, and no signal, where the peer is gone.
+    package borrowing func send(_ bytes: [UInt8]) throws(Errno) {
+        var done = 0
+        let fd = raw
+        while done < bytes.count {
+            // SAFETY: the pointer is used within the call only; `done` is within the buffer.
+            done += try unsafe bytes.withUnsafeBufferPointer { (buffer) throws(Errno) in
+                let rest = unsafe UnsafeBufferPointer(rebasing: buffer[done...])
+                return try unsafe Errno.check(clinux_send(fd, rest.baseAddress, rest.count))
+            }
+        }
+    }
+
     /// Reads and writes on this socket end with EAGAIN after so long.
     package borrowing func setTimeouts(milliseconds: Int32) throws(Errno) {
         _ = try Errno.check(clinux_set_timeouts(raw, milliseconds))

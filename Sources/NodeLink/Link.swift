@@ -22,7 +22,7 @@ package struct Link: ~Copyable {
 
     package mutating func send(_ message: Message) throws(LinkError) {
         guard let bytes = message.encoded() else { throw .message(.tooLarge) }
-        do throws(Errno) { try fd.write(bytes) } catch { throw .system(error) }
+        do throws(Errno) { try fd.send(bytes) } catch { throw .system(error) }
     }
 
     /// The next message; nil where the peer has closed the connection between two of them.

@@ -131,6 +131,6 @@ private final class LinkBuffer {
 
     func send(_ message: Message) throws(LinkError) {
         guard let bytes = message.encoded() else { throw .message(.tooLarge) }
-        do throws(Errno) { try fd.write(bytes) } catch { throw .system(error) }
+        do throws(Errno) { try fd.send(bytes) } catch { throw .system(error) }
     }
 }

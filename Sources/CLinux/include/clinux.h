@@ -66,6 +66,8 @@ int clinux_signalfd(const int *signals, size_t count);
 // Gives every signal its default action and an empty mask; for a child before exec.
 int clinux_reset_signals(void);
 
+// Sends without SIGPIPE: a peer that is gone is EPIPE.
+ssize_t clinux_send(int fd, const void *buffer, size_t size);
 int clinux_unix_socket(void);
 int clinux_unix_bind(int fd, const char *path);
 int clinux_unix_connect(int fd, const char *path);

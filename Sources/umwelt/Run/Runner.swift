@@ -75,7 +75,7 @@ final class Runner {
         }
         // Cgroups are the machine's, bundles the state directory's.
         guard !cgroups.isInUse(options.name) else {
-            throw .failed("--name \(options.name): a container of that name runs already; choose another")
+            throw .failed("a container named \(options.name) runs already; choose another --name, or leave it out")
         }
         let bundle = try Bundle.claim(options.name, in: state)
         undo.append { [state, runtime] in
