@@ -219,9 +219,9 @@ extension DaemonSuite {
             let before = try processorTicks(lab)
             usleep(1_000_000)
             #expect(try processorTicks(lab) - before < 30)
-            // The first client's connection is sometimes closed with the others'.
+            // Seen once: EPIPE for the first client. The cause has not been looked for.
             let answer = try? first.request(Message(.hello))
-            withKnownIssue("a client that was there before is closed", isIntermittent: true) {
+            withKnownIssue("the first client sometimes gets EPIPE", isIntermittent: true) {
                 #expect(answer?.count == 4)
             }
             for client in clients { close(client) }
