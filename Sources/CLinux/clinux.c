@@ -24,7 +24,6 @@
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <sys/time.h>
-#include <sys/uio.h>
 #include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
@@ -47,10 +46,6 @@ int clinux_openat(int dirfd, const char *path, int flags, unsigned int mode) {
 ssize_t clinux_read(int fd, void *buffer, size_t size) { return OR_ERRNO(read(fd, buffer, size)); }
 ssize_t clinux_pread(int fd, void *buffer, size_t size, int64_t offset) { return OR_ERRNO(pread(fd, buffer, size, offset)); }
 ssize_t clinux_write(int fd, const void *buffer, size_t size) { return OR_ERRNO(write(fd, buffer, size)); }
-ssize_t clinux_writev2(int fd, const void *head, size_t head_size, const void *body, size_t body_size) {
-    struct iovec parts[2] = {{(void *)head, head_size}, {(void *)body, body_size}};
-    return OR_ERRNO(writev(fd, parts, body_size ? 2 : 1));
-}
 ssize_t clinux_readlinkat(int dirfd, const char *path, char *buffer, size_t size) {
     return OR_ERRNO(readlinkat(dirfd, path, buffer, size));
 }

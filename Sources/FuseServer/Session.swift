@@ -53,7 +53,7 @@ package final class Session<FS: FileSystem>: Sendable {
         // Who sits out is to see the end too.
         defer { attendance.end() }
         var buffer = [UInt8](repeating: 0, count: RequestBuffer.size)
-        var reply = Reply()
+        var reply = Reply(capacity: RequestBuffer.replyCapacity)
         var place = placement.makeThread()
         while true {
             attendance.wait(thread: number)
@@ -66,15 +66,16 @@ package final class Session<FS: FileSystem>: Sendable {
             // SAFETY: bytes of an array of UInt8, within its bounds.
             let message = unsafe buffer.span.bytes.extracting(first: min(size, RequestBuffer.size))
             if let header = try? RequestHeader(decoding: message) {
-                attendance.note(header.pid, thread: number)
-                place.serve(header.pid)
+                let now = Clock.monotonic
+                attendance.note(header.pid, at: now, thread: number)
+                place.serve(header.pid, at: now)
             }
             let outcome = dispatcher.answer(message, into: &reply)
             switch outcome {
-            case .answer(let body): send(reply, body)
+            case .answer: send(reply)
             case .silence: break
             case .goodbye:
-                send(reply, [])
+                send(reply)
                 finish(.unmounted)
                 return
             }
@@ -82,8 +83,8 @@ package final class Session<FS: FileSystem>: Sendable {
     }
 
     /// ENOENT: the request was interrupted or resent to another process meanwhile; nobody waits for this answer.
-    private func send(_ reply: borrowing Reply, _ body: ArraySlice<UInt8>) {
-        do throws(Errno) { try connection.device.write(reply.bytes, body) } catch {
+    private func send(_ reply: borrowing Reply) {
+        do throws(Errno) { try connection.device.write(reply.bytes) } catch {
             if error != .noEntry { dispatcher.counters.countError() }
         }
     }

@@ -121,6 +121,11 @@ package struct KeyTable<Value>: Sendable {
         }
     }
 
+    /// Puts `number` where `key` belongs; nowhere where the table does not name it.
+    func set(_ key: Key, to number: UInt64, in value: inout Value) {
+        if let entry = index(of: key) { entries[entry].set(&value, number) }
+    }
+
     private func index(of key: Key) -> Int? {
         var place = key.scattered(bits: bits)
         while places[place] != Self.none {

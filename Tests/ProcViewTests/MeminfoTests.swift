@@ -129,7 +129,7 @@ import Testing
     @Test func lxcfsMemFreeIgnoresTheHost() {
         var host = Hosts.meminfo(Captured.meminfo)
         for index in host.lines.indices where string(host.lines[index].name) == "MemFree" {
-            host.lines[index].value = 1000
+            host.set(1000, at: index)
         }
         #expect(figures(text(host, Hosts.container))["MemFree"] == 1000)
         #expect(figures(text(host, MemorySample()))["MemFree"] == 1000)
@@ -159,7 +159,7 @@ import Testing
     func lxcfsHostValueInAContainer(_ key: String) {
         var host = Hosts.withSwap
         for index in host.lines.indices where string(host.lines[index].name) == key {
-            host.lines[index].value = 4_711_000
+            host.set(4_711_000, at: index)
         }
         let values = figures(text(host, Hosts.container))
         #expect(values[key] != 4_711_000)

@@ -91,7 +91,7 @@ import Testing
     static func host(_ random: inout SplitMix) -> MemInfo {
         var host = captured
         guard Bool.random(using: &random) else { return host }
-        for index in host.lines.indices { host.lines[index].value = size(&random) >> 10 }
+        for index in host.lines.indices { host.set(size(&random) >> 10, at: index) }
         return host
     }
 

@@ -50,7 +50,7 @@ import Testing
             var nodes: [Int: MemInfo] = [:]
             for number in [0, 1, 3] {
                 var info = node(Captured.nodeMeminfo)
-                info.lines[0].value = MemoryInvariantsTests.size(&random) >> 12
+                info.set(MemoryInvariantsTests.size(&random) >> 12, at: 0)
                 nodes[number] = info
             }
             guard nodes.values.contains(where: { $0["MemTotal"] != 0 }) else { continue }

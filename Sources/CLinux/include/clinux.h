@@ -19,7 +19,6 @@ int clinux_openat(int dirfd, const char *path, int flags, unsigned int mode);
 ssize_t clinux_read(int fd, void *buffer, size_t size);
 ssize_t clinux_pread(int fd, void *buffer, size_t size, int64_t offset);
 ssize_t clinux_write(int fd, const void *buffer, size_t size);
-ssize_t clinux_writev2(int fd, const void *head, size_t head_size, const void *body, size_t body_size);
 ssize_t clinux_readlinkat(int dirfd, const char *path, char *buffer, size_t size);
 // Directory entries as the kernel packs them (struct linux_dirent64).
 ssize_t clinux_getdents64(int fd, void *buffer, size_t size);
