@@ -90,8 +90,9 @@ int clinux_epoll_wait(int epoll, int *ready, size_t count, int milliseconds);
 int clinux_eventfd(void);
 // Raises the soft limit of open descriptors to the hard one; returns the limit in force.
 int64_t clinux_raise_nofile(void);
-// Unmaps the pages of the executable's code (MADV_DONTNEED); what is still needed comes back from the page cache.
-int clinux_drop_code_pages(void);
+// Unmaps the pages of the executable that nobody writes to, code and constants (MADV_DONTNEED); what is still needed comes
+// back from the page cache.
+int clinux_drop_program_pages(void);
 int clinux_mkdir(const char *path, unsigned int mode);
 int clinux_unlink(const char *path);
 int clinux_rmdir(const char *path);
