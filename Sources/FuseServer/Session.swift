@@ -20,9 +20,17 @@ package final class Session<FS: FileSystem>: Sendable {
     private let connection: Connection
     package let dispatcher: Dispatcher<FS>
     private let placement: Placement
+    private let attendance: Attendance
     private let end = Mutex<End?>(nil)
 
-    package init(_ connection: consuming Connection, fileSystem: FS, counters: Counters, placement: Placement) {
+    /// Has all the descriptors it will need: what others open later cannot keep it from serving.
+    package init(
+        _ connection: consuming Connection,
+        fileSystem: FS,
+        counters: Counters,
+        placement: Placement
+    ) throws(Errno) {
+        attendance = try Attendance()
         dispatcher = Dispatcher(
             fileSystem: fileSystem,
             counters: counters,
@@ -36,10 +44,9 @@ package final class Session<FS: FileSystem>: Sendable {
     /// Starts `threads` loops and waits until all have ended: when the file system is unmounted, or the connection
     /// aborted.
     package func run(threads: Int) throws(Errno) -> End {
-        let attendance = try Attendance()
         var loops: [Thread] = []
         for index in 0..<max(threads, 1) {
-            loops.append(try Thread(name: "fuse-\(index)") { self.loop(index, attendance) })
+            loops.append(try Thread(name: "fuse-\(index)") { self.loop(index) })
         }
         let placement = placement
         let watch = try? Thread(name: "placement") { placement.watch() }
@@ -49,7 +56,7 @@ package final class Session<FS: FileSystem>: Sendable {
         return end.withLock { $0 } ?? .unmounted
     }
 
-    private func loop(_ number: Int, _ attendance: Attendance) {
+    private func loop(_ number: Int) {
         // Who sits out is to see the end too.
         defer { attendance.end() }
         var buffer = [UInt8](repeating: 0, count: RequestBuffer.size)

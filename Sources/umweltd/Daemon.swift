@@ -93,7 +93,7 @@ final class Daemon {
             let device = try mountPoint.mount()
             let connection = try Connection(negotiatingOn: device, maxPages: fileSystem.pagesWanted)
             let placement = try Placement(isEnabled: isPlaced) { fileSystem.lastCPU(of: $0) }
-            return Session(connection, fileSystem: fileSystem, counters: Counters(), placement: placement)
+            return try Session(connection, fileSystem: fileSystem, counters: Counters(), placement: placement)
         } catch let error as MountPoint.Refusal {
             throw DaemonError(error.description)
         } catch {
