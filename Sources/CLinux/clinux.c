@@ -45,9 +45,13 @@ const char *clinux_error_text(int error) {
 int clinux_openat(int dirfd, const char *path, int flags, unsigned int mode) {
     return OR_ERRNO(openat(dirfd, path, flags | O_CLOEXEC, mode));
 }
-ssize_t clinux_read(int fd, void *buffer, size_t size) { return OR_ERRNO(read(fd, buffer, size)); }
-ssize_t clinux_pread(int fd, void *buffer, size_t size, int64_t offset) { return OR_ERRNO(pread(fd, buffer, size, offset)); }
-ssize_t clinux_write(int fd, const void *buffer, size_t size) { return OR_ERRNO(write(fd, buffer, size)); }
+// syscall(2), and not the C library's own: those are points where a thread can be cancelled, which none is here, and make
+// two atomic exchanges for it in a process with threads.
+ssize_t clinux_read(int fd, void *buffer, size_t size) { return OR_ERRNO(syscall(SYS_read, fd, buffer, size)); }
+ssize_t clinux_pread(int fd, void *buffer, size_t size, int64_t offset) {
+    return OR_ERRNO(syscall(SYS_pread64, fd, buffer, size, offset));
+}
+ssize_t clinux_write(int fd, const void *buffer, size_t size) { return OR_ERRNO(syscall(SYS_write, fd, buffer, size)); }
 ssize_t clinux_readlinkat(int dirfd, const char *path, char *buffer, size_t size) {
     return OR_ERRNO(readlinkat(dirfd, path, buffer, size));
 }
