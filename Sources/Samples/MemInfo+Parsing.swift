@@ -16,9 +16,13 @@ extension MemInfo {
     package init(parsingNode bytes: Span<UInt8>) { self.init(parsing: bytes) }
 
     /// Reads the file again: names that stand where they stood are kept, so that nothing is allocated.
-    package mutating func update(parsing bytes: Span<UInt8>) {
+    ///
+    /// Returns whether all did.
+    @discardableResult
+    package mutating func update(parsing bytes: Span<UInt8>) -> Bool {
         var reader = Reader(bytes)
         var count = 0
+        var isSame = true
         bounds = Bounds()
         while var line = reader.line(), count < Self.capacity {
             if line.take("Node ") {
@@ -31,16 +35,19 @@ extension MemInfo {
             else { continue }
             line.skipBlanks()
             let isKB = line.equals("kB")
-            if count < lines.count, lines[count].key == key {
-                lines[count].isKB = isKB
-            } else {
+            if count >= lines.count || lines[count].key != key || lines[count].isKB != isKB {
+                isSame = false
                 let new = Line(name: start.array(limit: length), value: value, isKB: isKB)
                 if count < lines.count { lines[count] = new } else { lines.append(new) }
             }
             set(value, at: count)
             count += 1
         }
-        if count < lines.count { lines.removeLast(lines.count - count) }
+        if count < lines.count {
+            lines.removeLast(lines.count - count)
+            isSame = false
+        }
+        return isSame
     }
 
     /// Gives the line at `index` another number.

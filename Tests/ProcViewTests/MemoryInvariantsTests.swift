@@ -15,7 +15,7 @@ import Testing
         for round in 0..<3000 {
             let host = Self.host(&random)
             let sample = Self.sample(&random)
-            let text = Meminfo.text(MemoryFigures(host: host, memory: sample), host: host)
+            let text = Meminfo(host: host).text(MemoryFigures(host: host, memory: sample))
             let values = figures(text)
             let fault = Self.fault(values, host: host)
             guard fault != nil else { continue }

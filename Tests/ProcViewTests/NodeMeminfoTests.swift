@@ -29,7 +29,7 @@ import Testing
     @Test func oneNodeSaysWhatMeminfoSays() {
         let host = Hosts.withSwap
         let figures = MemoryFigures(host: host, memory: Hosts.container)
-        let whole = ProcViewTests.figures(Meminfo.text(figures, host: host))
+        let whole = ProcViewTests.figures(Meminfo(host: host).text(figures))
         let nodes = [0: node(Captured.nodeMeminfo)]
         let text = NodeMeminfo.text(figures, node: 0, hostNodes: nodes, visible: CPUSet([0]))
         #expect(text.string.hasPrefix("Node 0 MemTotal:         262144 kB\n"))
@@ -46,7 +46,7 @@ import Testing
         for _ in 0..<300 {
             let host = MemoryInvariantsTests.host(&random)
             let figures = MemoryFigures(host: host, memory: MemoryInvariantsTests.sample(&random))
-            let whole = ProcViewTests.figures(Meminfo.text(figures, host: host))
+            let whole = ProcViewTests.figures(Meminfo(host: host).text(figures))
             var nodes: [Int: MemInfo] = [:]
             for number in [0, 1, 3] {
                 var info = node(Captured.nodeMeminfo)
