@@ -5,13 +5,15 @@
 struct Options {
     var umweltd = ""
     var isQuick = false
+    /// Nothing but resident memory.
+    var isMemoryOnly = false
     /// The directory for the report; nil: it is not kept.
     var saveDirectory: String?
     var isVerbose = false
     var lxcfsVersion = "of unknown version"
 
     static let usage =
-        "usage: umwelt-bench --umweltd PROGRAM [--quick] [--verbose] [--save DIRECTORY] [--lxcfs-version TEXT]"
+        "usage: umwelt-bench --umweltd PROGRAM [--quick | --memory] [--verbose] [--save DIRECTORY] [--lxcfs-version TEXT]"
 
     init(_ arguments: [String]) throws {
         var rest = arguments[...]
@@ -25,6 +27,7 @@ struct Options {
             case "--save": saveDirectory = try value(argument)
             case "--lxcfs-version": lxcfsVersion = try value(argument)
             case "--quick": isQuick = true
+            case "--memory": isMemoryOnly = true
             case "--verbose": isVerbose = true
             default: throw Failure("unknown option \(argument); \(Self.usage)")
             }

@@ -14,7 +14,7 @@ func measure(_ options: Options) throws -> (text: String, machine: Machine) {
     let bench = try Bench(options)
     defer { bench.end() }
     try bench.start()
-    for plan in Plan.steps(isQuick: options.isQuick) {
+    for plan in options.isMemoryOnly ? [] : Plan.steps(isQuick: options.isQuick) {
         try bench.run(plan.cases, bursts: plan.bursts, milliseconds: plan.milliseconds)
     }
     try bench.runMemory(containers: 1000, more: options.isQuick ? 0 : 10_000)
