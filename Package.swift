@@ -39,17 +39,21 @@ let package = Package(
         .target(name: "FuseServer", dependencies: ["Kernel", "FuseWire"]),
         .target(name: "ProcFS", dependencies: ["Kernel", "Samples", "Cgroups", "ProcView", "FuseWire", "FuseServer"]),
         .target(name: "NodeLink", dependencies: ["Kernel"]),
+        .target(name: "Keeper", dependencies: ["FuseWire"]),
+        .target(name: "Attachment", dependencies: ["Kernel", "Samples"]),
         // Programs: argv, signals, wiring.
         .executableTarget(
             name: "umweltd",
-            dependencies: ["Kernel", "Cgroups", "FuseServer", "ProcFS", "NodeLink"],
+            dependencies: [
+                "Kernel", "Cgroups", "FuseWire", "FuseServer", "ProcFS", "NodeLink", "Keeper", "Attachment",
+            ],
             // One static file: starts in a millisecond and needs nothing of the node it is copied to.
             linkerSettings: [.unsafeFlags(["-static-executable"])]
         ),
         .executableTarget(
             name: "umwelt",
             dependencies: [
-                "Kernel", "Samples", "Cgroups", "ProcFS", "NodeLink", "OCISpec",
+                "Kernel", "Samples", "Cgroups", "ProcFS", "NodeLink", "OCISpec", "Attachment",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]
         ),
@@ -64,8 +68,13 @@ let package = Package(
             dependencies: ["ProcFS", "FuseServer", "FuseWire", "Cgroups", "ProcView", "Samples", "Kernel"]
         ),
         .testTarget(name: "NodeLinkTests", dependencies: ["NodeLink", "Kernel"]),
+        .testTarget(name: "KeeperTests", dependencies: ["Keeper", "FuseWire"]),
+        .testTarget(name: "AttachmentTests", dependencies: ["Attachment", "Samples", "Kernel"]),
         .testTarget(name: "OCISpecTests", dependencies: ["OCISpec"]),
-        .testTarget(name: "CommandTests", dependencies: ["umwelt", "Kernel", "OCISpec", "Samples"]),
+        .testTarget(
+            name: "CommandTests",
+            dependencies: ["umwelt", "Kernel", "OCISpec", "Samples", "Attachment"]
+        ),
         .testTarget(name: "TidyTests"),
         .testTarget(name: "NodeTests", dependencies: ["Kernel", "NodeLink", "Samples"]),
     ]

@@ -50,6 +50,7 @@ package struct OpenFlags: OptionSet, Sendable {
     package static var create: OpenFlags { OpenFlags(rawValue: O_CREAT) }
     package static var exclusive: OpenFlags { OpenFlags(rawValue: O_EXCL) }
     package static var truncate: OpenFlags { OpenFlags(rawValue: O_TRUNC) }
+    package static var append: OpenFlags { OpenFlags(rawValue: O_APPEND) }
     package static var directory: OpenFlags { OpenFlags(rawValue: O_DIRECTORY) }
     package static var noFollow: OpenFlags { OpenFlags(rawValue: O_NOFOLLOW) }
     package static var nonBlocking: OpenFlags { OpenFlags(rawValue: O_NONBLOCK) }

@@ -19,6 +19,8 @@ struct Umwelt: ParsableCommand {
               umwelt run --memory 256M -- free -m
               umwelt run --memory 1G --cpus 0.5 --tty -- bash
               umwelt view meminfo --pid 4711
+              umwelt attach web
+              umwelt ps
               umwelt help run
 
             The daemon behind it is umweltd; without one running, `umwelt run` starts its own for as long as it is needed.
@@ -27,7 +29,10 @@ struct Umwelt: ParsableCommand {
               That of the command it ran; 1 after a failure, 2 for a wrong command line.
             """,
         version: "umwelt \(version)",
-        subcommands: [RunCommand.self, ViewCommand.self, HookCommand.self],
+        subcommands: [
+            RunCommand.self, ViewCommand.self, AttachCommand.self, DetachCommand.self, PsCommand.self,
+            UpgradeCommand.self, StopCommand.self, HookCommand.self,
+        ],
         helpNames: [.short, .long]
     )
 }
@@ -97,7 +102,9 @@ enum Usage {
             text = first.lowercased() + text.dropFirst()
         }
         while text.last == "." { text.removeLast() }
-        let verb = arguments.dropFirst().first { ["run", "view"].contains($0) }
+        let verb = arguments.dropFirst().first {
+            ["run", "view", "attach", "detach", "ps", "upgrade", "stop"].contains($0)
+        }
         if verb == "run", !arguments.contains("--"), text.contains("option") || text.contains("argument") {
             text += "; the command stands after '--'"
         }

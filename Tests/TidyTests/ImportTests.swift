@@ -19,11 +19,15 @@ struct ImportTests {
         "FuseServer": ["CLinux", "FuseWire", "Glibc", "Kernel", "Synchronization"],
         "ProcFS": ["Cgroups", "FuseServer", "FuseWire", "Kernel", "ProcView", "Samples", "Synchronization"],
         "NodeLink": ["Glibc", "Kernel"],
+        "Keeper": ["FuseWire"],
+        "Attachment": ["Kernel", "Samples"],
         "umweltd": [
-            "Cgroups", "FuseServer", "FuseWire", "Glibc", "Kernel", "NodeLink", "ProcFS", "Samples", "Synchronization",
+            "Attachment", "Cgroups", "FuseServer", "FuseWire", "Glibc", "Keeper", "Kernel", "NodeLink", "ProcFS",
+            "Samples", "Synchronization",
         ],
         "umwelt": [
-            "ArgumentParser", "Cgroups", "FoundationEssentials", "Glibc", "Kernel", "NodeLink", "OCISpec", "ProcFS",
+            "ArgumentParser", "Attachment", "Cgroups", "FoundationEssentials", "Glibc", "Kernel", "NodeLink", "OCISpec",
+            "ProcFS",
             "Samples", "Synchronization",
         ],
     ]
