@@ -155,7 +155,7 @@ final class Keeper {
 
     /// Returns when it is all over.
     func run() throws(DaemonError) {
-        ProcessLimits.dropStartupCode()
+        ProcessLimits.dropProgramPages()
         while stage != .over {
             let now = Clock.monotonic
             if case .draining(let end) = stage, now >= end { finish("") }
