@@ -55,10 +55,11 @@ package struct Mending {
         isOwn: Bool,
         _ report: inout Report
     ) {
-        var pieces: [(target: Path, tree: TreeBox)] = []
+        var pieces: [(target: Path, depth: Int, tree: TreeBox)] = []
         for mount in dead {
             let target = Path(mount.mountPoint)
-            do throws(Errno) { pieces.append((target, TreeBox(try clone(mount.root)))) } catch {
+            let depth = namespace.mounts.ours(of: mountPoint).count { $0.mountPoint == mount.mountPoint }
+            do throws(Errno) { pieces.append((target, depth, TreeBox(try clone(mount.root)))) } catch {
                 report.add(failure: "\(namespace.pid) \(target): \(error)")
             }
         }
@@ -67,7 +68,7 @@ package struct Mending {
         let change = {
             for piece in pieces {
                 do throws(Errno) {
-                    try Self.replace(piece.target, with: piece.tree.tree)
+                    try Self.replace(piece.target, with: piece.tree.tree, depth: piece.depth)
                     done += 1
                 } catch {
                     failures.append("\(namespace.pid) \(piece.target): \(error)")
@@ -108,10 +109,12 @@ package struct Mending {
         return parts.dropFirst(2).flatMap { [UInt8(ascii: "/")] + $0 }
     }
 
-    /// Where the kernel cannot put a mount beneath another (before 6.5, or one that is locked), it goes on top.
-    static func replace(_ target: Path, with tree: borrowing Fd) throws(Errno) {
+    /// Where the kernel cannot put a mount beneath another (before 6.5, or one that is locked), it goes on top of one dead
+    /// one, and others of `depth` dead ones there are taken off first.
+    static func replace(_ target: Path, with tree: borrowing Fd, depth: Int = 1) throws(Errno) {
         do throws(Errno) { try Mount.attach(tree, on: target, beneath: true) } catch {
             guard error == .invalidArgument else { throw error }
+            for _ in 1..<max(depth, 1) { try? Mount.unmount(target, lazily: true) }
             return try Mount.attach(tree, on: target)
         }
         try Mount.unmount(target, lazily: true)

@@ -12,7 +12,7 @@ import ProcView
 package final class AccountStore: Sendable {
     private static let layout: UInt64 = 0x556d_7765_6c74_1001
     private static let headerSize = 64
-    private static let places = 4096
+    private static let places = 1024
     private static let probes = 8
 
     package let memory: SharedMemory

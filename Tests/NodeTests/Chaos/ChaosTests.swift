@@ -124,10 +124,10 @@ extension DaemonSuite {
                 worst = max(worst, Clock.monotonic - killed)
             }
             print("chaos: all read again at most \(worst / 1_000_000) ms after both were killed")
-            // Containers did not collect mounts.
+            // Containers did not collect mounts: one, before Linux 6.5 on top of a dead one.
             for reader in chaos.readers {
                 let mounts = try reader.container.shell.run("grep -c ' /proc/meminfo ' /proc/self/mountinfo")
-                #expect(mounts.text == "1")
+                #expect((1...2).contains(Int(mounts.text) ?? 0), "\(mounts.text)")
             }
         }
 
