@@ -21,6 +21,7 @@ let package = Package(
     products: [
         .executable(name: "umweltd", targets: ["umweltd"]),
         .executable(name: "umwelt", targets: ["umwelt"]),
+        .executable(name: "umwelt-keydns", targets: ["umwelt-keydns"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0")
@@ -34,16 +35,25 @@ let package = Package(
         .target(name: "ProcView", dependencies: ["Samples"]),
         .target(name: "FuseWire", dependencies: ["CLinux"]),
         .target(name: "OCISpec"),
+        .target(name: "Resolver"),
+        .target(name: "KeyDNS", dependencies: ["Resolver"]),
         // What joins the two.
         .target(name: "Cgroups", dependencies: ["Kernel", "Samples"]),
         .target(name: "FuseServer", dependencies: ["Kernel", "FuseWire"]),
         .target(name: "ProcFS", dependencies: ["Kernel", "Samples", "Cgroups", "ProcView", "FuseWire", "FuseServer"]),
         .target(name: "NodeLink", dependencies: ["Kernel"]),
+        .target(name: "Upcall", dependencies: ["Kernel", "Resolver", "KeyDNS"]),
         // Programs: argv, signals, wiring.
         .executableTarget(
             name: "umweltd",
             dependencies: ["Kernel", "Cgroups", "FuseServer", "ProcFS", "NodeLink"],
             // One static file: starts in a millisecond and needs nothing of the node it is copied to.
+            linkerSettings: [.unsafeFlags(["-static-executable"])]
+        ),
+        .executableTarget(
+            name: "umwelt-keydns",
+            dependencies: ["Kernel", "Resolver", "KeyDNS", "Upcall"],
+            // The kernel starts it for each name: every library to load would be waited for.
             linkerSettings: [.unsafeFlags(["-static-executable"])]
         ),
         .executableTarget(
@@ -65,6 +75,8 @@ let package = Package(
         ),
         .testTarget(name: "NodeLinkTests", dependencies: ["NodeLink", "Kernel"]),
         .testTarget(name: "OCISpecTests", dependencies: ["OCISpec"]),
+        .testTarget(name: "ResolverTests", dependencies: ["Resolver"]),
+        .testTarget(name: "KeyDNSTests", dependencies: ["KeyDNS", "Resolver"]),
         .testTarget(name: "CommandTests", dependencies: ["umwelt", "Kernel", "OCISpec", "Samples"]),
         .testTarget(name: "TidyTests"),
         .testTarget(name: "NodeTests", dependencies: ["Kernel", "NodeLink", "Samples"]),

@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Umwelt authors
+
+import KeyDNS
+import Kernel
+import Resolver
+import Upcall
+
+// What the kernel starts through /sbin/request-key for each dns_resolver key that it lacks: `umwelt-keydns KEY [FILE]`.
+// No buffered output, no threads, no work at exit: each would be paid for by a mount that waits.
+
+guard let invocation = Invocation(CommandLine.arguments) else {
+    try? Fd.standardError().write(Array(Invocation.help.utf8))
+    ProcessImage.end(code: CommandLine.arguments.dropFirst().first == "--help" ? 0 : 2)
+}
+Helper.run(invocation)
