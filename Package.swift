@@ -29,6 +29,8 @@ let package = Package(
     targets: [
         // The edge of the system.
         .target(name: "CLinux"),
+        // For a program whose start is waited for.
+        .target(name: "CArguments"),
         .target(name: "Kernel", dependencies: ["CLinux"]),
         // Pure: no system module, no file, no clock.
         .target(name: "Samples"),
@@ -52,14 +54,14 @@ let package = Package(
         ),
         .executableTarget(
             name: "umwelt-keydns",
-            dependencies: ["Kernel", "Resolver", "KeyDNS", "Upcall"],
+            dependencies: ["CArguments", "Kernel", "Resolver", "KeyDNS", "Upcall"],
             // The kernel starts it for each name: every library to load would be waited for.
             linkerSettings: [.unsafeFlags(["-static-executable"])]
         ),
         .executableTarget(
             name: "umwelt",
             dependencies: [
-                "Kernel", "Samples", "Cgroups", "ProcFS", "NodeLink", "OCISpec",
+                "Kernel", "Samples", "Cgroups", "ProcFS", "NodeLink", "OCISpec", "Resolver", "KeyDNS", "Upcall",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]
         ),
@@ -77,12 +79,15 @@ let package = Package(
         .testTarget(name: "OCISpecTests", dependencies: ["OCISpec"]),
         .testTarget(name: "ResolverTests", dependencies: ["Resolver"]),
         .testTarget(name: "KeyDNSTests", dependencies: ["KeyDNS", "Resolver"]),
-        .testTarget(name: "CommandTests", dependencies: ["umwelt", "Kernel", "OCISpec", "Samples"]),
+        .testTarget(
+            name: "CommandTests",
+            dependencies: ["umwelt", "Kernel", "OCISpec", "Samples", "KeyDNS", "Resolver"]
+        ),
         .testTarget(name: "TidyTests"),
-        .testTarget(name: "NodeTests", dependencies: ["Kernel", "NodeLink", "Samples"]),
+        .testTarget(name: "NodeTests", dependencies: ["Kernel", "NodeLink", "Samples", "KeyDNS", "Resolver", "Upcall"]),
     ]
 )
 
-for target in package.targets where target.type != .test && target.name != "CLinux" {
+for target in package.targets where target.type != .test && !["CLinux", "CArguments"].contains(target.name) {
     target.swiftSettings = (target.swiftSettings ?? []) + strict
 }

@@ -17,7 +17,13 @@ package enum AddressChoice {
     ) -> IPAddress? {
         if let previous, addresses.contains(previous) { return previous }
         let key = name.folded.wire
-        return addresses.max { rank($0, key, seed) < rank($1, key, seed) }
+        var best: IPAddress?
+        var highest: UInt64 = 0
+        for address in addresses {
+            let rank = rank(address, key, seed)
+            if best == nil || rank > highest { (best, highest) = (address, rank) }
+        }
+        return best
     }
 
     /// FNV-1a over all three, mixed: rendezvous hashing.
@@ -34,7 +40,7 @@ package enum AddressChoice {
 package enum Digest {
     package static let basis: UInt64 = 0xcbf2_9ce4_8422_2325
 
-    package static func of(_ bytes: some Sequence<UInt8>, from start: UInt64 = basis) -> UInt64 {
+    package static func of(_ bytes: [UInt8], from start: UInt64 = basis) -> UInt64 {
         var hash = start
         for byte in bytes { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }
         return hash

@@ -72,7 +72,7 @@ package struct CacheRecord: Equatable, Sendable {
     }
 
     /// nil for anything but what `encoded` makes.
-    package init?(decoding slot: some Collection<UInt8>) {
+    package init?(decoding slot: ArraySlice<UInt8>) {
         guard slot.count == Self.size else { return nil }
         var bytes = Array(slot)
         guard bytes.starts(with: Self.magic) else { return nil }

@@ -27,18 +27,18 @@ package struct KeyQuery: Equatable, Sendable {
     package static let maximumLength = 512
 
     /// nil where there is no name in it that DNS could have.
-    package init?(description: some Collection<UInt8>) {
+    package init?(description: [UInt8]) {
         guard description.count <= Self.maximumLength else { return nil }
-        var text = Array(description)[...]
+        var text = description[...]
         kind = .host
         if let colon = text.firstIndex(of: UInt8(ascii: ":")) {
             let type = text[..<colon].map { $0 &- UInt8(ascii: "A") < 26 ? $0 | 0x20 : $0 }
             text = text[(colon + 1)...]
-            if type.elementsEqual("afsdb".utf8) {
+            if type == Array("afsdb".utf8) {
                 kind = .cell
-            } else if type.elementsEqual("a".utf8) {
+            } else if type == Array("a".utf8) {
                 family = .v4
-            } else if type.elementsEqual("aaaa".utf8) {
+            } else if type == Array("aaaa".utf8) {
                 family = .v6
             } else {
                 kind = .unknown(type)
@@ -50,10 +50,10 @@ package struct KeyQuery: Equatable, Sendable {
     }
 
     /// From what KEYCTL_DESCRIBE returns: `dns_resolver;UID;GID;PERM;DESCRIPTION`; nil where it is of another type.
-    package init?(keyDescription text: some Collection<UInt8>) {
+    package init?(keyDescription text: [UInt8]) {
         let text = text.prefix { $0 != 0 }
         let fields = text.split(separator: UInt8(ascii: ";"), maxSplits: 4, omittingEmptySubsequences: false)
-        guard fields.count == 5, fields[0].elementsEqual("dns_resolver".utf8) else { return nil }
-        self.init(description: fields[4])
+        guard fields.count == 5, Array(fields[0]) == Array("dns_resolver".utf8) else { return nil }
+        self.init(description: Array(fields[4]))
     }
 }

@@ -29,7 +29,7 @@ package enum Payload {
     ///
     /// Exactly one for an empty callout: CIFS, NFS and Ceph parse the whole text as one address. nil for none. Addresses
     /// that would make it too long are left out.
-    package static func text(_ addresses: some Sequence<IPAddress>) -> [UInt8]? {
+    package static func text(_ addresses: [IPAddress]) -> [UInt8]? {
         var bytes: [UInt8] = []
         for address in addresses {
             let text = address.text

@@ -33,7 +33,7 @@ private struct PolicyParser {
     private var section = Section.general
     private var line = 0
     private var hasCluster = false
-    private var seen: Set<[UInt8]> = []
+    private var seen: [[UInt8]] = []
 
     init(isFlat: Bool) { self.isFlat = isFlat }
 
@@ -63,13 +63,15 @@ private struct PolicyParser {
         let name = Self.trimmed(text[..<equals])
         let value = Self.trimmed(text[(equals + 1)...])
         guard !value.isEmpty else { throw error("\(Self.shown(name)) has no value") }
-        guard name.elementsEqual("source".utf8) || seen.insert(Array(name)).inserted else {
-            throw error("\(Self.shown(name)) stands twice")
+        let shown = Self.shown(name)
+        if shown != "source" {
+            guard !seen.contains(Array(name)) else { throw error("\(shown) stands twice") }
+            seen.append(Array(name))
         }
         if case .zone(let index) = section {
-            try set(Self.shown(name), value, zone: &policy.zones[index])
+            try set(shown, value, zone: &policy.zones[index])
         } else {
-            try set(Self.shown(name), value, &policy)
+            try set(shown, value, &policy)
         }
     }
 
@@ -91,14 +93,14 @@ private struct PolicyParser {
     private mutating func begin(section text: ArraySlice<UInt8>, _ policy: inout Policy) throws(PolicyError) {
         let words = Self.words(text)
         let kind = words.first.map(Self.shown)
-        switch (kind, words.count) {
+        switch (kind ?? "", words.count) {
         case ("cluster", 1):
             guard !hasCluster else { throw error("[cluster] stands twice") }
             hasCluster = true
             if isFlat { policy.zones.insert(Policy.cluster, at: 0) }
             section = .zone(0)
         case ("zone", 2):
-            guard let domain = DNSName(words[1]), domain != .root else {
+            guard let domain = DNSName(Array(words[1])), domain != .root else {
                 throw error("no domain name: \(Self.shown(words[1]))")
             }
             guard policy.zones.count < Policy.maximumZones else {
@@ -125,9 +127,9 @@ private struct PolicyParser {
             policy.lifetime = LifetimeRule(floor: policy.lifetime.floor, cap: cap)
         case "stale": policy.staleSeconds = try seconds(name, value, 0...86_400)
         case "rate-limit": policy.rateLimit = UInt32(clamping: try number(name, value, 0...1_000_000))
-        case "prefer": policy.prefersV6 = try choice(name, value, ["ipv4": false, "ipv6": true])
-        case "guard": policy.hasGuard = try choice(name, value, Self.yesOrNo)
-        case "log": policy.logs = try choice(name, value, Self.yesOrNo)
+        case "prefer": policy.prefersV6 = try isSecond(name, value, "ipv4", "ipv6")
+        case "guard": policy.hasGuard = try isSecond(name, value, "no", "yes")
+        case "log": policy.logs = try isSecond(name, value, "no", "yes")
         case "fallback": policy.fallback = try path(name, value)
         case "cache": policy.cache = try path(name, value)
         case "kubelet-config": policy.kubeletConfig = try path(name, value)
@@ -151,9 +153,9 @@ private struct PolicyParser {
         let isCluster = section == .zone(0) && hasCluster
         switch name {
         case "domain" where isCluster:
-            zone.domain = value.elementsEqual("kubelet".utf8) ? nil : try self.name(value)
+            zone.domain = Self.shown(value) == "kubelet" ? nil : try self.name(value)
         case "servers":
-            if isCluster, value.elementsEqual("kubelet".utf8) {
+            if isCluster, Self.shown(value) == "kubelet" {
                 zone.servers = nil
                 return
             }
@@ -161,23 +163,25 @@ private struct PolicyParser {
             guard words.count <= Zone.maximumServers else { throw error("more than \(Zone.maximumServers) servers") }
             var servers: [Server] = []
             for word in words {
-                guard let server = Server(word) else {
+                guard let server = Server(Array(word)) else {
                     throw error("no server: \(Self.shown(word)); write 10.0.0.1, 10.0.0.1:5353 or [fd00::1]:5353")
                 }
                 servers.append(server)
             }
             zone.servers = servers
         case "strategy":
-            zone.strategy = try choice(name, value, ["resolver": .resolver, "namespace": .namespace])
-        case "relative": zone.relative = value.elementsEqual("none".utf8) ? [] : try names(value)
+            zone.strategy =
+                try isSecond(name, value, "resolver", "namespace") ? .namespace : .resolver
+        case "relative": zone.relative = Self.shown(value) == "none" ? [] : try names(value)
         case "search": zone.search = try names(value)
         case "ndots": zone.ndots = try number(name, value, 0...15)
         case "patience":
             zone.options.patience = UInt64(try milliseconds(name, value, 10...10_000)) * 1_000_000
-        case "edns": zone.options.udpSize = try choice(name, value, Self.yesOrNo) ? ResolverOptions().udpSize : nil
-        case "random-case": zone.options.randomizesCase = try choice(name, value, Self.yesOrNo)
-        case "rotate": zone.options.rotates = try choice(name, value, Self.yesOrNo)
-        case "tcp": zone.options.usesTCP = try choice(name, value, Self.yesOrNo)
+        case "edns": zone.options.udpSize = try isSecond(name, value, "no", "yes") ? ResolverOptions().udpSize : nil
+        case "random-case": zone.options.randomizesCase = try isSecond(name, value, "no", "yes")
+        case "rotate": zone.options.rotates = try isSecond(name, value, "no", "yes")
+        case "origin" where isFlat: zone.origin = Self.shown(value)
+        case "tcp": zone.options.usesTCP = try isSecond(name, value, "no", "yes")
         default:
             throw error(
                 "unknown setting '\(name)'; a zone has \(isCluster ? "domain, " : "")servers, strategy, relative, search, "
@@ -188,10 +192,10 @@ private struct PolicyParser {
 
     // MARK: Values
 
-    private static let yesOrNo = ["yes": true, "no": false]
-
-    private static func shown(_ bytes: some Sequence<UInt8>) -> String {
-        String(decoding: bytes.map { (0x20...0x7e).contains($0) ? $0 : UInt8(ascii: "?") }, as: UTF8.self)
+    private static func shown(_ bytes: ArraySlice<UInt8>) -> String {
+        var text = Array(bytes)
+        for index in text.indices where text[index] < 0x20 || text[index] > 0x7e { text[index] = UInt8(ascii: "?") }
+        return String(decoding: text, as: UTF8.self)
     }
 
     private static func words(_ text: ArraySlice<UInt8>) -> [ArraySlice<UInt8>] {
@@ -199,7 +203,7 @@ private struct PolicyParser {
     }
 
     private func name(_ text: ArraySlice<UInt8>) throws(PolicyError) -> DNSName {
-        guard let name = DNSName(text) else { throw error("no domain name: \(Self.shown(text))") }
+        guard let name = DNSName(Array(text)) else { throw error("no domain name: \(Self.shown(text))") }
         return name
     }
 
@@ -211,22 +215,23 @@ private struct PolicyParser {
     }
 
     private func path(_ name: String, _ value: ArraySlice<UInt8>) throws(PolicyError) -> [UInt8]? {
-        if value.elementsEqual("none".utf8) { return nil }
+        if Self.shown(value) == "none" { return nil }
         guard value.first == UInt8(ascii: "/"), value.count < 4096, !value.contains(0) else {
             throw error("\(name) is no absolute path, nor 'none': \(Self.shown(value))")
         }
         return Array(value)
     }
 
-    private func choice<Value>(
+    /// Whether it is the second of two words.
+    private func isSecond(
         _ name: String,
         _ value: ArraySlice<UInt8>,
-        _ choices: [String: Value]
-    ) throws(PolicyError) -> Value {
-        guard let result = choices[Self.shown(value)] else {
-            throw error("\(name) is one of \(choices.keys.sorted().joined(separator: ", ")), not \(Self.shown(value))")
-        }
-        return result
+        _ first: String,
+        _ second: String
+    ) throws(PolicyError) -> Bool {
+        let word = Self.shown(value)
+        guard word == first || word == second else { throw error("\(name) is \(first) or \(second), not \(word)") }
+        return word == second
     }
 
     private func number(
@@ -259,8 +264,15 @@ private struct PolicyParser {
     ) throws(PolicyError) -> Int {
         let unit = Self.shown(value.drop { $0 &- UInt8(ascii: "0") < 10 })
         let digits = value.prefix { $0 &- UInt8(ascii: "0") < 10 }
-        let factor = ["ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000][unit]
-        guard let factor, digits.count <= 9, !digits.isEmpty else {
+        let factor =
+            switch unit {
+            case "ms": 1
+            case "s": 1000
+            case "m": 60_000
+            case "h": 3_600_000
+            default: 0
+            }
+        guard factor > 0, digits.count <= 9, !digits.isEmpty else {
             throw error("\(name) is a time like 3s or 500ms, not \(Self.shown(value))")
         }
         let result = try number(name, digits, 0...999_999_999) * factor

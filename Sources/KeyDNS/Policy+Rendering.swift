@@ -29,6 +29,9 @@ extension Policy {
             guard let domain = zone.domain, let servers = zone.servers, !servers.isEmpty else { continue }
             text += index == 0 ? "\n[cluster]\ndomain = \(domain)\n" : "\n[zone \(domain)]\n"
             text += "servers = \(Self.list(servers))\nstrategy = \(zone.strategy.rawValue)\n"
+            if let origin = zone.origin, !origin.isEmpty {
+                text += "origin = " + origin.map { $0.isNewline ? " " : String($0) }.joined() + "\n"
+            }
             text += "relative = \(zone.relative.isEmpty ? "none" : Self.list(zone.relative))\n"
             if let search = zone.search, !search.isEmpty { text += "search = \(Self.list(search))\n" }
             text += """

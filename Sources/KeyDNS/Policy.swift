@@ -60,12 +60,13 @@ package struct Policy: Equatable, Sendable {
 
     /// The zone of a name: the longest that fits; nil where it is none's.
     package func zone(of query: KeyQuery) -> Zone? {
-        var best: (zone: Zone, labels: Int)?
-        for zone in zones {
-            guard let labels = zone.matches(query), labels > best?.labels ?? -1 else { continue }
-            best = (zone, labels)
+        var best = -1
+        var longest = -1
+        for index in zones.indices {
+            guard let labels = zones[index].matches(query), labels > longest else { continue }
+            (best, longest) = (index, labels)
         }
-        return best?.zone
+        return best >= 0 ? zones[best] : nil
     }
 
     /// The types to ask for where the key's own words leave it open.

@@ -24,6 +24,8 @@ package struct Zone: Equatable, Sendable {
     package var search: [DNSName]?
     package var ndots = 5
     package var options = ResolverOptions()
+    /// Who said which servers it has, for people; in the flat file alone.
+    package var origin: String?
 
     package static let maximumServers = 8
     package static let maximumNames = 16

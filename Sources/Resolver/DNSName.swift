@@ -17,7 +17,10 @@ package struct DNSName: Hashable, Sendable, CustomStringConvertible {
     /// From its text: labels between dots, one dot at the end allowed, `\.` and `\DDD` for bytes that are none.
     ///
     /// nil where a label is empty or longer than 63 bytes, or the whole is longer than 255.
-    package init?(_ text: some Sequence<UInt8>) {
+    package init?(_ text: some Sequence<UInt8>) { self.init(Array(text)) }
+
+    /// As above.
+    package init?(_ text: [UInt8]) {
         var wire: [UInt8] = []
         var label: [UInt8] = []
         var escape: [UInt8]?
@@ -69,7 +72,7 @@ package struct DNSName: Hashable, Sendable, CustomStringConvertible {
         self.wire = wire
     }
 
-    package init?(_ text: String) { self.init(text.utf8) }
+    package init?(_ text: String) { self.init(Array(text.utf8)) }
 
     private static func append(_ label: [UInt8], to wire: inout [UInt8]) -> Bool {
         guard (1...63).contains(label.count), wire.first != 0, wire.count < maximumWireLength else { return false }

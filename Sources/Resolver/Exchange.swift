@@ -95,6 +95,7 @@ package struct Exchange: Sendable {
     private let options: ResolverOptions
     private let deadline: UInt64
     private let firstTag: Int
+    private let random: RandomSource
 
     private var attempts: [Attempt] = []
     private var planned: [Planned] = []
@@ -114,22 +115,23 @@ package struct Exchange: Sendable {
         options: ResolverOptions,
         deadline: UInt64,
         firstTag: Int = 0,
-        random: inout some RandomNumberGenerator
+        random: RandomSource
     ) {
+        self.random = random
         self.question = question
         self.servers = servers
         self.options = options
         self.deadline = deadline
         self.firstTag = firstTag
         failures = servers.map { _ in nil }
-        turn = options.rotates && servers.count > 1 ? Int.random(in: servers.indices, using: &random) : 0
+        turn = options.rotates ? random.next(below: servers.count) : 0
         if servers.isEmpty { outcome = .failed(.noServer) }
     }
 
     /// The tag that comes after all of this exchange's.
     package var nextTag: Int { firstTag + attempts.count }
 
-    package mutating func step(now: UInt64, random: inout some RandomNumberGenerator) -> Step<Outcome> {
+    package mutating func step(now: UInt64) -> Step<Outcome> {
         if let outcome { return .done(outcome) }
         guard now < deadline else { return finish(.failed(lastFailure ?? .timeout)) }
         if planned.isEmpty, now >= retryAt { planTurn() }
@@ -138,13 +140,13 @@ package struct Exchange: Sendable {
         let plan = planned.removeFirst()
         let round = UInt64(min(turns / max(servers.count, 1), 8))
         retryAt = now.addingReportingOverflow(options.patience << round).partialValue
-        return .send(attempt(plan, random: &random))
+        return .send(attempt(plan))
     }
 
-    private mutating func attempt(_ plan: Planned, random: inout some RandomNumberGenerator) -> Transmission {
+    private mutating func attempt(_ plan: Planned) -> Transmission {
         var asked = question
         if options.randomizesCase { asked.name = asked.name.withCase(from: random.next()) }
-        let id = UInt16.random(in: .min ... .max, using: &random)
+        let id = UInt16(truncatingIfNeeded: random.next())
         let attempt = Attempt(
             tag: nextTag,
             server: plan.server,

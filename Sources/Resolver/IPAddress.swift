@@ -124,7 +124,12 @@ package enum IPAddress: Hashable, Sendable, CustomStringConvertible {
     package var text: [UInt8] {
         let bytes = bytes
         guard bytes.count == 16 else {
-            return bytes.map { Array(Self.decimal($0)) }.joined(separator: [UInt8(ascii: ".")]).map { $0 }
+            var result: [UInt8] = []
+            for byte in bytes {
+                if !result.isEmpty { result.append(UInt8(ascii: ".")) }
+                result += Self.decimal(byte)
+            }
+            return result
         }
         let groups = (0..<8).map { UInt16(bytes[$0 * 2]) << 8 | UInt16(bytes[$0 * 2 + 1]) }
         // The longest run of zeros, the first of equals; one alone is not shortened.

@@ -71,6 +71,7 @@ package struct Lookup: Sendable {
     private let servers: [Server]
     private let options: ResolverOptions
     private let deadline: UInt64
+    private let random: RandomSource
 
     private var candidate = 0
     private var typeIndex = 0
@@ -94,18 +95,25 @@ package struct Lookup: Sendable {
     package var questionCount: Int { questions }
 
     /// `deadline`: nanoseconds of the clock that `step` is given.
-    package init(_ request: LookupRequest, servers: [Server], options: ResolverOptions, deadline: UInt64) {
+    package init(
+        _ request: LookupRequest,
+        servers: [Server],
+        options: ResolverOptions,
+        deadline: UInt64,
+        random: RandomSource
+    ) {
+        self.random = random
         self.request = request
         self.servers = servers
         self.options = options
         self.deadline = deadline
     }
 
-    package mutating func step(now: UInt64, random: inout some RandomNumberGenerator) -> Step<Outcome> {
+    package mutating func step(now: UInt64) -> Step<Outcome> {
         // Each turn of the loop ends an exchange or returns, and there are `maximumQuestions` of them at most.
         while outcome == nil {
-            guard var running = exchange ?? nextExchange(random: &random) else { break }
-            let step = running.step(now: now, random: &random)
+            guard var running = exchange ?? nextExchange() else { break }
+            let step = running.step(now: now)
             exchange = running
             switch step {
             case .send(let transmission):
@@ -132,7 +140,7 @@ package struct Lookup: Sendable {
         if events.count < Self.maximumEvents { events.append(event) }
     }
 
-    private mutating func nextExchange(random: inout some RandomNumberGenerator) -> Exchange? {
+    private mutating func nextExchange() -> Exchange? {
         guard questions < Self.maximumQuestions, request.candidates.indices.contains(candidate),
             request.types.indices.contains(typeIndex)
         else {
@@ -148,7 +156,7 @@ package struct Lookup: Sendable {
             options: options,
             deadline: deadline,
             firstTag: nextTag,
-            random: &random
+            random: random
         )
     }
 

@@ -141,7 +141,13 @@ package struct Answering {
 
     private mutating func run(_ request: LookupRequest) -> Lookup.Outcome {
         var network = NetworkLookup(
-            Lookup(request, servers: zone.servers ?? [], options: zone.options, deadline: deadline)
+            Lookup(
+                request,
+                servers: zone.servers ?? [],
+                options: zone.options,
+                deadline: deadline,
+                random: NetworkLookup.random
+            )
         )
         let outcome = network.run()
         if events.count < 256 { events += network.lookup.events }

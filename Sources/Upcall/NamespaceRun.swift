@@ -9,10 +9,15 @@ import Resolver
 ///
 /// Everything happens in a child: the caller, and with it the host, keeps its mounts.
 package enum NamespaceRun {
-    /// Runs `program` for the key, and ends with its exit status; only errors return.
+    /// Becomes `program` with `arguments` behind its name; only errors return.
     ///
     /// To be called in a process of its own.
-    package static func become(_ program: Path, key: Int32, zone: Zone, state: Path) throws(Errno) -> Never {
+    package static func become(
+        _ program: Path,
+        arguments: [[UInt8]],
+        zone: Zone,
+        state: Path
+    ) throws(Errno) -> Never {
         let resolvConf = KeyDNSPaths.resolvConf(of: zone.domain?.description ?? "", in: state)
         let nsswitch = KeyDNSPaths.nsswitch(in: state)
         try Namespaces.mount.unshare()
@@ -26,7 +31,7 @@ package enum NamespaceRun {
         } catch .noEntry {
             try overlay("/etc/resolv.conf", with: resolvConf, state: state)
         }
-        try ProcessImage.become(program, arguments: [program.bytes, Array("\(key)".utf8)])
+        try ProcessImage.become(program, arguments: [program.bytes] + arguments)
     }
 
     /// Puts `source` over `target` itself, where that is a symbolic link too, dangling or not.

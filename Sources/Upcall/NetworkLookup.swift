@@ -8,7 +8,6 @@ package import Resolver
 package struct NetworkLookup {
     package private(set) var lookup: Lookup
     private var sockets: [Socket] = []
-    private var random = SystemRandomNumberGenerator()
 
     /// More are never open; the oldest goes.
     private static let maximumSockets = 16
@@ -34,10 +33,18 @@ package struct NetworkLookup {
 
     package init(_ lookup: Lookup) { self.lookup = lookup }
 
+    /// The kernel's own randomness.
+    package static var random: RandomSource {
+        RandomSource {
+            var generator = SystemRandomNumberGenerator()
+            return generator.next()
+        }
+    }
+
     /// Blocks until the lookup is done, at its own deadline (CLOCK_BOOTTIME) at the latest.
     package mutating func run() -> Lookup.Outcome {
         while true {
-            switch lookup.step(now: Clock.boot, random: &random) {
+            switch lookup.step(now: Clock.boot) {
             case .send(let transmission): send(transmission)
             case .wait(let until): wait(until: until)
             case .done(let outcome): return outcome

@@ -22,7 +22,7 @@ package final class SharedCache {
     package static func open(_ path: Path) throws(Errno) -> SharedCache {
         var isDamaged = false
         do throws(Errno) {
-            let file = try Fd.open(path, [.readWrite, .noFollow, .nonBlocking])
+            let file = try Fd.open(path, .readWriteGuarded)
             let status = try file.status()
             if status.isRegular, status.size == UInt64(CacheLayout.fileSize) {
                 let page = try SharedPage(file, size: CacheLayout.pageSize)

@@ -56,7 +56,12 @@ struct Request {
         do throws(Errno) {
             guard let child = try ProcessImage.fork() else {
                 do throws(Errno) {
-                    try NamespaceRun.become(Path(fallback), key: key.serial, zone: zone, state: invocation.state)
+                    try NamespaceRun.become(
+                        Path(fallback),
+                        arguments: [Array("\(key.serial)".utf8)],
+                        zone: zone,
+                        state: invocation.state
+                    )
                 } catch {
                     let text = "\(String(decoding: fallback, as: UTF8.self)) in a mount namespace: \(error)"
                     Helper.finish(key, .rejected(Rejection(Rejection.EHOSTUNREACH, text)), name, start)

@@ -9,8 +9,9 @@ import Upcall
 // What the kernel starts through /sbin/request-key for each dns_resolver key that it lacks: `umwelt-keydns KEY [FILE]`.
 // No buffered output, no threads, no work at exit: each would be paid for by a mount that waits.
 
-guard let invocation = Invocation(CommandLine.arguments) else {
-    try? Fd.standardError().write(Array(Invocation.help.utf8))
-    ProcessImage.end(code: CommandLine.arguments.dropFirst().first == "--help" ? 0 : 2)
+guard let invocation = Invocation() else {
+    let isAsked = Invocation.argument(1) == Array("--help".utf8)
+    try? Fd.standard(isAsked ? 1 : 2).write(Array(Invocation.help.utf8))
+    ProcessImage.end(code: isAsked ? 0 : 2)
 }
 Helper.run(invocation)

@@ -27,7 +27,7 @@ struct Umwelt: ParsableCommand {
               That of the command it ran; 1 after a failure, 2 for a wrong command line.
             """,
         version: "umwelt \(version)",
-        subcommands: [RunCommand.self, ViewCommand.self, HookCommand.self],
+        subcommands: [RunCommand.self, ViewCommand.self, KeyDNSCommand.self, HookCommand.self],
         helpNames: [.short, .long]
     )
 }
@@ -97,7 +97,7 @@ enum Usage {
             text = first.lowercased() + text.dropFirst()
         }
         while text.last == "." { text.removeLast() }
-        let verb = arguments.dropFirst().first { ["run", "view"].contains($0) }
+        let verb = arguments.dropFirst().first { ["run", "view", "keydns"].contains($0) }
         if verb == "run", !arguments.contains("--"), text.contains("option") || text.contains("argument") {
             text += "; the command stands after '--'"
         }

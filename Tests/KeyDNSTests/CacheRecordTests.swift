@@ -25,11 +25,11 @@ struct CacheRecordTests {
 
     @Test func comesBack() {
         #expect(record().encoded().count == CacheRecord.size)
-        #expect(CacheRecord(decoding: record().encoded()) == record())
+        #expect(CacheRecord(decoding: record().encoded()[...]) == record())
         var full = record((0..<3).map { _ in String(repeating: "x", count: 63) }.joined(separator: ".") + "." + String(repeating: "y", count: 61))
         full.addresses = [IPAddress](repeating: .v6(.max, .max), count: CacheRecord.maximumAddresses)
         full.chosen = nil
-        #expect(CacheRecord(decoding: full.encoded()) == full)
+        #expect(CacheRecord(decoding: full.encoded()[...]) == full)
     }
 
     /// A single bit that is another makes it no record.
@@ -38,10 +38,10 @@ struct CacheRecordTests {
         for index in whole.indices {
             var damaged = whole
             damaged[index] ^= 1 << UInt8(index % 8)
-            #expect(CacheRecord(decoding: damaged) == nil, "\(index)")
+            #expect(CacheRecord(decoding: damaged[...]) == nil, "\(index)")
         }
         for count in [0, 1, 16, 1023] { #expect(CacheRecord(decoding: whole.prefix(count)) == nil) }
-        #expect(CacheRecord(decoding: [UInt8](repeating: 0, count: CacheRecord.size)) == nil)
+        #expect(CacheRecord(decoding: [UInt8](repeating: 0, count: CacheRecord.size)[...]) == nil)
     }
 
     @Test func placesInASet() {

@@ -10,7 +10,7 @@ struct ExchangeTests {
     private static let second: UInt64 = 1_000_000_000
     private let name = DNSName("smb.svc") ?? .root
     private let servers = ["10.0.0.1", "10.0.0.2"].compactMap { Server($0) }
-    private var random = CountingGenerator()
+    private let random = countingSource()
 
     private mutating func exchange(_ options: ResolverOptions = ResolverOptions(), servers: [Server]? = nil) -> Exchange {
         Exchange(
@@ -18,22 +18,22 @@ struct ExchangeTests {
             servers: servers ?? self.servers,
             options: options,
             deadline: 3 * Self.second,
-            random: &random
+            random: random
         )
     }
 
     private mutating func sent(_ exchange: inout Exchange, at now: UInt64) -> Transmission? {
-        guard case .send(let transmission) = exchange.step(now: now, random: &random) else { return nil }
+        guard case .send(let transmission) = exchange.step(now: now) else { return nil }
         return transmission
     }
 
     private mutating func waits(_ exchange: inout Exchange, at now: UInt64) -> UInt64? {
-        guard case .wait(let until) = exchange.step(now: now, random: &random) else { return nil }
+        guard case .wait(let until) = exchange.step(now: now) else { return nil }
         return until
     }
 
     private mutating func outcome(_ exchange: inout Exchange, at now: UInt64 = 0) -> Exchange.Outcome? {
-        guard case .done(let outcome) = exchange.step(now: now, random: &random) else { return nil }
+        guard case .done(let outcome) = exchange.step(now: now) else { return nil }
         return outcome
     }
 
@@ -79,7 +79,7 @@ struct ExchangeTests {
         var count = 0
         steps: while count < 100 {
             count += 1
-            switch exchange.step(now: now, random: &random) {
+            switch exchange.step(now: now) {
             case .send: continue
             case .wait(let until):
                 try #require(until > now)

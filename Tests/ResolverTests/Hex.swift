@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright the Umwelt authors
 
+import Synchronization
+
+@testable import Resolver
+
 /// Bytes from annotated hexadecimal: what follows `#` on a line is a remark.
 func hex(_ text: String) -> [UInt8] {
     var bytes: [UInt8] = []
@@ -16,12 +20,18 @@ func hex(_ text: String) -> [UInt8] {
     return bytes
 }
 
-/// A generator that counts: the same in every run.
-struct CountingGenerator: RandomNumberGenerator {
-    var state: UInt64 = 0x1234_5678_9abc_def0
-
-    mutating func next() -> UInt64 {
-        state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
-        return state ^ state >> 29
+/// Numbers that look random, the same in every run.
+func countingSource() -> RandomSource {
+    let state = Atomic<UInt64>(0x1234_5678_9abc_def0)
+    let box = AtomicBox(state)
+    return RandomSource {
+        let value = box.state.wrappingAdd(0x9e37_79b9_7f4a_7c15, ordering: .relaxed).newValue
+        return (value ^ value >> 31) &* 0xbf58_476d_1ce4_e5b9
     }
+}
+
+private final class AtomicBox: Sendable {
+    let state: Atomic<UInt64>
+
+    init(_ state: consuming Atomic<UInt64>) { self.state = state }
 }

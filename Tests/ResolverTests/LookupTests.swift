@@ -31,16 +31,16 @@ struct LookupTests {
         all: Bool = false,
         in table: [String: Row]
     ) throws -> (Lookup.Outcome, [String]) {
-        var random = CountingGenerator()
         var lookup = Lookup(
             LookupRequest(candidates.map(Self.name), types, wantsAllTypes: all),
             servers: [Server(.v4(1))],
             options: ResolverOptions(),
-            deadline: 1_000_000_000
+            deadline: 1_000_000_000,
+            random: countingSource()
         )
         var asked: [String] = []
         for _ in 0..<1000 {
-            switch lookup.step(now: 0, random: &random) {
+            switch lookup.step(now: 0) {
             case .done(let outcome): return (outcome, asked)
             case .wait: throw WireError(.truncated, at: 0)
             case .send(let query):

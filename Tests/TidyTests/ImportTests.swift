@@ -22,13 +22,13 @@ struct ImportTests {
         "ProcFS": ["Cgroups", "FuseServer", "FuseWire", "Kernel", "ProcView", "Samples", "Synchronization"],
         "NodeLink": ["Glibc", "Kernel"],
         "Upcall": ["KeyDNS", "Kernel", "Resolver"],
-        "umwelt-keydns": ["Glibc", "KeyDNS", "Kernel", "Resolver", "Upcall"],
+        "umwelt-keydns": ["CArguments", "Glibc", "KeyDNS", "Kernel", "Resolver", "Upcall"],
         "umweltd": [
             "Cgroups", "FuseServer", "FuseWire", "Glibc", "Kernel", "NodeLink", "ProcFS", "Samples", "Synchronization",
         ],
         "umwelt": [
-            "ArgumentParser", "Cgroups", "FoundationEssentials", "Glibc", "Kernel", "NodeLink", "OCISpec", "ProcFS",
-            "Samples", "Synchronization",
+            "ArgumentParser", "Cgroups", "FoundationEssentials", "Glibc", "KeyDNS", "Kernel", "NodeLink", "OCISpec",
+            "ProcFS", "Resolver", "Samples", "Synchronization", "Upcall",
         ],
     ]
 
