@@ -187,6 +187,9 @@ int clinux_poll_events(const int *fds, const short *events, short *ready, size_t
 ssize_t clinux_pwrite(int fd, const void *buffer, size_t size, int64_t offset) { return OR_ERRNO(pwrite(fd, buffer, size, offset)); }
 int clinux_ftruncate(int fd, int64_t size) { return OR_ERRNO(ftruncate(fd, size)); }
 int clinux_rename(const char *from, const char *to) { return OR_ERRNO_ONCE(rename(from, to)); }
+int clinux_rename_new(const char *from, const char *to) {
+    return (int)OR_ERRNO_ONCE(syscall(SYS_renameat2, AT_FDCWD, from, AT_FDCWD, to, 1));
+}
 int clinux_fsync(int fd) { return OR_ERRNO(fsync(fd)); }
 static int lock_range(int fd, int type, int64_t offset, int64_t length) {
     struct flock lock = {.l_type = (short)type, .l_whence = SEEK_SET, .l_start = offset, .l_len = length};

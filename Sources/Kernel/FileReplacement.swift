@@ -21,11 +21,15 @@ extension FileTree {
         }
     }
 
-    /// rename(2): replaces what is at `target`.
-    package static func rename(_ path: Path, to target: Path) throws(Errno) {
+    /// rename(2): replaces what is at `target`, or is EEXIST with `replacing` false.
+    package static func rename(_ path: Path, to target: Path, replacing: Bool = true) throws(Errno) {
         // SAFETY: both strings live for the call; the kernel only reads them.
         _ = try unsafe Errno.check(
-            path.withCString { path in unsafe target.withCString { unsafe clinux_rename(path, $0) } }
+            path.withCString { path in
+                unsafe target.withCString { target in
+                    unsafe replacing ? clinux_rename(path, target) : clinux_rename_new(path, target)
+                }
+            }
         )
     }
 }

@@ -22,25 +22,35 @@ package final class SharedCache {
     package static func open(_ path: Path) throws(Errno) -> SharedCache {
         var isDamaged = false
         do throws(Errno) {
-            let file = try Fd.open(path, .readWriteGuarded)
-            let status = try file.status()
-            if status.isRegular, status.size == UInt64(CacheLayout.fileSize) {
-                let page = try SharedPage(file, size: CacheLayout.pageSize)
-                if page.load(0) == CacheLayout.mark { return SharedCache(file, page) }
-            }
+            if let cache = try existing(path) { return cache }
             isDamaged = true
         } catch {
             guard error == .noEntry else { throw error }
         }
-        let file = try make(path)
-        let page = try SharedPage(file, size: CacheLayout.pageSize)
-        let cache = SharedCache(file, page)
-        if isDamaged { cache.add(.cacheDamaged) }
-        return cache
+        do throws(Errno) {
+            let file = try make(path, replacing: isDamaged)
+            let page = try SharedPage(file, size: CacheLayout.pageSize)
+            let cache = SharedCache(file, page)
+            if isDamaged { cache.add(.cacheDamaged) }
+            return cache
+        } catch .exists {
+            // Another helper was first.
+            guard let cache = try existing(path) else { throw .exists }
+            return cache
+        }
     }
 
-    /// A fresh file in the place of whatever is there.
-    private static func make(_ path: Path) throws(Errno) -> Fd {
+    /// The file as it should be; nil where it is something else.
+    private static func existing(_ path: Path) throws(Errno) -> SharedCache? {
+        let file = try Fd.open(path, .readWriteGuarded)
+        let status = try file.status()
+        guard status.isRegular, status.size == UInt64(CacheLayout.fileSize) else { return nil }
+        let page = try SharedPage(file, size: CacheLayout.pageSize)
+        return page.load(0) == CacheLayout.mark ? SharedCache(file, page) : nil
+    }
+
+    /// A fresh file; in the place of whatever is there with `replacing`, else EEXIST where there is something.
+    private static func make(_ path: Path, replacing: Bool) throws(Errno) -> Fd {
         let stage = Path(path.bytes + Array(".\(ProcessID.own).new".utf8))
         if let slash = path.bytes.lastIndex(of: UInt8(ascii: "/")), slash > 0 {
             try Directories.make(Path(path.bytes[..<slash]))
@@ -50,7 +60,7 @@ package final class SharedCache {
             try file.resize(to: Int64(CacheLayout.fileSize))
             let mark = CacheLayout.mark
             try file.write((0..<8).map { UInt8(truncatingIfNeeded: mark >> UInt64($0 * 8)) }, at: 0)
-            try FileTree.rename(stage, to: path)
+            try FileTree.rename(stage, to: path, replacing: replacing)
             return file
         } catch {
             try? Directories.unlink(stage)

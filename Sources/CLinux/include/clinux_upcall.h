@@ -53,6 +53,8 @@ int clinux_poll_events(const int *fds, const short *events, short *ready, size_t
 ssize_t clinux_pwrite(int fd, const void *buffer, size_t size, int64_t offset);
 int clinux_ftruncate(int fd, int64_t size);
 int clinux_rename(const char *from, const char *to);
+// -EEXIST where there is something at `to` (RENAME_NOREPLACE).
+int clinux_rename_new(const char *from, const char *to);
 int clinux_fsync(int fd);
 // A lock of the open file on `length` bytes (F_OFD_SETLKW); waits.
 int clinux_lock_range(int fd, int64_t offset, int64_t length);
