@@ -22,6 +22,8 @@ let package = Package(
         .executable(name: "umweltd", targets: ["umweltd"]),
         .executable(name: "umwelt", targets: ["umwelt"]),
         .executable(name: "umwelt-keydns", targets: ["umwelt-keydns"]),
+        // For Services.
+        .library(name: "PodDNS", targets: ["PodDNS"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0")
@@ -39,6 +41,7 @@ let package = Package(
         .target(name: "OCISpec"),
         .target(name: "Resolver"),
         .target(name: "KeyDNS", dependencies: ["Resolver"]),
+        .target(name: "PodDNS"),
         // What joins the two.
         .target(name: "Cgroups", dependencies: ["Kernel", "Samples"]),
         .target(name: "FuseServer", dependencies: ["Kernel", "FuseWire"]),
@@ -83,6 +86,7 @@ let package = Package(
             name: "CommandTests",
             dependencies: ["umwelt", "Kernel", "OCISpec", "Samples", "KeyDNS", "Resolver"]
         ),
+        .testTarget(name: "PodDNSTests", dependencies: ["PodDNS"], exclude: ["Fixtures"]),
         .testTarget(name: "TidyTests"),
         .testTarget(name: "NodeTests", dependencies: ["Kernel", "NodeLink", "Samples", "KeyDNS", "Resolver", "Upcall"]),
     ]

@@ -17,6 +17,7 @@ struct ImportTests {
         "OCISpec": [],
         "Resolver": [],
         "KeyDNS": ["Resolver"],
+        "PodDNS": [],
         "Cgroups": ["Kernel", "Samples", "Synchronization"],
         "FuseServer": ["CLinux", "FuseWire", "Glibc", "Kernel", "Synchronization"],
         "ProcFS": ["Cgroups", "FuseServer", "FuseWire", "Kernel", "ProcView", "Samples", "Synchronization"],
