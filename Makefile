@@ -13,7 +13,7 @@ FUZZ_SECONDS ?= 60
 
 export SWIFT
 
-.PHONY: help setup build release services services-test check fmt unit-test node-test vm-test install-test fuzz test bench demo install \
+.PHONY: help setup build release services services-test check fmt unit-test node-test vm-test keydns-test install-test fuzz test bench demo install \
 	uninstall clean
 
 help:
@@ -31,6 +31,7 @@ help:
 	@echo 'make unit-test     tests that need no root'
 	@echo 'make node-test     tests with real containers on this machine, as root'
 	@echo 'make vm-test       the same in a virtual machine with cgroup v2, and the systemd unit'
+	@echo 'make keydns-test   a CIFS mount that follows its Service, in the virtual machine'
 	@echo 'make install-test  install, look, uninstall, compare'
 	@echo 'make fuzz          FUZZ_SECONDS ($(FUZZ_SECONDS)) of fuzzing'
 	@echo 'make bench         measure beside LXCFS'
@@ -69,6 +70,9 @@ node-test: build release
 
 vm-test: build release
 	scripts/vm-test
+
+keydns-test: release
+	scripts/keydns-test
 
 install-test: release
 	scripts/install-test

@@ -92,6 +92,16 @@ let package = Package(
     ]
 )
 
+/// What umwelt-keydns consists of. It lives for a millisecond: types are asked for directly, so that the runtime's reader of
+/// mangled names, and the pages it is in, are never needed.
+let brief: Set = ["Kernel", "Resolver", "KeyDNS", "Upcall", "umwelt-keydns"]
+
+for target in package.targets where brief.contains(target.name) {
+    target.swiftSettings = [
+        .unsafeFlags(["-Xfrontend", "-disable-concrete-type-metadata-mangled-name-accessors"])
+    ]
+}
+
 for target in package.targets where target.type != .test && !["CLinux", "CArguments"].contains(target.name) {
     target.swiftSettings = (target.swiftSettings ?? []) + strict
 }

@@ -27,14 +27,17 @@ package enum CacheLayout {
         var victim = (way: 0, age: UInt64.max)
         for way in 0..<ways {
             let start = way * CacheRecord.size
-            guard start + CacheRecord.size <= set.count,
-                let record = CacheRecord(decoding: set[start..<(start + CacheRecord.size)])
-            else {
+            guard start + CacheRecord.size <= set.count else { break }
+            let slot = set[start..<(start + CacheRecord.size)]
+            // Only the slot that seems to be the key's is looked at as a whole.
+            guard let storedAt = CacheRecord.storedAt(slot) else {
                 if victim.age > 0 { victim = (way, 0) }
                 continue
             }
-            if record.key == key { return (way, record) }
-            if record.storedAt < victim.age { victim = (way, record.storedAt) }
+            if CacheRecord.isOf(key, slot) {
+                return (way, CacheRecord(decoding: slot).flatMap { $0.key == key ? $0 : nil })
+            }
+            if storedAt < victim.age { victim = (way, storedAt) }
         }
         return (victim.way, nil)
     }

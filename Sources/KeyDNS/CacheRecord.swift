@@ -101,6 +101,24 @@ package struct CacheRecord: Equatable, Sendable {
         self.chosen = addresses.indices.contains(chosen) ? addresses[chosen] : nil
     }
 
+    /// When the slot's record came; nil where there is none at first sight.
+    static func storedAt(_ slot: ArraySlice<UInt8>) -> UInt64? {
+        guard slot.count == size else { return nil }
+        for (index, byte) in magic.enumerated() where slot[slot.startIndex + index] != byte { return nil }
+        return (0..<8).reversed().reduce(0) { $0 << 8 | UInt64(slot[slot.startIndex + 24 + $1]) }
+    }
+
+    /// Whether the slot's record is of this key, at first sight.
+    static func isOf(_ key: Key, _ slot: ArraySlice<UInt8>) -> Bool {
+        let wire = key.name.wire
+        let start = slot.startIndex
+        guard slot.count == size, slot[start + 48] == key.form, Int(slot[start + 49]) == wire.count,
+            50 + wire.count <= size
+        else { return false }
+        for index in wire.indices where slot[start + 50 + index] != wire[index] { return false }
+        return true
+    }
+
     private static func number(_ bytes: [UInt8], at offset: Int) -> UInt64 {
         bytes[offset..<(offset + 8)].reversed().reduce(0) { $0 << 8 | UInt64($1) }
     }

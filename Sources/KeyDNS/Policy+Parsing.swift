@@ -97,7 +97,7 @@ private struct PolicyParser {
         case ("cluster", 1):
             guard !hasCluster else { throw error("[cluster] stands twice") }
             hasCluster = true
-            if isFlat { policy.zones.insert(Policy.cluster, at: 0) }
+            if isFlat { policy.zones = [Policy.cluster] + policy.zones }
             section = .zone(0)
         case ("zone", 2):
             guard let domain = DNSName(Array(words[1])), domain != .root else {

@@ -11,7 +11,8 @@ import KubeletSettings
 /// One line on standard error, and the end.
 func refuse(_ message: String, code: Int32) -> Never {
     let line = Array("umwelt-kubelet: \(message)\n".utf8)
-    _ = line.withUnsafeBytes { unsafe write(2, $0.baseAddress, $0.count) }  // SAFETY: read within the call.
+    // SAFETY: the bytes are read within the call.
+    _ = unsafe line.withUnsafeBytes { unsafe write(2, $0.baseAddress, $0.count) }
     exit(code)
 }
 

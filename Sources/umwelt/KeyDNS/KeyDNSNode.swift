@@ -10,6 +10,9 @@ import Upcall
 struct KeyDNSNode {
     var root = ""
 
+    /// Where a path of the node is.
+    func path(_ bytes: [UInt8]) -> Path { Path(Array(root.utf8) + bytes) }
+
     var policyFile: Path { Path(root + KeyDNSPaths.policy.description) }
     var state: Path { Path(root + KeyDNSPaths.state.description) }
     var flatFile: Path { Path(root + KeyDNSPaths.flat.description) }

@@ -45,13 +45,13 @@ struct KeyDNSRefresh {
         var result = policy
         var notes: [String] = []
         result.seed = seed
-        result.sources = [.init(path: node.policyFile.bytes, digest: node.digest(of: node.policyFile))]
+        result.sources = [.init(path: KeyDNSPaths.policy.bytes, digest: node.digest(of: node.policyFile))]
         guard var cluster = result.zones.first else { return (result, []) }
         if cluster.domain == nil || cluster.servers == nil {
             let kubelet = try askKubelet(policy)
             notes += kubelet.problems
             result.sources += kubelet.files.prefix(Policy.maximumSources - 1).map {
-                .init(path: Array($0.utf8), digest: node.digest(of: Path(node.root + $0)))
+                .init(path: Array($0.utf8), digest: node.digest(of: node.path(Array($0.utf8))))
             }
             if cluster.domain == nil, let text = kubelet.domain {
                 guard let name = DNSName(text), name != .root else {

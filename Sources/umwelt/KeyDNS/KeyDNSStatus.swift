@@ -85,7 +85,7 @@ struct StatusReport {
             if !hasProblem { add(problem: "\(node.flatFile) is not there: run 'umwelt keydns refresh'") }
             return
         }
-        let changed = flat.sources.filter { node.digest(of: Path(node.root.utf8) + $0.path) >> 1 != $0.digest }
+        let changed = flat.sources.filter { node.digest(of: node.path($0.path)) >> 1 != $0.digest }
         add("flat file", "\(node.flatFile), \(changed.isEmpty ? "as its sources say" : "older than its sources")")
         for source in changed {
             add(problem: "\(Path(source.path)) has changed since: run 'umwelt keydns refresh'")
@@ -119,10 +119,4 @@ struct StatusReport {
             add("key", "\(entry.description): \(what), \(entry.timeLeft) left")
         }
     }
-}
-
-extension Path {
-    fileprivate static func + (root: Path, path: [UInt8]) -> Path { Path(root.bytes + path) }
-
-    fileprivate init(_ utf8: String.UTF8View) { self.init(Array(utf8)) }
 }
