@@ -88,12 +88,17 @@ let package = Package(
         ),
         .testTarget(name: "PodDNSTests", dependencies: ["PodDNS"], exclude: ["Fixtures"]),
         .testTarget(name: "TidyTests"),
-        .testTarget(name: "NodeTests", dependencies: ["Kernel", "NodeLink", "Samples", "KeyDNS", "Resolver", "Upcall"]),
+        .testTarget(
+            name: "NodeTests",
+            dependencies: ["Kernel", "NodeLink", "Samples", "KeyDNS", "Resolver", "Upcall"]
+        ),
     ]
 )
 
-/// What umwelt-keydns consists of. It lives for a millisecond: types are asked for directly, so that the runtime's reader of
-/// mangled names, and the pages it is in, are never needed.
+/// What umwelt-keydns consists of.
+///
+/// It lives for a millisecond: types are asked for directly, so that the runtime's
+/// reader of mangled names, and the pages it is in, are never needed.
 let brief: Set = ["Kernel", "Resolver", "KeyDNS", "Upcall", "umwelt-keydns"]
 
 for target in package.targets where brief.contains(target.name) {

@@ -22,7 +22,9 @@ package enum InetSocket {
     package static func datagram(_ bytes: [UInt8], to path: Path) throws(Errno) {
         // SAFETY: both live for the call.
         _ = try unsafe bytes.withUnsafeBufferPointer { (buffer) throws(Errno) in
-            try unsafe Errno.check(path.withCString { unsafe clinux_unix_datagram($0, buffer.baseAddress, buffer.count) })
+            try unsafe Errno.check(
+                path.withCString { unsafe clinux_unix_datagram($0, buffer.baseAddress, buffer.count) }
+            )
         }
     }
 }
@@ -40,7 +42,8 @@ package struct Readiness: OptionSet, Sendable {
 
     /// Waits on at most 64 descriptors, at most so long (-1: for ever); what happened on each, nothing at the end of the
     /// time or where a signal came.
-    package static func wait(_ watched: [(fd: Int32, for: Readiness)], milliseconds: Int32) throws(Errno) -> [Readiness] {
+    package static func wait(_ watched: [(fd: Int32, for: Readiness)], milliseconds: Int32) throws(Errno) -> [Readiness]
+    {
         let fds = watched.map(\.fd)
         let events = watched.map(\.for.rawValue)
         var ready = [Int16](repeating: 0, count: watched.count)

@@ -10,7 +10,8 @@ package struct Key: Equatable, Sendable {
 
     package init(_ serial: Int32) { self.serial = serial }
 
-    /// The authorisation to answer a request, which the helper that the kernel started has; its content is the callout info.
+    /// The authorisation to answer a request, which the helper that the kernel started has; its content is the
+    /// callout info.
     package static let requestAuthority = Key(-7)
 
     /// `TYPE;UID;GID;PERM;DESCRIPTION`, at most `limit` bytes; EMSGSIZE where it is longer.
@@ -85,8 +86,8 @@ package struct Key: Equatable, Sendable {
 
 /// The answer that is given for a key whatever happens to this process, SIGKILL excepted.
 package enum LastWord {
-    /// From now on, once: after `milliseconds` the key is rejected with `late`, at a signal that would end the process with
-    /// `broken`, and the process ends with 1.
+    /// From now on, once: after `milliseconds` the key is rejected with `late`, at a signal that would end the
+    /// process with `broken`, and the process ends with 1.
     ///
     /// The handler calls nothing but the kernel, on a stack of its own: it works without memory, and after a trap.
     package static func arm(_ key: Key, milliseconds: Int32, late: Int32, broken: Int32) throws(Errno) {

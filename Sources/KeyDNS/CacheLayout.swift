@@ -17,7 +17,8 @@ package enum CacheLayout {
         pageSize + Int(truncatingIfNeeded: key.digest % UInt64(sets)) * ways * CacheRecord.size
     }
 
-    /// The byte that is locked while one helper asks for the key: far behind the file's end, where a lock needs no data.
+    /// The byte that is locked while one helper asks for the key: far behind the file's end, where a lock needs no
+    /// data.
     package static func lockOffset(of key: CacheRecord.Key) -> Int64 {
         1 << 40 + Int64(truncatingIfNeeded: key.digest >> 24)
     }

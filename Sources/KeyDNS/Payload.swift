@@ -27,8 +27,8 @@ package enum Payload {
 
     /// Addresses between commas, and the NUL that the kernel insists on (EINVAL without it).
     ///
-    /// Exactly one for an empty callout: CIFS, NFS and Ceph parse the whole text as one address. nil for none. Addresses
-    /// that would make it too long are left out.
+    /// Exactly one for an empty callout: CIFS, NFS and Ceph parse the whole text as one address. nil for none.
+    /// Addresses that would make it too long are left out.
     package static func text(_ addresses: [IPAddress]) -> [UInt8]? {
         var bytes: [UInt8] = []
         for address in addresses {
@@ -54,8 +54,8 @@ package enum Payload {
         case notFound = 4
     }
 
-    /// The list of servers in its first version (struct dns_server_list_v1_header, linux/dns_resolver.h): little endian,
-    /// at most 255 servers of at most 255 addresses; nil for no servers.
+    /// The list of servers in its first version (struct dns_server_list_v1_header, linux/dns_resolver.h): little
+    /// endian, at most 255 servers of at most 255 addresses; nil for no servers.
     ///
     /// A server without addresses is marked as not found, and the list as partly bad.
     package static func servers(_ servers: [CellServer], source: Source) -> [UInt8]? {

@@ -5,8 +5,9 @@ package import Resolver
 
 /// How a failed lookup is told to the kernel: an errno, for one second.
 ///
-/// Kernel clients ask again at once after any errno but ENOKEY (search_cred_keyrings_rcu() prefers EAGAIN to it), so nothing
-/// here is kept against them when a pod comes back; ENOKEY, which the kernel itself sets for 60 s, is never used.
+/// Kernel clients ask again at once after any errno but ENOKEY (search_cred_keyrings_rcu() prefers EAGAIN to it), so
+/// nothing here is kept against them when a pod comes back; ENOKEY, which the kernel itself sets for 60 s, is never
+/// used.
 package struct Rejection: Equatable, Sendable {
     /// The kernel's number.
     package var errno: Int32

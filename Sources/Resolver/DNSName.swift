@@ -125,8 +125,8 @@ package struct DNSName: Hashable, Sendable, CustomStringConvertible {
         return joined.count <= Self.maximumWireLength ? DNSName(checked: joined) : nil
     }
 
-    /// The case of each letter chosen by a bit of `bits` (0x20 encoding), the last bits first, again from the start where
-    /// there are more letters than bits.
+    /// The case of each letter chosen by a bit of `bits` (0x20 encoding), the last bits first, again from the start
+    /// where there are more letters than bits.
     package func withCase(from bits: UInt64) -> DNSName {
         var result = wire
         var rest = bits

@@ -46,8 +46,8 @@ package enum LookupEvent: Equatable, Sendable {
 
 /// A whole lookup: the candidates of a name, the types of its records, the aliases in between.
 ///
-/// A state machine without sockets and without a clock; it asks a server at most `maximumQuestions` times, and ends at its
-/// deadline.
+/// A state machine without sockets and without a clock; it asks a server at most `maximumQuestions` times, and ends
+/// at its deadline.
 package struct Lookup: Sendable {
     package struct Found: Equatable, Sendable {
         package var records: [Record]

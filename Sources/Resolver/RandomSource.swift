@@ -3,8 +3,8 @@
 
 /// Where ids, the case of letters and the first server come from: 64 bits at a time.
 ///
-/// A value with a closure, and no generic parameter: a helper that lives for a millisecond would pay for each type that the
-/// runtime has to put together.
+/// A value with a closure, and no generic parameter: a helper that lives for a millisecond would pay for each type
+/// that the runtime has to put together.
 package struct RandomSource: Sendable {
     private let bits: @Sendable () -> UInt64
 

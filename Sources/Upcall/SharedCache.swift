@@ -6,8 +6,8 @@ package import Kernel
 
 /// What helper processes share: a file of a fixed size with counters and recent answers.
 ///
-/// Not a word in it is trusted: a slot without its digest is no slot, a file of another size or owner is replaced. Every
-/// error means doing without.
+/// Not a word in it is trusted: a slot without its digest is no slot, a file of another size or owner is replaced.
+/// Every error means doing without.
 package final class SharedCache {
     private let file: Fd
     package let page: SharedPage
@@ -99,7 +99,8 @@ package final class SharedCache {
 
     // MARK: Answers
 
-    /// Waits for whoever is asking for the same name, and keeps others waiting until `unlock`, or until this process ends.
+    /// Waits for whoever is asking for the same name, and keeps others waiting until `unlock`, or until this process
+    /// ends.
     package func lock(_ key: CacheRecord.Key) { try? file.lockByte(at: CacheLayout.lockOffset(of: key)) }
 
     package func unlock(_ key: CacheRecord.Key) { try? file.unlockByte(at: CacheLayout.lockOffset(of: key)) }

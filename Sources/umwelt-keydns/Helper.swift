@@ -14,7 +14,8 @@ enum Helper {
     static func run(_ invocation: Invocation) -> Never {
         let start = Clock.boot
         let key = invocation.key
-        // Before anything that could fail. It works for a key that is not under construction too, and does nothing there.
+        // Before anything that could fail. It works for a key that is not under construction too, and does nothing
+        // there.
         arm(key, firstDeadlineMilliseconds)
         try? key.assumeAuthority()
         guard let description = try? key.described(), let callout = try? Key.requestAuthority.content() else {
@@ -81,7 +82,12 @@ enum Helper {
         cache?.add(.passedOn)
         cache?.leave()
         guard let fallback = policy.fallback else {
-            finish(key, .rejected(Rejection(Rejection.ENODATA, "no zone has it, and there is no fallback")), name, start)
+            finish(
+                key,
+                .rejected(Rejection(Rejection.ENODATA, "no zone has it, and there is no fallback")),
+                name,
+                start
+            )
         }
         // What the other program does until its end is its own business, and takes its own time.
         LastWord.disarm()

@@ -31,10 +31,14 @@ import Testing
 
     @Test func theLeastWildWins() {
         let rules = rules(
-            ("a", "create dns_resolver * * /all %k\n"), ("b", "create dns_resolver *.cluster.local * /zone %k\n"),
+            ("a", "create dns_resolver * * /all %k\n"),
+            ("b", "create dns_resolver *.cluster.local * /zone %k\n"),
             ("c", "create * x.cluster.local * /name %k\n")
         )
-        #expect(rules.winner("x.cluster.local")?.command == "/zone %k", "the type's column comes before the description's")
+        #expect(
+            rules.winner("x.cluster.local")?.command == "/zone %k",
+            "the type's column comes before the description's"
+        )
         // What a suffix misses.
         #expect(rules.winner("X.CLUSTER.LOCAL")?.command == "/all %k")
         #expect(rules.winner("x.cluster.local.")?.command == "/all %k")
@@ -68,7 +72,11 @@ import Testing
             """
         let keys = KernelKeys(parsing: Array(text.utf8))
         #expect(keys.cache == 0x0bd1_c0d6)
-        #expect(keys.entries.map(\.description) == ["smb.default.svc.cluster.local", "gone.cluster.local", "afsdb:cell.cluster.local"])
+        #expect(
+            keys.entries.map(\.description) == [
+                "smb.default.svc.cluster.local", "gone.cluster.local", "afsdb:cell.cluster.local",
+            ]
+        )
         #expect(keys.entries.map(\.length) == [8, nil, nil])
         #expect(keys.entries.map(\.timeLeft) == ["4s", "57s", "perm"])
         #expect(keys.entries.map(\.isUnderConstruction) == [false, false, true])
@@ -133,7 +141,9 @@ import Testing
             policy.zones[0].servers = [Server(.v4(1))]
             policy.zones[0].strategy = .namespace
             try lab.node.write(flat: policy)
-            #expect(lab.text("/var/lib/umwelt-keydns/resolv.conf.cluster.local")?.hasPrefix("nameserver 0.0.0.1\n") == true)
+            #expect(
+                lab.text("/var/lib/umwelt-keydns/resolv.conf.cluster.local")?.hasPrefix("nameserver 0.0.0.1\n") == true
+            )
             #expect(lab.tree() != before)
             try lab.node.removeAll(cache: Path(lab.root + "/run/umwelt/keydns.cache"))
             #expect(lab.tree() == before)
@@ -141,14 +151,17 @@ import Testing
     }
 
     @Test func seLinuxIsSaidWhereItEnforces() throws {
-        #expect(try Lab(["/sys/fs/selinux/enforce": "1"]).node.enforcesSELinux)
-        #expect(try !Lab(["/sys/fs/selinux/enforce": "0"]).node.enforcesSELinux)
-        #expect(try !Lab().node.enforcesSELinux)
+        for (text, expected) in [("1", true), ("0", false), (nil, false)] as [(String?, Bool)] {
+            let lab = try Lab(text.map { ["/sys/fs/selinux/enforce": $0] } ?? [:])
+            #expect(lab.node.enforcesSELinux == expected)
+        }
         #expect(KeyDNSNode.seLinuxAdvice(helper: "/opt/x").joined().contains("'/opt/x'"))
     }
 
     @Test func aRuleThatIsALinkIsNoRule() throws {
-        let lab = try Lab(["/etc/request-key.d/a.conf": "create dns_resolver * * /a %k\n", "/b": "create dns_resolver x * /b %k\n"])
+        let lab = try Lab([
+            "/etc/request-key.d/a.conf": "create dns_resolver * * /a %k\n", "/b": "create dns_resolver x * /b %k\n",
+        ])
         #expect(symlink("\(lab.root)/b", "\(lab.root)/etc/request-key.d/b.conf") == 0)
         #expect(lab.node.rules().winner("x")?.command == "/a %k")
     }

@@ -26,7 +26,10 @@ struct CacheRecordTests {
     @Test func comesBack() {
         #expect(record().encoded().count == CacheRecord.size)
         #expect(CacheRecord(decoding: record().encoded()[...]) == record())
-        var full = record((0..<3).map { _ in String(repeating: "x", count: 63) }.joined(separator: ".") + "." + String(repeating: "y", count: 61))
+        var full = record(
+            (0..<3).map { _ in String(repeating: "x", count: 63) }.joined(separator: ".") + "."
+                + String(repeating: "y", count: 61)
+        )
         full.addresses = [IPAddress](repeating: .v6(.max, .max), count: CacheRecord.maximumAddresses)
         full.chosen = nil
         #expect(CacheRecord(decoding: full.encoded()[...]) == full)

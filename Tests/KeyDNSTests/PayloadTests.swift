@@ -19,7 +19,9 @@ struct PayloadTests {
     @Test func textIsBounded() throws {
         let payload = try #require(Payload.text([IPAddress](repeating: .v6(.max, .max), count: 100_000)))
         #expect(payload.count <= Payload.maximumLength)
-        #expect(payload.last == 0 && payload.filter { $0 == 0 }.count == 1 && payload.dropLast().last != UInt8(ascii: ","))
+        #expect(
+            payload.last == 0 && payload.filter { $0 == 0 }.count == 1 && payload.dropLast().last != UInt8(ascii: ",")
+        )
     }
 
     /// Byte for byte, by linux/dns_resolver.h.

@@ -46,7 +46,9 @@ struct PolicyTests {
     @Test func readsEverySetting() throws {
         let policy = try policy(Self.example)
         #expect(policy.deadlineMilliseconds == 1500 && policy.lifetime == LifetimeRule(floor: 2, cap: 10))
-        #expect(policy.staleSeconds == 60 && policy.rateLimit == 20 && policy.prefersV6 && policy.hasGuard && !policy.logs)
+        #expect(
+            policy.staleSeconds == 60 && policy.rateLimit == 20 && policy.prefersV6 && policy.hasGuard && !policy.logs
+        )
         #expect(policy.fallback == nil && policy.cache == Array("/run/x".utf8))
         let cluster = policy.zones[0]
         #expect(cluster.domain == DNSName("k8s.example") && cluster.strategy == .namespace)
@@ -88,7 +90,8 @@ struct PolicyTests {
         ("deadline = 3", 1), ("\ndeadline = 1ms", 2), ("deadline = 31s", 1), ("deadline", 1), ("deadline =", 1),
         ("ttl-floor = 0s", 1), ("ttl-floor = 9s\nttl-cap = 5s", 2), ("ttl-cap = 1500ms", 1), ("colour = red", 1),
         ("log = maybe", 1), ("fallback = sbin/x", 1), ("rate-limit = -1", 1), ("rate-limit = 99999999999999999999", 1),
-        ("log = yes\nlog = no", 2), ("[cluster", 1), ("[nothing]", 1), ("[zone]", 1), ("[zone a..b]", 1), ("[zone .]", 1),
+        ("log = yes\nlog = no", 2), ("[cluster", 1), ("[nothing]", 1), ("[zone]", 1), ("[zone a..b]", 1),
+        ("[zone .]", 1),
         ("[cluster]\n[cluster]", 2), ("[cluster]\nservers = host", 2), ("[cluster]\nservers = 1.1.1.1:0", 2),
         ("[zone a.b]\nndots = 16", 2), ("[zone a.b]\nstrategy = best", 2), ("[zone a.b]\ndomain = x", 2),
         ("[zone a.b]\ndeadline = 1s", 2), ("[zone a]\n[zone A.]", 0), ("seed = 1", 1), ("[end]", 1),
@@ -163,6 +166,9 @@ struct PolicyTests {
     @Test func theNamespacesResolvConf() throws {
         let policy = try policy(Self.example)
         let text = String(decoding: policy.zones[1].resolvConf(deadlineMilliseconds: 3000).rendered(), as: UTF8.self)
-        #expect(text == "nameserver 10.1.1.1\nnameserver 10.1.1.2\nsearch a.corp.example corp.example\noptions ndots:2 timeout:1 attempts:1\n")
+        #expect(
+            text
+                == "nameserver 10.1.1.1\nnameserver 10.1.1.2\nsearch a.corp.example corp.example\noptions ndots:2 timeout:1 attempts:1\n"
+        )
     }
 }

@@ -12,7 +12,8 @@ struct ExchangeTests {
     private let servers = ["10.0.0.1", "10.0.0.2"].compactMap { Server($0) }
     private let random = countingSource()
 
-    private mutating func exchange(_ options: ResolverOptions = ResolverOptions(), servers: [Server]? = nil) -> Exchange {
+    private mutating func exchange(_ options: ResolverOptions = ResolverOptions(), servers: [Server]? = nil) -> Exchange
+    {
         Exchange(
             Question(name, .a),
             servers: servers ?? self.servers,
@@ -165,11 +166,14 @@ struct ExchangeTests {
         var exchange = exchange()
         let query = try #require(sent(&exchange, at: 0))
         #expect(try Message(parsing: query.bytes).additionals.count == 1)
-        exchange.received(tag: query.tag, try answer(query) { message in
-            message.flags = 0x8181
-            message.questions = []
-            message.answers = []
-        })
+        exchange.received(
+            tag: query.tag,
+            try answer(query) { message in
+                message.flags = 0x8181
+                message.questions = []
+                message.answers = []
+            }
+        )
         let plain = try #require(sent(&exchange, at: 1))
         #expect(plain.server == servers[0])
         #expect(try Message(parsing: plain.bytes).additionals.isEmpty)

@@ -24,7 +24,9 @@ struct LookupTests {
         Record(name: Self.name(name), type: .cname, ttl: ttl, data: .alias(Self.name(target)))
     }
 
-    /// Runs it, and returns the questions that were asked in their order. Names that are not in the table: NXDOMAIN.
+    /// Runs it, and returns the questions that were asked in their order.
+    ///
+    /// Names that are not in the table: NXDOMAIN.
     private func run(
         _ candidates: [String],
         _ types: [RecordType] = [.a],
@@ -66,7 +68,11 @@ struct LookupTests {
     }
 
     @Test func oneQuestionIsEnough() throws {
-        let (outcome, asked) = try run(["a.b"], [.a, .aaaa], in: ["a.b A": Row(answers: [Self.a("A.B", "10.0.0.1", ttl: 7)])])
+        let (outcome, asked) = try run(
+            ["a.b"],
+            [.a, .aaaa],
+            in: ["a.b A": Row(answers: [Self.a("A.B", "10.0.0.1", ttl: 7)])]
+        )
         #expect(addresses(outcome) == ["10.0.0.1"])
         #expect(asked == ["a.b A"])
         guard case .found(let found) = outcome else { return }
@@ -118,7 +124,10 @@ struct LookupTests {
     @Test func aChainThatTheServerLeftIsFollowed() throws {
         let (outcome, asked) = try run(
             ["a"],
-            in: ["a": Row(answers: [Self.cname("a", "b", ttl: 2)]), "b": Row(answers: [Self.a("b", "10.0.0.3", ttl: 60)])]
+            in: [
+                "a": Row(answers: [Self.cname("a", "b", ttl: 2)]),
+                "b": Row(answers: [Self.a("b", "10.0.0.3", ttl: 60)]),
+            ]
         )
         guard case .found(let found) = outcome else { throw WireError(.truncated, at: 0) }
         #expect(found.ttl == 2 && addresses(outcome) == ["10.0.0.3"])

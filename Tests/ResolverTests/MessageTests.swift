@@ -53,7 +53,9 @@ struct MessageTests {
         let fs = try #require(DNSName("fs.svc"))
         #expect(message.isResponse && !message.isTruncated && message.code == .noError && message.id == 0x1234)
         #expect(message.questions == [Question(try #require(DNSName("smb.svc")), .a)])
-        #expect(message.answers.map(\.data) == [.alias(fs), .address(.v4(0x0a00_0001)), .address(.v6(0xfd00 << 48, 1))])
+        #expect(
+            message.answers.map(\.data) == [.alias(fs), .address(.v4(0x0a00_0001)), .address(.v6(0xfd00 << 48, 1))]
+        )
         #expect(message.answers.map(\.lifetime) == [30, 5, 0])
         #expect(message.authorities.map(\.type) == [.soa])
         #expect(
@@ -95,13 +97,17 @@ struct MessageTests {
 
     @Test func namesAreNoLongerThan255() {
         let label = "3f" + String(repeating: "61", count: 63)
-        #expect(refused(String(repeating: label, count: 3) + "3d" + String(repeating: "61", count: 61) + "00 0001 0001") == nil)
+        #expect(
+            refused(String(repeating: label, count: 3) + "3d" + String(repeating: "61", count: 61) + "00 0001 0001")
+                == nil
+        )
         #expect(refused(String(repeating: label, count: 4) + "00 0001 0001")?.kind == .nameTooLong)
     }
 
     @Test(arguments: [
         "0001 0001 00000005 0003 0a0000", "0001 0001 00000005 0005 0a00000101", "001c 0001 00000005 0004 0a000001",
-        "0005 0001 00000005 0004 016100 00", "0005 0001 00000005 0002 016100", "0021 0001 00000005 0006 000100020003 00",
+        "0005 0001 00000005 0004 016100 00", "0005 0001 00000005 0002 016100",
+        "0021 0001 00000005 0006 000100020003 00",
         "0012 0001 00000005 0002 0001 00",
     ])
     func dataOfAnotherLengthIsRefused(record: String) {

@@ -25,7 +25,8 @@ struct KernelKeys: Equatable {
             let fields = text.split(separator: " ", maxSplits: 8, omittingEmptySubsequences: true).map(String.init)
             guard fields.count == 9, let raw = UInt32(fields[0], radix: 16) else { continue }
             let serial = Int32(bitPattern: raw)
-            let rest = fields[8]
+            // The type is filled up with blanks.
+            let rest = fields[8].trimmingSpaces()
             if fields[7] == "keyring", rest.hasPrefix(".dns_resolver:") { cache = serial }
             guard fields[7] == "dns_resol" else { continue }
             let colon = rest.lastIndex(of: ":") ?? rest.endIndex

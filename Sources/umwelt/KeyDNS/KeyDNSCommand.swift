@@ -62,7 +62,9 @@ extension KeyDNSCommand {
         }
         guard let cache = KernelKeys(parsing: bytes).cache else { return false }
         do throws(Errno) { try Key(cache).clear() } catch {
-            throw .failed("cannot clear the kernel's cache of names: \(error)\(error == .permissionDenied ? "; be root" : "")")
+            throw .failed(
+                "cannot clear the kernel's cache of names: \(error)\(error == .permissionDenied ? "; be root" : "")"
+            )
         }
         return true
     }
@@ -80,7 +82,8 @@ extension KeyDNSCommand {
 
     static func describe(_ zone: Zone) -> String {
         let servers = (zone.servers ?? []).map(\.description).joined(separator: " ")
-        return "\(zone.domain?.description ?? "?") by \(servers) (\(zone.origin ?? "by hand"); strategy \(zone.strategy.rawValue))"
+        return
+            "\(zone.domain?.description ?? "?") by \(servers) (\(zone.origin ?? "by hand"); strategy \(zone.strategy.rawValue))"
     }
 
     struct Install: ParsableCommand {
@@ -103,7 +106,9 @@ extension KeyDNSCommand {
             let flat = try KeyDNSCommand.refresh(node)
             try node.writeRule(helper: helper)
             _ = try KeyDNSCommand.flushKernel()
-            for zone in flat.zones where zone.servers != nil { try KeyDNSCommand.say("zone \(KeyDNSCommand.describe(zone))") }
+            for zone in flat.zones where zone.servers != nil {
+                try KeyDNSCommand.say("zone \(KeyDNSCommand.describe(zone))")
+            }
             try KeyDNSCommand.say("installed \(node.ruleFile)")
             let rules = node.rules()
             for problem in rules.problems { Standard.complain(problem) }
@@ -143,7 +148,9 @@ extension KeyDNSCommand {
         func run() throws {
             try KeyDNSCommand.requireRoot("refresh")
             let flat = try KeyDNSCommand.refresh(KeyDNSNode())
-            for zone in flat.zones where zone.servers != nil { try KeyDNSCommand.say("zone \(KeyDNSCommand.describe(zone))") }
+            for zone in flat.zones where zone.servers != nil {
+                try KeyDNSCommand.say("zone \(KeyDNSCommand.describe(zone))")
+            }
         }
     }
 
@@ -176,7 +183,8 @@ extension KeyDNSCommand {
             let policy = try node.policy(at: file.map { Path($0) })
             for (index, zone) in policy.zones.enumerated() {
                 let domain = zone.domain?.description ?? "the kubelet's clusterDomain"
-                let servers = zone.servers.map { $0.map(\.description).joined(separator: " ") } ?? "the kubelet's clusterDNS"
+                let servers =
+                    zone.servers.map { $0.map(\.description).joined(separator: " ") } ?? "the kubelet's clusterDNS"
                 if index > 0, zone.servers?.isEmpty != false {
                     throw Failure.failed("\(file ?? "\(node.policyFile)"): [zone \(domain)] needs 'servers ='")
                 }

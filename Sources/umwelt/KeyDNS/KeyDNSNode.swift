@@ -99,7 +99,8 @@ struct KeyDNSNode {
     func rules() -> RequestKeyRules {
         var rules = RequestKeyRules()
         let entries = (try? Fd.open(ruleDirectory, .directory).entries(limit: 1000)) ?? []
-        for entry in entries where entry.name.first != UInt8(ascii: ".") && entry.name.suffix(5) == Array(".conf".utf8) {
+        for entry in entries where entry.name.first != UInt8(ascii: ".") && entry.name.suffix(5) == Array(".conf".utf8)
+        {
             let path = ruleDirectory.appending(Path(entry.name))
             // request-key skips what is no regular file, links among it.
             guard (try? FileStatus.of(path, follow: false))?.isRegular == true else { continue }
@@ -135,6 +136,10 @@ struct KeyDNSNode {
             do throws(Errno) { try Directories.unlink(path) } catch {
                 guard error == .noEntry || error == .notDirectory else { throw Self.failure("remove", path, error) }
             }
+        }
+        // The daemon's too: it stays where anything is in it.
+        if let cache, let slash = cache.bytes.lastIndex(of: UInt8(ascii: "/")) {
+            try? Directories.remove(Path(Array(cache.bytes[..<slash])))
         }
         if FileTree.isThere(directoryMark) { try? Directories.remove(ruleDirectory) }
         do throws(Errno) { try FileTree.removeAll(state) } catch { throw Self.failure("remove", state, error) }

@@ -22,7 +22,7 @@ struct KeyDNSRefresh {
         var files: [String] = []
         var problems: [String] = []
 
-        /// `domain VALUE`, `domain-origin TEXT`, `server ADDRESS`, ... a line each.
+        /// A word and a value on each line: `domain cluster.local`, `server 10.96.0.10`.
         init(parsing text: String) {
             for line in text.split(separator: "\n") {
                 let parts = line.split(separator: " ", maxSplits: 1).map(String.init)

@@ -50,7 +50,7 @@ extension KeyDNSCommand {
                 return
             }
             try say("zone      \(describe(zone))")
-            if zone.strategy == .namespace { return try runStock(policy, zone, node) }
+            if zone.strategy == .namespace { return try runStock(query, policy, zone, node) }
             for candidate in zone.candidates(query) where query.kind == .host { try say("may mean  \(candidate)") }
             let cache = noCache ? nil : policy.cache.flatMap { try? SharedCache.open(Path($0)) }
             let limit = UInt64(policy.deadlineMilliseconds) * 1_000_000
@@ -86,12 +86,12 @@ extension KeyDNSCommand {
             }
         }
 
-        /// The stock helper has a mode for this: it says what it does, and touches no key.
-        private func runStock(_ policy: Policy, _ zone: Zone, _ node: KeyDNSNode) throws {
+        /// The stock helper tells a key or a terminal alone; getent asks glibc for the same, in the same namespace.
+        private func runStock(_ query: KeyQuery, _ policy: Policy, _ zone: Zone, _ node: KeyDNSNode) throws {
             try KeyDNSCommand.requireRoot("resolve for a zone with the strategy 'namespace'")
             guard let fallback = policy.fallback else { throw Failure.failed("the strategy needs a fallback") }
             let program = String(decoding: fallback, as: UTF8.self)
-            try say("runs      \(program) in a mount namespace with this resolv.conf:")
+            try say("runs      \(program) in a mount namespace with this resolv.conf, where getent says what it would:")
             let conf = zone.resolvConf(deadlineMilliseconds: policy.deadlineMilliseconds).rendered()
             for line in String(decoding: conf, as: UTF8.self).split(separator: "\n") { try say("          \(line)") }
             let child: Child?
@@ -99,16 +99,19 @@ extension KeyDNSCommand {
                 throw Failure.failed("cannot make a process: \(error)")
             }
             guard let child else {
-                let arguments = ["-D", "-v", name, callout].map { Array($0.utf8) }
+                let words = Callout(parsing: Array(callout.utf8))
+                let isAny = words.wantsList && words.family == nil
+                let family = words.family == .v6 ? "ahostsv6" : isAny ? "ahosts" : "ahostsv4"
+                let arguments = [family, query.name.description].map { Array($0.utf8) }
                 do throws(Errno) {
-                    try NamespaceRun.become(Path(fallback), arguments: arguments, zone: zone, state: node.state)
+                    try NamespaceRun.become("/usr/bin/getent", arguments: arguments, zone: zone, state: node.state)
                 } catch {
-                    Standard.complain("\(program) in a mount namespace: \(error)")
+                    Standard.complain("getent in a mount namespace: \(error)")
                     ProcessImage.end(code: 1)
                 }
             }
             let status = try? child.wait()
-            guard status == .exited(0) else { throw Failure.failed("\(name): \(program) gave no answer") }
+            guard status == .exited(0) else { throw Failure.failed("\(name): no address") }
         }
     }
 }

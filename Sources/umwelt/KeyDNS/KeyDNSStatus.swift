@@ -24,7 +24,8 @@ extension KeyDNSCommand {
         func run() throws {
             let node = KeyDNSNode()
             var report = StatusReport()
-            let flat = report.take(try? node.flat(), orProblem: { try node.flat() })
+            var flat: Policy?
+            do throws(Failure) { flat = try node.flat() } catch { report.add(problem: error.message ?? "") }
             let example = name ?? "x.\(flat?.zones.first?.domain?.description ?? "svc.cluster.local")"
             report.addRule(node, for: example)
             report.addPolicy(node, flat)
@@ -48,14 +49,6 @@ struct StatusReport {
     mutating func add(problem: String) {
         hasProblem = true
         add("problem", problem)
-    }
-
-    mutating func take(_ flat: Policy??, orProblem read: () throws -> Policy?) -> Policy? {
-        if case .some(let flat) = flat { return flat }
-        do { return try read() } catch {
-            add(problem: (error as? Failure)?.message ?? "\(error)")
-            return nil
-        }
     }
 
     mutating func addRule(_ node: KeyDNSNode, for name: String) {

@@ -19,7 +19,8 @@ struct RequestKeyRules {
 
     /// Adds a file's lines.
     ///
-    /// In the order in which request-key reads them: files of the directory as readdir gives them, then request-key.conf.
+    /// In the order in which request-key reads them: files of the directory as readdir gives them, then
+    /// request-key.conf.
     mutating func add(_ bytes: [UInt8], file: String) {
         if let last = bytes.last, last != UInt8(ascii: "\n") {
             problems.append("\(file): no newline at its end: request-key drops the last character")
@@ -44,7 +45,12 @@ struct RequestKeyRules {
     }
 
     /// The rule whose asterisks stand for the least, column by column; of equals the first.
-    func winner(operation: String = "create", type: String = "dns_resolver", _ description: String, callout: String = "")
+    func winner(
+        operation: String = "create",
+        type: String = "dns_resolver",
+        _ description: String,
+        callout: String = ""
+    )
         -> Rule?
     {
         let subject = [operation, type, description, callout]
@@ -62,7 +68,9 @@ struct RequestKeyRules {
         return best?.rule
     }
 
-    /// How many characters the asterisk stands for; nil where the pattern does not match. Case counts.
+    /// How many characters the asterisk stands for; nil where the pattern does not match.
+    ///
+    /// Case counts.
     static func wildness(of pattern: String, matching text: String) -> Int? {
         let pattern = Array(pattern.utf8)
         let text = Array(text.utf8)

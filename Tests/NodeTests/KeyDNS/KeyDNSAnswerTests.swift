@@ -83,6 +83,49 @@ extension KeyDNSSuite {
             #expect(Set(text.split(separator: ",")) == ["10.0.0.2", "fd00::2"])
         }
 
+        /// A cell of the old kind: AFSDB records alone, of which subtype 1 is a data base server.
+        @Test func serversOfAnOldCell() throws {
+            let lab = try KeyDNSLab()
+            let server = try lab.server { query in
+                guard var message = try? Message(parsing: query), let question = message.questions.first else {
+                    return []
+                }
+                let host = DNSName("db.cluster.test") ?? .root
+                message.flags = 0x8180
+                message.additionals = []
+                switch question.type {
+                case .afsdb:
+                    message.answers = [1, 2].map {
+                        Record(name: question.name, type: .afsdb, ttl: 3, data: .cell(subtype: $0, host: host))
+                    }
+                case .a:
+                    message.answers = [Record(name: host, type: .a, ttl: 30, data: .address(.v4(0x0a00_0008)))]
+                default: message.flags = question.type == .srv ? 0x8183 : 0x8180
+                }
+                return [message.encoded()]
+            }
+            try lab.configure(zones: lab.cluster(servers: server))
+            try lab.install()
+            let expected = CellServer(
+                name: try #require(DNSName("db.cluster.test")),
+                priority: 0,
+                weight: 0,
+                port: 7003,
+                addresses: [.v4(0x0a00_0008)]
+            )
+            let list = try lab.request("afsdb:cell.cluster.test", callout: "srv=1")
+            #expect(list == .payload(try #require(Payload.servers([expected], source: .afsdb))))
+        }
+
+        @Test(.enabled(if: FileTree.isThere("/proc/net/if_inet6"), "needs IPv6")) func serversOnIPv6() throws {
+            let lab = try KeyDNSLab()
+            let port = 20_000 + Int(getpid()) % 10_000
+            try lab.startDNSMasq("listen-address=::1\nport=\(port)\nhost-record=x.cluster.test,10.0.0.4")
+            try lab.configure(zones: lab.cluster(servers: "[::1]:\(port)"))
+            try lab.install()
+            #expect(try lab.request("x.cluster.test") == .text("10.0.0.4"))
+        }
+
         @Test func otherNamesAreTheStockHelpers() throws {
             let lab = try lab()
             #expect(try lab.request("localhost") == .text("127.0.0.1"))
@@ -112,7 +155,11 @@ extension KeyDNSSuite {
             try lab.startDNSMasq(hosts: "10.0.0.9 other.cluster.test\n")
             try lab.configure(zones: lab.cluster())
             try lab.install()
-            #expect(try KeyDNSLab.request("pod.cluster.test", count: 3) == [.error(ENODATA), .error(ENODATA), .error(ENODATA)])
+            #expect(
+                try KeyDNSLab.request("pod.cluster.test", count: 3) == [
+                    .error(ENODATA), .error(ENODATA), .error(ENODATA),
+                ]
+            )
             #expect(lab.counter(.upcalls) == 3, "each was asked for")
             try lab.setHosts("10.0.0.7 pod.cluster.test\n")
             #expect(try lab.request("pod.cluster.test") == .text("10.0.0.7"))

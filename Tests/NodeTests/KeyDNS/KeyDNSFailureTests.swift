@@ -33,6 +33,17 @@ extension KeyDNSSuite {
             return lab
         }
 
+        /// A server that says nothing, and knows whether it was asked.
+        private final class Silence: Sendable {
+            private let asked = Atomic<Bool>(false)
+            var wasAsked: Bool { asked.load(ordering: .relaxed) }
+
+            func hear(_ query: [UInt8]) -> [[UInt8]] {
+                asked.store(true, ordering: .relaxed)
+                return []
+            }
+        }
+
         private func bounded(_ milliseconds: Int, _ body: () throws -> Void) rethrows {
             let start = Clock.boot
             try body()
@@ -62,10 +73,12 @@ extension KeyDNSSuite {
         @Test func failuresOfTheServer() throws {
             let cases: [(UInt16, Int32)] = [(2, EAGAIN), (5, ECONNREFUSED), (3, ENODATA)]
             for (code, expected) in cases {
-                let lab = try lab { Self.good($0) { message in
-                    message.flags = 0x8180 | code
-                    message.answers = []
-                } }
+                let lab = try lab {
+                    Self.good($0) { message in
+                        message.flags = 0x8180 | code
+                        message.answers = []
+                    }
+                }
                 let answer = try lab.request("x.cluster.test")
                 #expect(answer == .error(expected), "RCODE \(code)")
             }
@@ -80,7 +93,9 @@ extension KeyDNSSuite {
 
         @Test func liesAreNotTaken() throws {
             let lab = try lab { query in
-                Self.good(query) { $0.id ^= 0x5555; $0.answers[0].data = .address(.v4(0x0606_0606)) }
+                Self.good(query) {
+                    $0.id ^= 0x5555; $0.answers[0].data = .address(.v4(0x0606_0606))
+                }
                     + Self.good(query) {
                         $0.questions[0].name = DNSName("evil.test") ?? .root
                         $0.answers[0].data = .address(.v4(0x0606_0606))
@@ -91,14 +106,16 @@ extension KeyDNSSuite {
         }
 
         @Test func aliasesInACircle() throws {
-            let lab = try lab { Self.good($0) { message in
-                let name = message.questions[0].name
-                let other = DNSName("other.cluster.test") ?? .root
-                message.answers = [
-                    Record(name: name, type: .cname, ttl: 5, data: .alias(other)),
-                    Record(name: other, type: .cname, ttl: 5, data: .alias(name)),
-                ]
-            } }
+            let lab = try lab {
+                Self.good($0) { message in
+                    let name = message.questions[0].name
+                    let other = DNSName("other.cluster.test") ?? .root
+                    message.answers = [
+                        Record(name: name, type: .cname, ttl: 5, data: .alias(other)),
+                        Record(name: other, type: .cname, ttl: 5, data: .alias(name)),
+                    ]
+                }
+            }
             let answer = try lab.request("x.cluster.test")
             #expect(answer == .error(ELOOP))
         }
@@ -130,8 +147,9 @@ extension KeyDNSSuite {
 
         /// The kernel's own minute, which nothing but a guard can prevent; that it happened is counted.
         @Test func aKilledHelperIsCounted() throws {
-            let lab = try lab { _ in [] }
-            let (thread, pending, helpers) = try lab.begin("x.cluster.test")
+            let silence = Silence()
+            let lab = try lab { silence.hear($0) }
+            let (thread, pending, helpers) = try lab.begin("x.cluster.test") { silence.wasAsked }
             for helper in helpers { try ProcessID.kill(helper, SIGKILL) }
             thread.join()
             #expect(pending.value == .error(ENOKEY))
@@ -141,13 +159,9 @@ extension KeyDNSSuite {
         }
 
         @Test func aGuardRejectsForAKilledHelper() throws {
-            let lab = try lab("guard = yes") { _ in [] }
-            let (thread, pending, _) = try lab.begin("x.cluster.test")
-            var pids: [Int32] = []
-            for _ in 0..<500 where pids.count < 2 {
-                pids = lab.helpers
-                usleep(2000)
-            }
+            let silence = Silence()
+            let lab = try lab("guard = yes") { silence.hear($0) }
+            let (thread, pending, pids) = try lab.begin("x.cluster.test") { silence.wasAsked }
             let child = try #require(pids.last)
             try #require(pids.count == 2)
             try bounded(1000) {
@@ -160,18 +174,17 @@ extension KeyDNSSuite {
         /// Every end but SIGKILL has a last word.
         @Test(arguments: [SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGSEGV, SIGILL, SIGABRT, SIGBUS, SIGXCPU, SIGSYS])
         func aSignalRejects(signal: Int32) throws {
-            let lab = try lab { _ in [] }
-            let (thread, pending, helpers) = try lab.begin("x.cluster.test")
-            // It is seen by its command line, which it has before it has set anything up.
-            usleep(50_000)
+            let silence = Silence()
+            let lab = try lab { silence.hear($0) }
+            let (thread, pending, helpers) = try lab.begin("x.cluster.test") { silence.wasAsked }
             for helper in helpers { try ProcessID.kill(helper, signal) }
             thread.join()
             #expect(pending.value == .error(ENOMEM))
             #expect(lab.counter(.crashes) == 1)
         }
 
-        /// With less and less address space the helper works, or rejects; what the kernel does not even start is another's
-        /// business.
+        /// With less and less address space the helper works, or rejects; what the kernel does not even start is
+        /// another's business.
         @Test func withoutMemoryTheKeyIsRejected() throws {
             let lab = try lab { Self.good($0) }
             var seen: Set<String> = []
@@ -207,7 +220,9 @@ extension KeyDNSSuite {
             // A whole first page, and slots of noise.
             let page = try Fd.contents(of: lab.cachePath, limit: CacheLayout.pageSize)
             var random = SystemRandomNumberGenerator()
-            let noise = (0..<(CacheLayout.fileSize - CacheLayout.pageSize)).map { _ in UInt8.random(in: 0...255, using: &random) }
+            let noise = (0..<(CacheLayout.fileSize - CacheLayout.pageSize)).map { _ in
+                UInt8.random(in: 0...255, using: &random)
+            }
             try FileTree.write(page + noise, to: lab.cachePath)
             #expect(try lab.request("c.cluster.test") == .text("10.0.0.5"))
             // A directory in its place: nothing is shared, and everything works.
@@ -218,7 +233,9 @@ extension KeyDNSSuite {
 
         @Test func aBadConfigurationSendsEverythingToTheStockHelper() throws {
             let lab = try lab { Self.good($0) }
-            for text in ["", "nonsense", "deadline = 9\n[end]\n", "[cluster]\ndomain = cluster.test\nservers = 127.0.0.1\n"] {
+            for text in [
+                "", "nonsense", "deadline = 9\n[end]\n", "[cluster]\ndomain = cluster.test\nservers = 127.0.0.1\n",
+            ] {
                 try lab.write(flat: text)
                 let answer = try lab.request("localhost")
                 #expect(answer == .text("127.0.0.1"), "\(text)")
@@ -254,10 +271,12 @@ extension KeyDNSSuite {
         }
 
         @Test func theRateLimitCountsQuestions() throws {
-            let lab = try lab("rate-limit = 2") { Self.good($0) { message in
-                message.flags = 0x8183
-                message.answers = []
-            } }
+            let lab = try lab("rate-limit = 2") {
+                Self.good($0) { message in
+                    message.flags = 0x8183
+                    message.answers = []
+                }
+            }
             let answers = try KeyDNSLab.request("x.cluster.test", count: 12)
             let asked = answers.filter { $0 == .error(ENODATA) }.count
             // Twelve upcalls in less than a second on an idle machine; on a busy one a second may end in between.

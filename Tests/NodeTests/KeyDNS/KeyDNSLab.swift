@@ -60,7 +60,8 @@ final class KeyDNSLab {
     /// `zones`: sections of the flat file; `settings`: lines before them.
     func configure(_ settings: String = "", zones: String) throws {
         try write(
-            flat: "deadline = 2000ms\ncache = \(cachePath)\nseed = 7\nlog = no\n\(settings)\n\(zones)\n[end]\n"
+            flat:
+                "deadline = \(2000 * min(Programs.patience, 14))ms\ncache = \(cachePath)\nseed = 7\nlog = no\n\(settings)\n\(zones)\n[end]\n"
         )
     }
 
@@ -137,7 +138,9 @@ final class KeyDNSLab {
     }
 
     /// How often dnsmasq was asked for a name.
-    func queries(_ name: String) -> Int { logLines.filter { $0.contains("query[") && $0.contains("] \(name) from") }.count }
+    func queries(_ name: String) -> Int {
+        logLines.filter { $0.contains("query[") && $0.contains("] \(name) from") }.count
+    }
 
     /// A name server that answers as `answer` says, on a port of its own; its address as the policy takes it.
     func server(_ answer: @escaping @Sendable ([UInt8]) -> [[UInt8]]) throws -> String {
@@ -196,8 +199,11 @@ final class KeyDNSLab {
         return names.indices.map { index in box.withLock { $0[index] ?? .error(0) } }
     }
 
-    /// Begins a request; the helper is at work when this returns.
-    func begin(_ name: String) throws -> (thread: Thread, answer: Pending, helpers: [Int32]) {
+    /// Begins a request; when this returns, the helper is at work and `hasAsked` is true.
+    func begin(
+        _ name: String,
+        hasAsked: () -> Bool
+    ) throws -> (thread: Thread, answer: Pending, helpers: [Int32]) {
         let pending = Pending()
         let thread = try Thread(name: "request") {
             let answer: Answer
@@ -210,8 +216,10 @@ final class KeyDNSLab {
             pending.set(answer)
         }
         for _ in 0..<(200 * Programs.patience) {
-            let pids = helpers
-            if !pids.isEmpty { return (thread, pending, pids) }
+            if hasAsked() {
+                let pids = helpers
+                if !pids.isEmpty { return (thread, pending, pids) }
+            }
             usleep(5000)
         }
         thread.join()

@@ -8,8 +8,8 @@ import Testing
 
 /// The helper as the kernel starts it, on the real kernel, with real name servers.
 ///
-/// The kernel runs it in the namespaces of the machine's first process, so the rule is a file of the machine's own /etc:
-/// added by a test, and taken away at its end.
+/// The kernel runs it in the namespaces of the machine's first process, so the rule is a file of the machine's own
+/// /etc: added by a test, and taken away at its end.
 @Suite(
     .serialized,
     .enabled(if: geteuid() == 0, "needs root: it adds a rule for request-key"),
