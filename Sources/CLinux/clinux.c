@@ -5,11 +5,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <link.h>
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/file.h>
@@ -24,7 +26,6 @@
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <sys/time.h>
-#include <sys/uio.h>
 #include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
@@ -44,13 +45,13 @@ const char *clinux_error_text(int error) {
 int clinux_openat(int dirfd, const char *path, int flags, unsigned int mode) {
     return OR_ERRNO(openat(dirfd, path, flags | O_CLOEXEC, mode));
 }
-ssize_t clinux_read(int fd, void *buffer, size_t size) { return OR_ERRNO(read(fd, buffer, size)); }
-ssize_t clinux_pread(int fd, void *buffer, size_t size, int64_t offset) { return OR_ERRNO(pread(fd, buffer, size, offset)); }
-ssize_t clinux_write(int fd, const void *buffer, size_t size) { return OR_ERRNO(write(fd, buffer, size)); }
-ssize_t clinux_writev2(int fd, const void *head, size_t head_size, const void *body, size_t body_size) {
-    struct iovec parts[2] = {{(void *)head, head_size}, {(void *)body, body_size}};
-    return OR_ERRNO(writev(fd, parts, body_size ? 2 : 1));
+// syscall(2), and not the C library's own: those are points where a thread can be cancelled, which none is here, and make
+// two atomic exchanges for it in a process with threads.
+ssize_t clinux_read(int fd, void *buffer, size_t size) { return OR_ERRNO(syscall(SYS_read, fd, buffer, size)); }
+ssize_t clinux_pread(int fd, void *buffer, size_t size, int64_t offset) {
+    return OR_ERRNO(syscall(SYS_pread64, fd, buffer, size, offset));
 }
+ssize_t clinux_write(int fd, const void *buffer, size_t size) { return OR_ERRNO(syscall(SYS_write, fd, buffer, size)); }
 ssize_t clinux_readlinkat(int dirfd, const char *path, char *buffer, size_t size) {
     return OR_ERRNO(readlinkat(dirfd, path, buffer, size));
 }
@@ -214,14 +215,25 @@ int64_t clinux_raise_nofile(void) {
     }
     return limit.rlim_cur > INT32_MAX ? INT32_MAX : (int64_t)limit.rlim_cur;
 }
-int clinux_drop_code_pages(void) {
-    // Set by the linker: the first byte of the executable, and the first behind its code.
-    extern char __executable_start, etext;
+int clinux_drop_program_pages(void) {
+    // Set by the linker: the first byte of the executable.
+    extern char __executable_start;
     const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
-    const uintptr_t start = ((uintptr_t)&__executable_start + page - 1) & ~(page - 1);
-    const uintptr_t end = (uintptr_t)&etext & ~(page - 1);
-    if (end <= start) return 0;
-    return OR_ERRNO_ONCE(madvise((void *)start, end - start, MADV_DONTNEED));
+    const ElfW(Phdr) *header = (const ElfW(Phdr) *)getauxval(AT_PHDR);
+    const unsigned long count = header ? getauxval(AT_PHNUM) : 0;
+    uintptr_t base = 0;
+    int isFirst = 1;
+    int result = 0;
+    for (unsigned long i = 0; i < count; i++) {
+        if (header[i].p_type != PT_LOAD) continue;
+        if (isFirst) base = (uintptr_t)&__executable_start - (header[i].p_vaddr & ~(page - 1));
+        isFirst = 0;
+        if (header[i].p_flags & PF_W) continue;
+        const uintptr_t start = base + ((header[i].p_vaddr + page - 1) & ~(page - 1));
+        const uintptr_t end = base + ((header[i].p_vaddr + header[i].p_filesz) & ~(page - 1));
+        if (end > start && madvise((void *)start, end - start, MADV_DONTNEED) == -1) result = -errno;
+    }
+    return result;
 }
 int clinux_mkdir(const char *path, unsigned int mode) { return OR_ERRNO_ONCE(mkdir(path, mode)); }
 int clinux_unlink(const char *path) { return OR_ERRNO_ONCE(unlink(path)); }

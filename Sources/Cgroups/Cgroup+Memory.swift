@@ -3,13 +3,14 @@
 
 import Kernel
 package import Samples
+import Synchronization
 
 extension Cgroup {
     /// Memory and swap of the container now.
     ///
     /// Limits and headroom are the least of all levels up to the root; usage and memory.stat are the container's own, or
-    /// of the nearest ancestor that accounts. Three preads (on v1; v2: five) where nothing above the container is
-    /// limited, and two to four for each level where something is.
+    /// of the nearest ancestor that accounts. On v1 two preads, one more for each level above that is limited, and each
+    /// 10 ms one for each level; on v2 two, and one or two for each level. With swap, as many again but for memory.stat.
     ///
     /// On kernels before 5.11, v1's memory.use_hierarchy can be 0; an ancestor that does not limit its children is then
     /// taken for one that does.
@@ -67,28 +68,64 @@ extension Cgroup {
         let hasLimit = sample.stat.hierarchicalLimit.map { !Parse.isUnlimited($0) } ?? true
         let hasSwapLimit = memsw != nil && sample.stat.hierarchicalMemswLimit.map { !Parse.isUnlimited($0) } ?? true
         guard hasLimit || hasSwapLimit else { return }
-        for level in leaf.levels {
-            let limit = try level.limit(.memoryLimit)
-            let memswLimit = hasSwapLimit ? try level.limit(.swapLimit) : nil
-            guard limit != nil || memswLimit != nil else { continue }
+        let limits = try limitedLevels(leaf, sample.stat)
+        for (level, limit) in limits {
             let usage = level === leaf ? sample.usage : try level.number(.memoryUsage) ?? 0
-            if let limit {
-                sample.limit = minimum(sample.limit, limit)
-                sample.headroom = minimum(sample.headroom, limit.subtracting(orMin: usage))
-            }
-            guard let memswLimit else { continue }
-            let memswUsage = level === leaf ? memsw ?? usage : try level.number(.swapUsage) ?? usage
-            let most = memswLimit.subtracting(orMin: limit ?? 0)
-            let used = memswUsage.subtracting(orMin: usage)
-            sample.swapLimit = minimum(sample.swapLimit, most)
-            sample.swapHeadroom = minimum(sample.swapHeadroom, most.subtracting(orMin: used))
+            sample.limit = minimum(sample.limit, limit)
+            sample.headroom = minimum(sample.headroom, limit.subtracting(orMin: usage))
         }
+        if hasSwapLimit { try readSwapLimitsV1(leaf, limits, memsw: memsw, into: &sample) }
         // With swappiness 0 nothing more of the container is swapped out: it has what it has.
         if swap, sample.swapLimit != 0, try leaf.number(.swappiness) == 0 {
             sample.swapLimit = sample.swapUsage
             sample.swapHeadroom = 0
         }
     }
+
+    private func readSwapLimitsV1(
+        _ leaf: Node,
+        _ limits: [(level: Node, limit: UInt64)],
+        memsw: UInt64?,
+        into sample: inout MemorySample
+    ) throws(CgroupError) {
+        for level in leaf.levels {
+            guard let memswLimit = try level.limit(.swapLimit) else { continue }
+            let usage = level === leaf ? sample.usage : try level.number(.memoryUsage) ?? 0
+            let memswUsage = level === leaf ? memsw ?? usage : try level.number(.swapUsage) ?? usage
+            let most = memswLimit.subtracting(orMin: limits.first { $0.level === level }?.limit ?? 0)
+            let used = memswUsage.subtracting(orMin: usage)
+            sample.swapLimit = minimum(sample.swapLimit, most)
+            sample.swapHeadroom = minimum(sample.swapHeadroom, most.subtracting(orMin: used))
+        }
+    }
+
+    /// The levels of v1 that have a memory limit, from the container up.
+    ///
+    /// Which they are is read at most each 10 ms while memory.stat tells of the same least limit: of a level with a lower
+    /// limit than those beneath it, the headroom is the lower one too, so that no change of the container's own limit
+    /// goes unseen; one of a level above the tightest may, for that long.
+    private func limitedLevels(
+        _ leaf: Node,
+        _ stat: MemoryStat
+    ) throws(CgroupError) -> [(level: Node, limit: UInt64)] {
+        let now = Clock.monotonic
+        if let least = stat.hierarchicalLimit, let known = knownLimits.withLock({ $0 }), known.leaf === leaf,
+            known.least == least, now.subtracting(orMin: known.readAt) < Self.limitsMaxAgeNs
+        {
+            return known.levels
+        }
+        var levels: [(level: Node, limit: UInt64)] = []
+        for level in leaf.levels {
+            if let limit = try level.limit(.memoryLimit) { levels.append((level, limit)) }
+        }
+        if let least = stat.hierarchicalLimit {
+            let known = KnownLimits(leaf: leaf, least: least, readAt: now, levels: levels)
+            knownLimits.withLock { $0 = known }
+        }
+        return levels
+    }
+
+    private static let limitsMaxAgeNs: UInt64 = 10_000_000
 
     /// Memory the container uses on each NUMA node, in bytes, by node number; empty where the kernel does not tell.
     package func memoryNodes() throws(CgroupError) -> [Int: UInt64] {

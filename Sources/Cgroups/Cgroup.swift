@@ -2,6 +2,7 @@
 // Copyright the Umwelt authors
 
 import Kernel
+import Synchronization
 
 /// A handle on one container's cgroups, one in each hierarchy.
 ///
@@ -23,6 +24,17 @@ package final class Cgroup: Sendable {
     private static let unifiedIndex = Controller.allCases.count
 
     let hugePageSizes: [UInt64]
+
+    /// Which levels have a memory limit (v1), and what memory.stat said when that was looked at.
+    struct KnownLimits: Sendable {
+        let leaf: Node
+        let least: UInt64
+        /// Of the monotonic clock, in nanoseconds.
+        let readAt: UInt64
+        let levels: [(level: Node, limit: UInt64)]
+    }
+
+    let knownLimits = Mutex<KnownLimits?>(nil)
 
     init(_ membership: Membership, _ layout: Layout, hugePageSizes: [UInt64]) {
         self.hugePageSizes = hugePageSizes

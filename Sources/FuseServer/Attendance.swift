@@ -30,10 +30,10 @@ final class Attendance: Sendable {
 
     init() throws(Errno) { event = try Fd.event() }
 
-    /// Tells that `thread` has a request of `reader`, before it is answered; 0 is one whose sender is not known.
-    func note(_ reader: UInt32, thread: Int) {
+    /// Tells that `thread` has had a request of `reader` since `now`, before it is answered; 0 is one whose sender is not
+    /// known.
+    func note(_ reader: UInt32, at now: UInt64, thread: Int) {
         guard reader != 0 else { return }
-        let now = Clock.monotonic
         let pause = now &- lastNs.exchange(now, ordering: .relaxed)
         guard self.reader.exchange(reader, ordering: .relaxed) == reader, pause < Self.pauseNs else {
             length.store(0, ordering: .relaxed)

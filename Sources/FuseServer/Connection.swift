@@ -68,4 +68,10 @@ package struct Connection: ~Copyable, Sendable {
 enum RequestBuffer {
     /// FUSE_MIN_READ_BUFFER of the kernel (8192), which is enough for max_write 4096 and its headers.
     static let size = 8192
+    /// Of the memory a loop thread answers from.
+    ///
+    /// The kernel looks up each page it copies from. So head and content are one piece, and the piece is this large, of
+    /// which only what is used takes memory: from 128 KiB on malloc gives whole pages of their own, and an answer that
+    /// fits in one page lies in one.
+    static let replyCapacity = 160 << 10
 }

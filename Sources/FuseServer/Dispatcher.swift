@@ -10,8 +10,8 @@ import Kernel
 package struct Dispatcher<FS: FileSystem>: Sendable {
     /// What is to be written back.
     package enum Outcome: Equatable, Sendable {
-        /// The reply's bytes, then `body` (a part of a snapshot, not copied).
-        case answer(body: ArraySlice<UInt8>)
+        /// The reply's bytes.
+        case answer
         /// FORGET and INTERRUPT have no answer.
         case silence
         /// The kernel says goodbye (DESTROY): answered, then the session ends.
@@ -62,7 +62,7 @@ package struct Dispatcher<FS: FileSystem>: Sendable {
         counters.countError()
         reply.begin(header.unique, error: error.rawValue)
         reply.finish()
-        return .answer(body: [])
+        return .answer
     }
 
     private func answer(
@@ -72,7 +72,6 @@ package struct Dispatcher<FS: FileSystem>: Sendable {
     ) throws(Errno) -> Outcome {
         let node = header.node
         let caller = Caller(pid: Int32(bitPattern: header.pid))
-        var body: ArraySlice<UInt8> = []
         reply.begin(header.unique)
         switch request {
         case .open(let flags):
@@ -94,7 +93,7 @@ package struct Dispatcher<FS: FileSystem>: Sendable {
             }
             let start = min(offset, UInt64(content.count))
             let end = min(start + UInt64(min(size, UInt32(maxRead))), UInt64(content.count))
-            body = content[Int(start)..<Int(end)]
+            reply.put(content: content[Int(start)..<Int(end)])
         case .release(let handle): snapshots.remove(handle)
         case .lookup(let name):
             // NAME_MAX; what statfs says.
@@ -127,8 +126,8 @@ package struct Dispatcher<FS: FileSystem>: Sendable {
             counters.countUnimplemented()
             throw .notImplemented
         }
-        reply.finish(extra: body.count)
-        return .answer(body: body)
+        reply.finish()
+        return .answer
     }
 
     private func owner(of node: UInt64, _ caller: Caller) -> UInt64 {

@@ -138,9 +138,8 @@ package final class Placement: Sendable {
 
     private enum Step { case stay, look, leave }
 
-    /// Where the calling thread should be, now that `reader` asks.
-    fileprivate func note(_ reader: UInt32) -> Int {
-        let now = Clock.monotonic
+    /// Where the calling thread should be, `now` that `reader` asks.
+    fileprivate func note(_ reader: UInt32, at now: UInt64) -> Int {
         let step = streak.withLock { streak -> Step in
             let pause = now.subtracting(streak.lastNs)
             streak.lastNs = now
@@ -183,10 +182,10 @@ struct ThreadPlace {
 
     /// Called by the thread itself for each message, before it is answered.
     ///
-    /// `reader` is the thread that asks, 0 where it is not known.
-    mutating func serve(_ reader: UInt32) {
+    /// `reader` is the thread that asks, 0 where it is not known; `now` the monotonic clock.
+    mutating func serve(_ reader: UInt32, at now: UInt64) {
         guard let placement, let schedule, reader != 0 else { return }
-        let wanted = placement.note(reader)
+        let wanted = placement.note(reader, at: now)
         let freed = placement.freed.load(ordering: .relaxed)
         if freed != round {
             round = freed

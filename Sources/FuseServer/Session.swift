@@ -20,9 +20,17 @@ package final class Session<FS: FileSystem>: Sendable {
     private let connection: Connection
     package let dispatcher: Dispatcher<FS>
     private let placement: Placement
+    private let attendance: Attendance
     private let end = Mutex<End?>(nil)
 
-    package init(_ connection: consuming Connection, fileSystem: FS, counters: Counters, placement: Placement) {
+    /// Has all the descriptors it will need: what others open later cannot keep it from serving.
+    package init(
+        _ connection: consuming Connection,
+        fileSystem: FS,
+        counters: Counters,
+        placement: Placement
+    ) throws(Errno) {
+        attendance = try Attendance()
         dispatcher = Dispatcher(
             fileSystem: fileSystem,
             counters: counters,
@@ -36,10 +44,9 @@ package final class Session<FS: FileSystem>: Sendable {
     /// Starts `threads` loops and waits until all have ended: when the file system is unmounted, or the connection
     /// aborted.
     package func run(threads: Int) throws(Errno) -> End {
-        let attendance = try Attendance()
         var loops: [Thread] = []
         for index in 0..<max(threads, 1) {
-            loops.append(try Thread(name: "fuse-\(index)") { self.loop(index, attendance) })
+            loops.append(try Thread(name: "fuse-\(index)") { self.loop(index) })
         }
         let placement = placement
         let watch = try? Thread(name: "placement") { placement.watch() }
@@ -49,11 +56,11 @@ package final class Session<FS: FileSystem>: Sendable {
         return end.withLock { $0 } ?? .unmounted
     }
 
-    private func loop(_ number: Int, _ attendance: Attendance) {
+    private func loop(_ number: Int) {
         // Who sits out is to see the end too.
         defer { attendance.end() }
         var buffer = [UInt8](repeating: 0, count: RequestBuffer.size)
-        var reply = Reply()
+        var reply = Reply(capacity: RequestBuffer.replyCapacity)
         var place = placement.makeThread()
         while true {
             attendance.wait(thread: number)
@@ -66,15 +73,16 @@ package final class Session<FS: FileSystem>: Sendable {
             // SAFETY: bytes of an array of UInt8, within its bounds.
             let message = unsafe buffer.span.bytes.extracting(first: min(size, RequestBuffer.size))
             if let header = try? RequestHeader(decoding: message) {
-                attendance.note(header.pid, thread: number)
-                place.serve(header.pid)
+                let now = Clock.monotonic
+                attendance.note(header.pid, at: now, thread: number)
+                place.serve(header.pid, at: now)
             }
             let outcome = dispatcher.answer(message, into: &reply)
             switch outcome {
-            case .answer(let body): send(reply, body)
+            case .answer: send(reply)
             case .silence: break
             case .goodbye:
-                send(reply, [])
+                send(reply)
                 finish(.unmounted)
                 return
             }
@@ -82,8 +90,8 @@ package final class Session<FS: FileSystem>: Sendable {
     }
 
     /// ENOENT: the request was interrupted or resent to another process meanwhile; nobody waits for this answer.
-    private func send(_ reply: borrowing Reply, _ body: ArraySlice<UInt8>) {
-        do throws(Errno) { try connection.device.write(reply.bytes, body) } catch {
+    private func send(_ reply: borrowing Reply) {
+        do throws(Errno) { try connection.device.write(reply.bytes) } catch {
             if error != .noEntry { dispatcher.counters.countError() }
         }
     }

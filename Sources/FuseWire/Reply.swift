@@ -9,6 +9,7 @@ import CLinux
 package struct Reply: Sendable {
     package private(set) var bytes: [UInt8] = []
 
+    /// `capacity`: bytes of the longest answer to be expected; the memory stays however short the answers are.
     package init(capacity: Int = 512) { bytes.reserveCapacity(capacity) }
 
     package static let headerSize = 16
@@ -21,9 +22,9 @@ package struct Reply: Sendable {
         put(fuse_out_header(len: UInt32(Self.headerSize), error: 0 &- error, unique: unique))
     }
 
-    /// Sets the length in the header to what was put, and `extra` bytes that will be written behind it.
-    package mutating func finish(extra: Int = 0) {
-        let length = UInt32(truncatingIfNeeded: bytes.count + extra)
+    /// Sets the length in the header to what was put.
+    package mutating func finish() {
+        let length = UInt32(truncatingIfNeeded: bytes.count)
         for index in 0..<min(4, bytes.count) { bytes[index] = UInt8(truncatingIfNeeded: length >> (8 * UInt32(index))) }
     }
 
@@ -34,6 +35,9 @@ package struct Reply: Sendable {
     }
 
     package mutating func put(name: [UInt8]) { bytes.append(contentsOf: name) }
+
+    /// A part of a file, the last thing in the answer to a READ.
+    package mutating func put(content: ArraySlice<UInt8>) { bytes.append(contentsOf: content) }
 
     /// struct fuse_entry_out.
     package mutating func put(entry attributes: Attributes, entryTimeoutNs: UInt64, attributesTimeoutNs: UInt64) {

@@ -32,15 +32,3 @@ package enum Directories {
         _ = try unsafe Errno.check(path.withCString { unsafe clinux_unlink($0) })
     }
 }
-
-/// The calling process's own resources.
-package enum ProcessLimits {
-    /// Gives back the memory of code that ran at the start and will hardly run again: of a static executable's pages
-    /// most were mapped only because they lie next to one that was needed (fault-around).
-    package static func dropStartupCode() { _ = clinux_drop_code_pages() }
-
-    /// Raises the number of descriptors it may open as far as it may; returns that number.
-    package static func raiseOpenFiles() throws(Errno) -> Int {
-        Int(try Errno.check(clinux_raise_nofile()))
-    }
-}

@@ -55,17 +55,6 @@ extension Fd {
         }
     }
 
-    /// Writes `head` and `body` in one call (writev), as the FUSE device wants a reply; nothing is retried.
-    package borrowing func write(_ head: [UInt8], _ body: ArraySlice<UInt8>) throws(Errno) {
-        let fd = raw
-        // SAFETY: both pointers are used within the call only.
-        _ = try unsafe head.withUnsafeBufferPointer { (head) throws(Errno) in
-            try unsafe body.withUnsafeBufferPointer { (body) throws(Errno) in
-                try unsafe Errno.check(clinux_writev2(fd, head.baseAddress, head.count, body.baseAddress, body.count))
-            }
-        }
-    }
-
     /// The content of the file at `path`, at most `limit` bytes of it.
     package static func contents(of path: Path, limit: Int) throws(Errno) -> [UInt8] {
         try Fd.open(path).contents(limit: limit)

@@ -2,6 +2,7 @@
 // Copyright the Umwelt authors
 
 import Kernel
+import ProcView
 import Samples
 import Synchronization
 
@@ -13,7 +14,13 @@ final class HostSampler: Sendable {
     let proc: Path
     let system: Path
 
-    private let memInfoCache: Cached<MemInfo>
+    /// The host's meminfo, and how a container's is laid out there.
+    struct Memory: Sendable {
+        var info = MemInfo()
+        var layout = Meminfo(host: MemInfo())
+    }
+
+    private let memoryCache: Cached<Memory>
     private let cpuInfoCache: Cached<CPUInfo>
     private let onlineCache: Cached<CPUSet>
     private let nodesOnlineCache: Cached<CPUSet>
@@ -26,10 +33,10 @@ final class HostSampler: Sendable {
         self.proc = proc
         self.system = system
         let millisecond: UInt64 = 1_000_000
-        memInfoCache = Cached(proc.appending("meminfo"), limit: 65536, maxAge: 10 * millisecond) {
-            var info = $1 ?? MemInfo()
-            info.update(parsing: $0.span)
-            return info
+        memoryCache = Cached(proc.appending("meminfo"), limit: 65536, maxAge: 10 * millisecond) {
+            var memory = $1 ?? Memory()
+            if !memory.info.update(parsing: $0.span) { memory.layout = Meminfo(host: memory.info) }
+            return memory
         }
         // Frequencies are what changes in it.
         cpuInfoCache = Cached(proc.appending("cpuinfo"), limit: 16 << 20, maxAge: 1000 * millisecond) { bytes, _ in
@@ -54,7 +61,7 @@ final class HostSampler: Sendable {
         nodesCache = Cached(maxAge: 10 * millisecond)
     }
 
-    var memInfo: MemInfo { memInfoCache.value() ?? MemInfo() }
+    var memory: Memory { memoryCache.value() ?? Memory() }
     var cpuInfo: CPUInfo { cpuInfoCache.value() ?? CPUInfo() }
     var online: CPUSet { onlineCache.value() ?? CPUSet([0]) }
     var nodesOnline: CPUSet { nodesOnlineCache.value() ?? CPUSet([0]) }

@@ -37,8 +37,8 @@ package final class Identity: Sendable {
         /// nil: not to be looked at.
         var namespaces: ProcessSource.Namespaces?
         var subject: Subject
-        /// Of the monotonic clock: when it was last asked for, and when its namespaces were last looked at.
-        var lastUse: UInt64
+        /// Of the monotonic clock: when its cgroup was last read, and when its namespaces were last looked at.
+        var cgroupReadAt: UInt64
         var checkedAt: UInt64
     }
 
@@ -50,7 +50,12 @@ package final class Identity: Sendable {
     /// Callers known at a time; each holds two descriptors.
     private static let callerLimit = 64
     private static let homeLimit = 256
-    /// A thread that has just asked is taken to be in the namespaces it was in; its cgroup is read each time.
+    /// A thread that has just asked is taken to be in the cgroup it was in.
+    ///
+    /// Who reads several files in a row (free, top, a loop) is looked up once. No thread id comes back so soon: the kernel
+    /// gives them out in a circle.
+    private static let cgroupTrustNs: UInt64 = 1_000_000
+    /// And in the namespaces it was in.
     private static let namespaceTrustNs: UInt64 = 50_000_000
     private static let processLimit = 65536
 
@@ -78,11 +83,13 @@ package final class Identity: Sendable {
     func subject(of pid: Int32) throws(Errno) -> Subject {
         guard pid > 0 else { return .host }
         let now = Clock.monotonic
-        if let known = callers.withLock({ $0[pid] }), let text = try? known.handle.cgroupText(), text == known.cgroup {
+        let known = callers.withLock { $0[pid] }
+        if let known, now &- known.cgroupReadAt < Self.cgroupTrustNs { return known.subject }
+        if let known, let text = try? known.handle.cgroupText(), text == known.cgroup {
             let isFresh = known.namespaces == nil || now &- known.checkedAt < Self.namespaceTrustNs
             if isFresh || (try? known.handle.namespaces()) == known.namespaces {
                 callers.withLock { callers in
-                    callers[pid]?.lastUse = now
+                    callers[pid]?.cgroupReadAt = now
                     if !isFresh { callers[pid]?.checkedAt = now }
                 }
                 return known.subject
@@ -97,11 +104,12 @@ package final class Identity: Sendable {
             cgroup: text,
             namespaces: namespaces,
             subject: subject,
-            lastUse: now,
+            cgroupReadAt: now,
             checkedAt: now
         )
         callers.withLock { callers in
-            if callers.count >= Self.callerLimit, let oldest = callers.min(by: { $0.value.lastUse < $1.value.lastUse })
+            if callers.count >= Self.callerLimit,
+                let oldest = callers.min(by: { $0.value.cgroupReadAt < $1.value.cgroupReadAt })
             {
                 callers[oldest.key] = nil
             }

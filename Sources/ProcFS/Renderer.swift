@@ -24,8 +24,10 @@ struct Renderer: Sendable {
             return state.cgroup.map { .success($0) } ?? .failure(.noEntry)
         }.get()
         switch file {
-        case .meminfo: return Meminfo.text(try figures(cgroup), host: host.memInfo).bytes
-        case .swaps: return Swaps.text(try figures(cgroup)).bytes
+        case .meminfo:
+            let memory = host.memory
+            return memory.layout.text(try figures(cgroup, memory.info)).bytes
+        case .swaps: return Swaps.text(try figures(cgroup, host.memory.info)).bytes
         case .cpuinfo: return CPUInfoView.text(host.cpuInfo, visible: try visible(cgroup)).bytes
         case .stat: return try stat(container, cgroup)
         case .uptime:
@@ -65,7 +67,7 @@ struct Renderer: Sendable {
         case .nodeMeminfo:
             let nodes = try visibleNodes(cgroup)
             return NodeMeminfo.text(
-                try figures(cgroup),
+                try figures(cgroup, host.memory.info),
                 node: node.memoryNode ?? 0,
                 hostNodes: host.nodes,
                 visible: nodes
@@ -92,8 +94,7 @@ struct Renderer: Sendable {
         return NodeMeminfo.visible(sample, hostOnline: host.nodesOnline)
     }
 
-    private func figures(_ cgroup: Cgroup) throws(Errno) -> MemoryFigures {
-        let info = host.memInfo
+    private func figures(_ cgroup: Cgroup, _ info: MemInfo) throws(Errno) -> MemoryFigures {
         let memory = try sample(MemorySample()) { () throws(CgroupError) in
             try cgroup.memory(swap: info.hasSwap, hugetlb: info.hasHugePages)
         }

@@ -52,7 +52,7 @@ package final class UmweltFS: FileSystem {
     /// Pages that the largest file needs: what a request should be able to carry.
     package var pagesWanted: UInt16 {
         let size = host.cpuInfo.blocks.reduce(0) { $0 + $1.text.count + 1 }
-        return UInt16(clamping: max(4, min(size / 4096 + 1, 256)))
+        return UInt16(clamping: max(1, min(size / 4096 + 1, 256)))
     }
 
     // MARK: Containers

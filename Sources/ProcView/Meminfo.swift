@@ -3,48 +3,114 @@
 
 package import Samples
 
-/// /proc/meminfo (kernel fs/proc/meminfo.c, meminfo_proc_show).
-package enum Meminfo {
-    /// The keys of the host's file in its order and columns, with the container's values.
-    ///
-    /// A key that is not in the table, and so whose container's value is not known, is 0, never the host's.
-    package static func text(_ figures: MemoryFigures, host: MemInfo) -> Text {
+/// /proc/meminfo (kernel fs/proc/meminfo.c, meminfo_proc_show): the keys of the host's file in its order and columns, with
+/// the container's values.
+///
+/// Laid out once for the lines a host has: most of them are the same whichever container reads.
+package struct Meminfo: Sendable {
+    /// Where a figure goes.
+    private struct Field: Sendable {
+        /// Behind its last digit.
+        let end: Int
+        /// Of the column, and what stands before it is not touched.
+        let width: Int
+        let get: @Sendable (borrowing MemoryFigures) -> UInt64
+    }
+
+    /// The text in which every figure is 0, but those that are the host's in every container.
+    private let template: [UInt8]
+    private let fields: [Field]
+    private let lines: [MemInfo.Line]
+
+    package init(host: MemInfo) {
+        lines = host.lines
+        let none = MemoryFigures(host: host, memory: MemorySample())
         var text = Text()
-        text.append(capacity: host.longestText) { output in
-            var guess = 0
-            let lines = host.lines.span
-            for index in lines.indices {
-                let value = MeminfoKeys.value(of: lines[index].key, in: figures, guess: &guess)
-                output.put(lines[index], value: value, countColumn: 19)
+        var fields: [Field] = []
+        for line in host.lines {
+            let entry = MeminfoKeys.entry(of: line.key)
+            let isConstant = entry?.isConstant ?? true
+            text.append(capacity: MemInfo.longestLine) { output in
+                output.put(line, value: isConstant ? entry?.get(none) ?? 0 : 0, countColumn: Self.countColumn)
+            }
+            guard let entry, !isConstant else { continue }
+            let unit = line.isKB ? MemInfo.unit.utf8CodeUnitCount : 1
+            fields.append(
+                Field(
+                    end: text.bytes.count - unit,
+                    width: line.isKB ? MemInfo.width : MemInfo.countWidth,
+                    get: entry.get
+                )
+            )
+        }
+        template = text.bytes
+        self.fields = fields
+    }
+
+    /// A key that is not in the table, and so whose container's value is not known, is 0, never the host's.
+    package func text(_ figures: MemoryFigures) -> Text {
+        var bytes = template
+        for field in fields {
+            var rest = field.get(figures)
+            guard rest > 0 else { continue }
+            var index = field.end
+            let start = field.end - field.width
+            while rest > 0, index > start {
+                index -= 1
+                bytes[index] = UInt8(ascii: "0") &+ UInt8(truncatingIfNeeded: rest % 10)
+                rest /= 10
+            }
+            // It is wider than its column, and so moves what follows.
+            guard rest == 0 else { return wideText(figures) }
+        }
+        return Text(bytes)
+    }
+
+    private func wideText(_ figures: MemoryFigures) -> Text {
+        var text = Text()
+        for line in lines {
+            text.append(capacity: MemInfo.longestLine) { output in
+                let value = MeminfoKeys.entry(of: line.key)?.get(figures) ?? 0
+                output.put(line, value: value, countColumn: Self.countColumn)
             }
         }
         return text
     }
+
+    private static var countColumn: Int { 19 }
 }
 
 /// Which figure stands behind which key of /proc/meminfo and of a node's meminfo.
 enum MeminfoKeys {
     /// A struct, and not a tuple: a function in a generic type's element would take the figures as a copy.
-    private struct Entry: Sendable {
-        let key: Key
+    struct Entry: Sendable {
+        fileprivate let key: Key
+        /// Whether it is the same in every container of a host.
+        let isConstant: Bool
         let get: @Sendable (borrowing MemoryFigures) -> UInt64
 
-        init(_ name: StaticString, _ get: @escaping @Sendable (borrowing MemoryFigures) -> UInt64) {
+        fileprivate init(
+            _ name: StaticString,
+            isConstant: Bool = false,
+            _ get: @escaping @Sendable (borrowing MemoryFigures) -> UInt64
+        ) {
             key = Key(name)
+            self.isConstant = isConstant
             self.get = get
         }
+
+        /// Nothing a cgroup counts.
+        fileprivate static func zero(_ name: StaticString) -> Entry { Entry(name, isConstant: true) { _ in 0 } }
     }
 
-    /// In the kernel's order: from one line to the next, the next entry is the first guess.
-    ///
     /// 0 is what no cgroup counts, or only the host can know (Buffers, the cache of block devices, is charged as page
     /// cache; DirectMap* are the host's page tables).
-    private static let entries = [
+    private static let entries: [Entry] = [
         Entry("MemTotal") { $0.total },
         Entry("MemFree") { $0.free },
         Entry("MemUsed") { $0.used },
         Entry("MemAvailable") { $0.available },
-        Entry("Buffers") { _ in 0 },
+        .zero("Buffers"),
         Entry("Cached") { $0.cached },
         Entry("SwapCached") { $0.swapCached },
         Entry("Active") { $0.active },
@@ -54,7 +120,7 @@ enum MeminfoKeys {
         Entry("Active(file)") { $0.activeFile },
         Entry("Inactive(file)") { $0.inactiveFile },
         Entry("Unevictable") { $0.unevictable },
-        Entry("Mlocked") { _ in 0 },
+        .zero("Mlocked"),
         Entry("SwapTotal") { $0.swapTotal },
         Entry("SwapFree") { $0.swapFree },
         Entry("Zswap") { $0.zswap },
@@ -72,56 +138,48 @@ enum MeminfoKeys {
         Entry("KernelStack") { $0.kernelStack },
         Entry("PageTables") { $0.pageTables },
         Entry("SecPageTables") { $0.secondaryPageTables },
-        Entry("NFS_Unstable") { _ in 0 },
-        Entry("Bounce") { _ in 0 },
-        Entry("WritebackTmp") { _ in 0 },
+        .zero("NFS_Unstable"),
+        .zero("Bounce"),
+        .zero("WritebackTmp"),
         Entry("CommitLimit") { $0.commitLimit },
-        Entry("Committed_AS") { _ in 0 },
-        Entry("VmallocTotal") { $0.vmallocTotal },
+        .zero("Committed_AS"),
+        Entry("VmallocTotal", isConstant: true) { $0.vmallocTotal },
         Entry("VmallocUsed") { $0.vmallocUsed },
-        Entry("VmallocChunk") { _ in 0 },
+        .zero("VmallocChunk"),
         Entry("Percpu") { $0.percpu },
-        Entry("HardwareCorrupted") { _ in 0 },
+        .zero("HardwareCorrupted"),
         Entry("AnonHugePages") { $0.anonHuge },
         Entry("ShmemHugePages") { $0.shmemHuge },
-        Entry("ShmemPmdMapped") { _ in 0 },
+        .zero("ShmemPmdMapped"),
         Entry("FileHugePages") { $0.fileHuge },
-        Entry("FilePmdMapped") { _ in 0 },
-        Entry("CmaTotal") { _ in 0 },
-        Entry("CmaFree") { _ in 0 },
-        Entry("Unaccepted") { _ in 0 },
-        Entry("Balloon") { _ in 0 },
+        .zero("FilePmdMapped"),
+        .zero("CmaTotal"),
+        .zero("CmaFree"),
+        .zero("Unaccepted"),
+        .zero("Balloon"),
         Entry("HugePages_Total") { $0.hugePagesTotal },
         Entry("HugePages_Free") { $0.hugePagesFree },
-        Entry("HugePages_Rsvd") { _ in 0 },
-        Entry("HugePages_Surp") { _ in 0 },
-        Entry("Hugepagesize") { $0.hugePageSize },
+        .zero("HugePages_Rsvd"),
+        .zero("HugePages_Surp"),
+        Entry("Hugepagesize", isConstant: true) { $0.hugePageSize },
         Entry("Hugetlb") { $0.hugetlb },
-        Entry("DirectMap4k") { _ in 0 },
-        Entry("DirectMap2M") { _ in 0 },
-        Entry("DirectMap4M") { _ in 0 },
-        Entry("DirectMap1G") { _ in 0 },
+        .zero("DirectMap4k"),
+        .zero("DirectMap2M"),
+        .zero("DirectMap4M"),
+        .zero("DirectMap1G"),
     ]
 
-    /// 0 for a key that is not in the table.
-    static func value(of key: Key, in figures: borrowing MemoryFigures, guess: inout Int) -> UInt64 {
-        let entries = entries
-        var index = guess
-        for _ in 0..<entries.count {
-            if index >= entries.count { index = 0 }
-            if entries[index].key == key {
-                guess = index + 1
-                return entries[index].get(figures)
-            }
-            index += 1
-        }
-        return 0
-    }
+    /// nil for a key that is not in the table.
+    static func entry(of key: Key) -> Entry? { entries.first { $0.key == key } }
 }
 
 extension MemInfo {
     /// No line takes more bytes: the name and its colon in 19 columns at least, 20 digits, ` kB` and a newline.
     static let longestLine = max(Key.capacity + 1, 19) + 20 + 4
+    /// What ends a line that is in kB, and the columns of its figure, and of that of another line.
+    static let unit: StaticString = " kB\n"
+    static let width = 8
+    static let countWidth = 5
 
     /// No text of these lines takes more.
     var longestText: Int { lines.count.multiplied(orMax: Self.longestLine) }
@@ -132,9 +190,9 @@ extension OutputSpan<UInt8> {
     @_lifetime(self: copy self)
     mutating func put(_ line: borrowing MemInfo.Line, value: UInt64, countColumn: Int) {
         if line.isKB {
-            put(name: line.name, column: 16, value, width: 8, unit: " kB\n")
+            put(name: line.name, column: 16, value, width: MemInfo.width, unit: MemInfo.unit)
         } else {
-            put(name: line.name, column: countColumn, value, width: 5, unit: "\n")
+            put(name: line.name, column: countColumn, value, width: MemInfo.countWidth, unit: "\n")
         }
     }
 }

@@ -55,19 +55,20 @@ package struct MemoryFigures: Equatable, Sendable {
 
     /// `overcommitRatio` is vm.overcommit_ratio of the host, in percent.
     package init(host: MemInfo, memory: MemorySample, overcommitRatio: UInt64 = 50) {
+        let host = host.bounds
         setTotals(host: host, memory: memory)
         setSwap(host: host, memory: memory)
         setParts(memory.stat)
         setLists(memory.stat)
         setHugePages(host: host, samples: memory.hugetlb)
-        vmallocTotal = host[HostKeys.vmallocTotal] ?? 0
+        vmallocTotal = host.vmallocTotal ?? 0
         // vm_commit_limit() (kernel mm/util.c); the huge pages count where they come out of MemTotal.
-        let huge = total < host[HostKeys.memTotal] ?? 0 ? 0 : hugetlb
+        let huge = total < host.memTotal ?? 0 ? 0 : hugetlb
         commitLimit = total.subtracting(orMin: huge).scaled(by: overcommitRatio, over: 100).adding(orMax: swapTotal)
     }
 
-    private mutating func setTotals(host: MemInfo, memory: MemorySample) {
-        let hostTotal = host[HostKeys.memTotal] ?? 0
+    private mutating func setTotals(host: MemInfo.Bounds, memory: MemorySample) {
+        let hostTotal = host.memTotal ?? 0
         let total = min(memory.limit.map { $0 / 1024 } ?? hostTotal, hostTotal)
         let usage = memory.usage / 1024
         let headroom = memory.headroom.map { $0 / 1024 } ?? hostTotal.subtracting(orMin: usage)
@@ -79,18 +80,18 @@ package struct MemoryFigures: Equatable, Sendable {
             headroom.adding(orMax: reclaimable),
             // Tighter where a limit was lowered below the usage.
             total.subtracting(orMin: usage.subtracting(orMin: reclaimable)),
-            host[HostKeys.memAvailable] ?? hostTotal
+            host.memAvailable ?? hostTotal
         )
-        free = min(headroom, host[HostKeys.memFree] ?? hostTotal, available)
+        free = min(headroom, host.memFree ?? hostTotal, available)
         used = total.subtracting(orMin: free)
     }
 
-    private mutating func setSwap(host: MemInfo, memory: MemorySample) {
-        swapTotal = min(memory.swapLimit.map { $0 / 1024 } ?? .max, host[HostKeys.swapTotal] ?? 0)
+    private mutating func setSwap(host: MemInfo.Bounds, memory: MemorySample) {
+        swapTotal = min(memory.swapLimit.map { $0 / 1024 } ?? .max, host.swapTotal ?? 0)
         swapFree = min(
             swapTotal.subtracting(orMin: memory.swapUsage / 1024),
             memory.swapHeadroom.map { $0 / 1024 } ?? .max,
-            host[HostKeys.swapFree] ?? 0
+            host.swapFree ?? 0
         )
     }
 
@@ -141,11 +142,11 @@ package struct MemoryFigures: Equatable, Sendable {
     }
 
     /// The host's pool as far as the hugetlb controller lets the container have it.
-    private mutating func setHugePages(host: MemInfo, samples: [HugetlbSample]) {
-        hugePageSize = host[HostKeys.hugepagesize] ?? 0
-        hugePagesTotal = host[HostKeys.hugePagesTotal] ?? 0
-        hugePagesFree = min(host[HostKeys.hugePagesFree] ?? 0, hugePagesTotal)
-        let hostHugetlb = host[HostKeys.hugetlb] ?? hugePagesTotal.multiplied(orMax: hugePageSize)
+    private mutating func setHugePages(host: MemInfo.Bounds, samples: [HugetlbSample]) {
+        hugePageSize = host.hugePageSize ?? 0
+        hugePagesTotal = host.hugePagesTotal ?? 0
+        hugePagesFree = min(host.hugePagesFree ?? 0, hugePagesTotal)
+        let hostHugetlb = host.hugetlb ?? hugePagesTotal.multiplied(orMax: hugePageSize)
         let hostOthers = hostHugetlb.subtracting(orMin: hugePagesTotal.multiplied(orMax: hugePageSize))
         // How the host's other pools are parted by size is not in its meminfo: together they are at most that.
         var others: UInt64 = samples.isEmpty ? hostOthers : 0
@@ -181,18 +182,4 @@ package struct MemoryFigures: Equatable, Sendable {
         \.slabReclaimable, \.slabUnreclaimable, \.kernelStack, \.pageTables, \.secondaryPageTables, \.percpu,
         \.vmallocUsed, \.anonHuge, \.shmemHuge, \.fileHuge, \.commitLimit, \.hugePagesTotal, \.hugePagesFree, \.hugetlb,
     ]
-}
-
-/// Packed once, and not for each file.
-private enum HostKeys {
-    static let hugePagesFree = Key("HugePages_Free")
-    static let hugePagesTotal = Key("HugePages_Total")
-    static let hugepagesize = Key("Hugepagesize")
-    static let hugetlb = Key("Hugetlb")
-    static let memAvailable = Key("MemAvailable")
-    static let memFree = Key("MemFree")
-    static let memTotal = Key("MemTotal")
-    static let swapFree = Key("SwapFree")
-    static let swapTotal = Key("SwapTotal")
-    static let vmallocTotal = Key("VmallocTotal")
 }

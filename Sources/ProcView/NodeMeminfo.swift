@@ -19,10 +19,9 @@ package enum NodeMeminfo {
         prefix.append(UInt64(clamping: node))
         prefix.append(" ")
         text.append(capacity: host.longestText + host.lines.count * prefix.bytes.count) { output in
-            var guess = 0
             for line in host.lines {
                 output.put(prefix.bytes)
-                output.put(line, value: MeminfoKeys.value(of: line.key, in: part, guess: &guess), countColumn: 17)
+                output.put(line, value: MeminfoKeys.entry(of: line.key)?.get(part) ?? 0, countColumn: 17)
             }
         }
         return text

@@ -21,14 +21,30 @@ package struct MemInfo: Equatable, Sendable {
         }
     }
 
-    package var lines: [Line] = []
-    /// Whether the host had a pool of huge pages when the file was read: else no container's share of it need be looked
-    /// at.
-    package internal(set) var hasHugePages = false
-    /// Whether the host had swap then: else no container's use of it need be looked at.
-    package internal(set) var hasSwap = false
+    /// The lines that bound a container's figures, found once when the file is read; nil: there is no such line.
+    package struct Bounds: Equatable, Sendable {
+        package internal(set) var memTotal: UInt64?
+        package internal(set) var memFree: UInt64?
+        package internal(set) var memAvailable: UInt64?
+        package internal(set) var swapTotal: UInt64?
+        package internal(set) var swapFree: UInt64?
+        package internal(set) var vmallocTotal: UInt64?
+        package internal(set) var hugePagesTotal: UInt64?
+        package internal(set) var hugePagesFree: UInt64?
+        package internal(set) var hugePageSize: UInt64?
+        package internal(set) var hugetlb: UInt64?
+    }
+
+    package internal(set) var lines: [Line] = []
+    package internal(set) var bounds = Bounds()
 
     package init() {}
+
+    /// Whether the host had a pool of huge pages when the file was read: else no container's share of it need be looked
+    /// at.
+    package var hasHugePages: Bool { bounds.hugePagesTotal ?? 0 > 0 || bounds.hugetlb ?? 0 > 0 }
+    /// Whether the host had swap then: else no container's use of it need be looked at.
+    package var hasSwap: Bool { bounds.swapTotal ?? 0 > 0 }
 }
 
 /// What /proc/stat of the host says; times in USER_HZ ticks as the kernel prints them.

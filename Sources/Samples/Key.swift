@@ -29,10 +29,18 @@ package struct Key: Equatable, Hashable, Sendable {
 
     fileprivate init() {}
 
+    /// Spelled out: compared in every line that is parsed or written.
+    @inline(__always)
+    package static func == (one: Key, other: Key) -> Bool {
+        (one.word0 ^ other.word0) | (one.word1 ^ other.word1) | (one.word2 ^ other.word2) | (one.word3 ^ other.word3)
+            == 0
+    }
+
     private mutating func append(_ byte: UInt8, at index: Int) {
         merge(UInt64(byte) << UInt64(index % 8 * 8), at: index / 8)
     }
 
+    @inline(__always)
     fileprivate mutating func merge(_ word: UInt64, at index: Int) {
         switch index {
         case 0: word0 |= word
@@ -43,7 +51,10 @@ package struct Key: Equatable, Hashable, Sendable {
         }
     }
 
+    fileprivate var firstByte: UInt8 { UInt8(truncatingIfNeeded: word0) }
+
     /// A number below 2 to the power of `bits` that is the same for equal keys, and seldom for others.
+    @inline(__always)
     fileprivate func scattered(bits: Int) -> Int {
         let mixed = word0 ^ (word1 &* 0x9E37_79B9_7F4A_7C15) ^ (word2 &* 0xC2B2_AE3D_27D4_EB4F) ^ word3
         return Int(truncatingIfNeeded: (mixed &* 0xD6E8_FEB8_6659_FD93) >> UInt64(64 - bits))
@@ -53,6 +64,7 @@ package struct Key: Equatable, Hashable, Sendable {
 extension Reader {
     /// The name that stands here, up to a blank or control byte, a colon, `=` or the end; the position is then at that byte.
     @_lifetime(self: copy self)
+    @inline(__always)
     package mutating func key() -> Key {
         var key = Key()
         var index = position
@@ -92,6 +104,8 @@ package struct KeyTable<Value>: Sendable {
     /// Open addressing: the number of an entry at or after its key's place; `none` ends a search.
     private let places: [UInt8]
     private let bits: Int
+    /// A bit for the low six bits of each name's first byte: most lines are of no interest, and show it there.
+    private let firstBytes: UInt64
     private static var none: UInt8 { .max }
 
     /// At most 254 entries.
@@ -108,19 +122,30 @@ package struct KeyTable<Value>: Sendable {
         }
         self.bits = bits
         self.places = places
+        firstBytes = self.entries.reduce(0) { $0 | Self.bit(of: $1.key.firstByte) }
     }
 
     /// Reads every line `name value` of `bytes`; what the table does not name, or is no number, is left alone.
     package func fill(_ value: inout Value, from bytes: Span<UInt8>) {
         var reader = Reader(bytes)
-        while !reader.isAtEnd {
-            if let entry = index(of: reader.key()), let number = reader.blankNumber() {
+        while let first = reader.peek {
+            if firstBytes & Self.bit(of: first) != 0, let entry = index(of: reader.key()),
+                let number = reader.blankNumber()
+            {
                 entries[entry].set(&value, number)
             }
             reader.skipLine()
         }
     }
 
+    private static func bit(of byte: UInt8) -> UInt64 { 1 &<< UInt64(byte & 63) }
+
+    /// Puts `number` where `key` belongs; nowhere where the table does not name it.
+    func set(_ key: Key, to number: UInt64, in value: inout Value) {
+        if let entry = index(of: key) { entries[entry].set(&value, number) }
+    }
+
+    @inline(__always)
     private func index(of key: Key) -> Int? {
         var place = key.scattered(bits: bits)
         while places[place] != Self.none {

@@ -5,6 +5,7 @@
 
 extension Reader {
     /// The eight bytes at `index`, the first the lowest; newlines stand for those past the end.
+    @inline(__always)
     func word(at index: Int) -> UInt64 {
         if end - index >= 8 {
             // SAFETY: eight bytes are there, of a type any bits are a value of.
@@ -32,11 +33,13 @@ extension Reader {
 
 extension UInt64 {
     /// The highest bit of each byte up to the space; above the first of these, of some other bytes too.
+    @inline(__always)
     var blankPositions: UInt64 {
         (self &- 0x2121_2121_2121_2121) & ~self & 0x8080_8080_8080_8080
     }
 
     /// The highest bit of each byte that is `byte`; above the first of these, of some other bytes too.
+    @inline(__always)
     func positions(of byte: UInt8) -> UInt64 {
         let difference = self ^ (0x0101_0101_0101_0101 &* UInt64(byte))
         return (difference &- 0x0101_0101_0101_0101) & ~difference & 0x8080_8080_8080_8080

@@ -9,6 +9,8 @@ package struct Text: Equatable, Sendable {
 
     package init(capacity: Int = 0) { bytes.reserveCapacity(max(capacity, 0)) }
 
+    package init(_ bytes: [UInt8]) { self.bytes = bytes }
+
     package mutating func append(_ literal: StaticString) {
         // SAFETY: the buffer is copied within the closure.
         literal.withUTF8Buffer { unsafe bytes.append(contentsOf: $0) }

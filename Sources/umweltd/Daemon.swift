@@ -38,6 +38,8 @@ final class Daemon {
     /// How long an embedded daemon waits for its first client.
     private static let firstClientNs: UInt64 = 10_000_000_000
     private static let sweepNs: UInt64 = 10_000_000_000
+    /// Bytes; more is looked after at the next sweep.
+    private static let residentGoal: UInt64 = 5 << 20
 
     /// Mounts and listens; on return clients can connect, and the kernel's requests wait to be served.
     init(_ options: Options) throws(DaemonError) {
@@ -91,7 +93,7 @@ final class Daemon {
             let device = try mountPoint.mount()
             let connection = try Connection(negotiatingOn: device, maxPages: fileSystem.pagesWanted)
             let placement = try Placement(isEnabled: isPlaced) { fileSystem.lastCPU(of: $0) }
-            return Session(connection, fileSystem: fileSystem, counters: Counters(), placement: placement)
+            return try Session(connection, fileSystem: fileSystem, counters: Counters(), placement: placement)
         } catch let error as MountPoint.Refusal {
             throw DaemonError(error.description)
         } catch {
@@ -136,7 +138,7 @@ final class Daemon {
     }
 
     private func serve() throws(DaemonError) {
-        ProcessLimits.dropStartupCode()
+        ProcessLimits.dropProgramPages()
         let startedAt = Clock.monotonic
         var sweptAt = startedAt
         while true {
@@ -152,6 +154,8 @@ final class Daemon {
             if now &- sweptAt > Self.sweepNs {
                 sweptAt = now
                 fileSystem.sweep()
+                // What rare requests needed of the program, once.
+                if ProcessLimits.residentBytes ?? 0 > Self.residentGoal { ProcessLimits.dropProgramPages() }
             }
             let isWanted = server.status.holders > 0 || !fileSystem.table.isEmpty
             let hasHadTime = server.status.hadHolder || now &- startedAt > Self.firstClientNs

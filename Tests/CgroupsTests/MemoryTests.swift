@@ -39,6 +39,21 @@ struct MemoryTests {
         #expect(sample.usage == 30 * mib)
     }
 
+    /// A reader that comes again at once: the container's own limit and everybody's usage are what they are then.
+    @Test func v1LimitAndUsageBetweenTwoReads() throws {
+        let fixture = try Fixture.v1()
+        try fixture.memoryV1("/pod", limit: 200, usage: 180)
+        try fixture.memoryV1("/pod/a", limit: 300, usage: 30, hierarchical: 200)
+        let cgroup = try fixture.cgroup("/pod/a")
+        #expect(try cgroup.memory().headroom == 20 * mib)
+        try fixture.memoryV1("/pod", limit: 200, usage: 190)
+        #expect(try cgroup.memory().headroom == 10 * mib)
+        try fixture.memoryV1("/pod/a", limit: 35, usage: 30)
+        let sample = try cgroup.memory()
+        #expect(sample.limit == 35 * mib)
+        #expect(sample.headroom == 5 * mib)
+    }
+
     /// The headroom can be least at a level whose limit is not.
     @Test func headroomAndLimitAtDifferentLevels() throws {
         let fixture = try Fixture.v2()

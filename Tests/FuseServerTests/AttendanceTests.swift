@@ -66,6 +66,6 @@ struct AttendanceTests {
     }
 
     private func note(_ readers: [UInt32], _ attendance: Attendance) {
-        for reader in readers { attendance.note(reader, thread: 0) }
+        for reader in readers { attendance.note(reader, at: Clock.monotonic, thread: 0) }
     }
 }

@@ -71,7 +71,7 @@ struct Bench {
     func answer(_ bytes: [UInt8]) -> [UInt8]? {
         var reply = Reply()
         switch dispatcher.answer(bytes.span.bytes, into: &reply) {
-        case .answer(let body): return reply.bytes + body
+        case .answer: return reply.bytes
         case .goodbye: return reply.bytes
         case .silence: return nil
         }

@@ -33,7 +33,7 @@ struct PlacementTests {
         let thread = try Thread(name: "loop") {
             var place = placement.makeThread()
             for reader in readers {
-                place.serve(reader)
+                place.serve(reader, at: Clock.monotonic)
                 box.note()
                 if pauseMicroseconds > 0 { usleep(pauseMicroseconds) }
             }
@@ -99,7 +99,7 @@ struct PlacementTests {
             var place = placement.makeThread()
             // Until it is placed, and then silence.
             for _ in 0..<500_000 where !box.value.isIdle {
-                place.serve(7)
+                place.serve(7, at: Clock.monotonic)
                 box.note()
             }
             usleep(100_000)

@@ -28,10 +28,11 @@ import Testing
     @Test func lengthCountsWhatFollows() {
         var reply = Reply()
         reply.begin(1)
-        reply.put(name: [1, 2, 3])
-        reply.finish(extra: 0x1_0000)
-        #expect(reply.bytes.prefix(4).elementsEqual(little(UInt32(16 + 3 + 0x1_0000))))
-        #expect(reply.bytes.count == 19)
+        let content = [UInt8](repeating: 9, count: 0x1_0002)
+        reply.put(content: content[1...0x1_0000])
+        reply.finish()
+        #expect(reply.bytes.prefix(4).elementsEqual(little(UInt32(16 + 0x1_0000))))
+        #expect(reply.bytes.dropFirst(16).elementsEqual(content[1...0x1_0000]))
     }
 
     @Test func reusedReplyForgetsWhatItHeld() {

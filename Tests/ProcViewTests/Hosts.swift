@@ -20,11 +20,11 @@ enum Hosts {
         var info = meminfo(Captured.meminfo)
         for index in info.lines.indices {
             switch string(info.lines[index].name) {
-            case "SwapTotal": info.lines[index].value = 8_388_604
-            case "SwapFree": info.lines[index].value = 6_000_000
-            case "HugePages_Total": info.lines[index].value = 512
-            case "HugePages_Free": info.lines[index].value = 500
-            case "Hugetlb": info.lines[index].value = 512 * 2048
+            case "SwapTotal": info.set(8_388_604, at: index)
+            case "SwapFree": info.set(6_000_000, at: index)
+            case "HugePages_Total": info.set(512, at: index)
+            case "HugePages_Free": info.set(500, at: index)
+            case "Hugetlb": info.set(512 * 2048, at: index)
             default: break
             }
         }

@@ -8,7 +8,7 @@ import Testing
 
 @Suite struct MeminfoTests {
     private func text(_ host: MemInfo, _ sample: MemorySample) -> Text {
-        Meminfo.text(MemoryFigures(host: host, memory: sample), host: host)
+        Meminfo(host: host).text(MemoryFigures(host: host, memory: sample))
     }
 
     /// Written with the host's own values, the file is the host's, byte for byte: keys, order and columns.
@@ -26,6 +26,31 @@ import Testing
         let info = MemInfo(parsing: text(host, Hosts.container).bytes.span)
         #expect(info.lines.map(\.name) == host.lines.map(\.name))
         #expect(info.lines.map(\.isKB) == host.lines.map(\.isKB))
+    }
+
+    /// The figures in the text that was laid out before are those that each line would have had, however wide.
+    @Test func laidOutOnceOrLineByLine() {
+        let seed = UInt64.random(in: 0...UInt64.max)
+        var random = SplitMix(seed: seed)
+        for _ in 0..<300 {
+            let host = MemoryInvariantsTests.host(&random)
+            let figures = MemoryFigures(host: host, memory: MemoryInvariantsTests.sample(&random))
+            var text = Text()
+            for line in host.lines {
+                let value = MeminfoKeys.entry(of: line.key)?.get(figures) ?? 0
+                text.append(capacity: MemInfo.longestLine) { $0.put(line, value: value, countColumn: 19) }
+            }
+            #expect(Meminfo(host: host).text(figures) == text, "seed \(seed)")
+        }
+    }
+
+    /// 8 digits fill the column, 9 are wider than it.
+    @Test(arguments: [99_999_999, 100_000_000] as [UInt64]) func hostOfManyGigabytes(_ size: UInt64) {
+        var host = Hosts.meminfo(Captured.meminfo)
+        for index in host.lines.indices where string(host.lines[index].name) == "MemTotal" { host.set(size, at: index) }
+        let lines = text(host, MemorySample()).string.split(separator: "\n")
+        #expect(lines.first == (size < 100_000_000 ? "MemTotal:       99999999 kB" : "MemTotal:       100000000 kB"))
+        #expect(lines.count == host.lines.count)
     }
 
     @Test func values() {
@@ -129,7 +154,7 @@ import Testing
     @Test func lxcfsMemFreeIgnoresTheHost() {
         var host = Hosts.meminfo(Captured.meminfo)
         for index in host.lines.indices where string(host.lines[index].name) == "MemFree" {
-            host.lines[index].value = 1000
+            host.set(1000, at: index)
         }
         #expect(figures(text(host, Hosts.container))["MemFree"] == 1000)
         #expect(figures(text(host, MemorySample()))["MemFree"] == 1000)
@@ -159,7 +184,7 @@ import Testing
     func lxcfsHostValueInAContainer(_ key: String) {
         var host = Hosts.withSwap
         for index in host.lines.indices where string(host.lines[index].name) == key {
-            host.lines[index].value = 4_711_000
+            host.set(4_711_000, at: index)
         }
         let values = figures(text(host, Hosts.container))
         #expect(values[key] != 4_711_000)

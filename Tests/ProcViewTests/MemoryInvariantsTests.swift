@@ -15,7 +15,7 @@ import Testing
         for round in 0..<3000 {
             let host = Self.host(&random)
             let sample = Self.sample(&random)
-            let text = Meminfo.text(MemoryFigures(host: host, memory: sample), host: host)
+            let text = Meminfo(host: host).text(MemoryFigures(host: host, memory: sample))
             let values = figures(text)
             let fault = Self.fault(values, host: host)
             guard fault != nil else { continue }
@@ -91,7 +91,7 @@ import Testing
     static func host(_ random: inout SplitMix) -> MemInfo {
         var host = captured
         guard Bool.random(using: &random) else { return host }
-        for index in host.lines.indices { host.lines[index].value = size(&random) >> 10 }
+        for index in host.lines.indices { host.set(size(&random) >> 10, at: index) }
         return host
     }
 

@@ -29,7 +29,7 @@ import Testing
     @Test func oneNodeSaysWhatMeminfoSays() {
         let host = Hosts.withSwap
         let figures = MemoryFigures(host: host, memory: Hosts.container)
-        let whole = ProcViewTests.figures(Meminfo.text(figures, host: host))
+        let whole = ProcViewTests.figures(Meminfo(host: host).text(figures))
         let nodes = [0: node(Captured.nodeMeminfo)]
         let text = NodeMeminfo.text(figures, node: 0, hostNodes: nodes, visible: CPUSet([0]))
         #expect(text.string.hasPrefix("Node 0 MemTotal:         262144 kB\n"))
@@ -46,11 +46,11 @@ import Testing
         for _ in 0..<300 {
             let host = MemoryInvariantsTests.host(&random)
             let figures = MemoryFigures(host: host, memory: MemoryInvariantsTests.sample(&random))
-            let whole = ProcViewTests.figures(Meminfo.text(figures, host: host))
+            let whole = ProcViewTests.figures(Meminfo(host: host).text(figures))
             var nodes: [Int: MemInfo] = [:]
             for number in [0, 1, 3] {
                 var info = node(Captured.nodeMeminfo)
-                info.lines[0].value = MemoryInvariantsTests.size(&random) >> 12
+                info.set(MemoryInvariantsTests.size(&random) >> 12, at: 0)
                 nodes[number] = info
             }
             guard nodes.values.contains(where: { $0["MemTotal"] != 0 }) else { continue }

@@ -21,7 +21,7 @@ import Testing
     @Test func greatSizesTakeOneTab() {
         var host = Hosts.withSwap
         for index in host.lines.indices where string(host.lines[index].name) == "SwapTotal" {
-            host.lines[index].value = 16_777_212
+            host.set(16_777_212, at: index)
         }
         var sample = MemorySample()
         sample.swapUsage = 12_000_000 << 10

@@ -19,7 +19,6 @@ int clinux_openat(int dirfd, const char *path, int flags, unsigned int mode);
 ssize_t clinux_read(int fd, void *buffer, size_t size);
 ssize_t clinux_pread(int fd, void *buffer, size_t size, int64_t offset);
 ssize_t clinux_write(int fd, const void *buffer, size_t size);
-ssize_t clinux_writev2(int fd, const void *head, size_t head_size, const void *body, size_t body_size);
 ssize_t clinux_readlinkat(int dirfd, const char *path, char *buffer, size_t size);
 // Directory entries as the kernel packs them (struct linux_dirent64).
 ssize_t clinux_getdents64(int fd, void *buffer, size_t size);
@@ -91,8 +90,9 @@ int clinux_epoll_wait(int epoll, int *ready, size_t count, int milliseconds);
 int clinux_eventfd(void);
 // Raises the soft limit of open descriptors to the hard one; returns the limit in force.
 int64_t clinux_raise_nofile(void);
-// Unmaps the pages of the executable's code (MADV_DONTNEED); what is still needed comes back from the page cache.
-int clinux_drop_code_pages(void);
+// Unmaps the pages of the executable that nobody writes to, code and constants (MADV_DONTNEED); what is still needed comes
+// back from the page cache.
+int clinux_drop_program_pages(void);
 int clinux_mkdir(const char *path, unsigned int mode);
 int clinux_unlink(const char *path);
 int clinux_rmdir(const char *path);

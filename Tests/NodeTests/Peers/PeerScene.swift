@@ -4,8 +4,8 @@
 import Glibc
 import Kernel
 
-/// A container that both servers serve, with something in it to be told of: shared memory, page cache, block I/O,
-/// anonymous memory and used CPU time.
+/// A container that both servers serve, with something in it to be told of: shared memory, page cache, mapped files,
+/// block I/O, anonymous memory and used CPU time.
 struct PeerScene {
     enum Kind: String, CaseIterable {
         /// 256 MiB, half a CPU, CPUs 0 and 1.
@@ -48,6 +48,7 @@ struct PeerScene {
             head -c 40000000 /dev/zero > /dev/shm/blob
             head -c 30000000 /dev/zero > /mnt/file; sync /mnt/file; cat /mnt/file > /dev/null
             { head -c 20000000 /dev/zero; sleep 1000; } | tail > /dev/null &
+            cp "$(command -v sleep)" /mnt/sleep; /mnt/sleep 1000 &
             timeout 1.5 sh -c 'while :; do :; done'
             cat /run/peer/proc/stat /run/ours/proc/stat /run/peer/proc/loadavg > /dev/null
             timeout 1.5 sh -c 'while :; do :; done'
