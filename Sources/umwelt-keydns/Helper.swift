@@ -89,6 +89,9 @@ enum Helper {
                 start
             )
         }
+        if policy.logs {
+            Journal.log(.info, "\(name): of no zone, goes to \(String(decoding: fallback, as: UTF8.self))")
+        }
         // What the other program does until its end is its own business, and takes its own time.
         LastWord.disarm()
         do throws(Errno) {
