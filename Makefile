@@ -13,7 +13,7 @@ FUZZ_SECONDS ?= 60
 
 export SWIFT
 
-.PHONY: help setup build release services services-test check fmt unit-test node-test vm-test keydns-test install-test fuzz test bench demo install \
+.PHONY: help setup build release services services-test check fmt unit-test node-test vm-test keydns-test install-test fuzz test bench bench-keydns demo install \
 	uninstall clean
 
 help:
@@ -35,6 +35,7 @@ help:
 	@echo 'make install-test  install, look, uninstall, compare'
 	@echo 'make fuzz          FUZZ_SECONDS ($(FUZZ_SECONDS)) of fuzzing'
 	@echo 'make bench         measure beside LXCFS'
+	@echo 'make bench-keydns  measure beside key.dns_resolver'
 	@echo 'make setup         what the tests need: Debian packages and the virtual machine'
 	@echo 'make clean         remove what was built'
 
@@ -85,6 +86,9 @@ test:
 
 bench:
 	scripts/bench
+
+bench-keydns: release
+	scripts/keydns-bench
 
 demo:
 	scripts/demo

@@ -24,9 +24,12 @@ struct KeyDNSCommand: ParsableCommand {
               umwelt keydns status
 
             FILES
-              /etc/umwelt/keydns.conf               the policy; none is needed where a kubelet runs
-              /etc/request-key.d/umwelt-keydns.conf the rule, made by 'install'
-              /var/lib/umwelt-keydns/keydns.flat    what helpers read, made by 'install' and 'refresh'
+              /etc/umwelt/keydns.conf
+                  The policy. None is needed where a kubelet runs.
+              /etc/request-key.d/umwelt-keydns.conf
+                  The rule, made by 'install'.
+              /var/lib/umwelt-keydns/keydns.flat
+                  What helpers read, made by 'install' and 'refresh'.
 
             See umwelt-keydns(8).
             """,
