@@ -102,7 +102,8 @@ extension KeyDNSCommand {
                 let words = Callout(parsing: Array(callout.utf8))
                 let isAny = words.wantsList && words.family == nil
                 let family = words.family == .v6 ? "ahostsv6" : isAny ? "ahosts" : "ahostsv4"
-                let arguments = [family, query.name.description].map { Array($0.utf8) }
+                // -A (glibc 2.33): also on a machine with no address but the loopback's, as the helper.
+                let arguments = ["-A", family, query.name.description].map { Array($0.utf8) }
                 do throws(Errno) {
                     try NamespaceRun.become("/usr/bin/getent", arguments: arguments, zone: zone, state: node.state)
                 } catch {
