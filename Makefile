@@ -13,7 +13,7 @@ FUZZ_SECONDS ?= 60
 
 export SWIFT
 
-.PHONY: help setup build release check fmt unit-test node-test vm-test install-test fuzz test bench demo install \
+.PHONY: help setup build release services services-test check fmt unit-test node-test vm-test keydns-test install-test fuzz test bench bench-keydns demo install \
 	uninstall clean
 
 help:
@@ -24,14 +24,18 @@ help:
 	@echo 'make release       the programs as they are installed, in .build/release'
 	@echo 'make install       into PREFIX ($(PREFIX)), below DESTDIR; needs make release before'
 	@echo 'make uninstall     takes all of that away'
+	@echo 'make services      the programs that face Kubernetes, as they are installed'
+	@echo 'make services-test their tests that need no root'
 	@echo 'make check         format and the rules of the house; changes nothing'
 	@echo 'make fmt           format the sources'
 	@echo 'make unit-test     tests that need no root'
 	@echo 'make node-test     tests with real containers on this machine, as root'
 	@echo 'make vm-test       the same in a virtual machine with cgroup v2, and the systemd unit'
+	@echo 'make keydns-test   a CIFS mount that follows its Service, in the virtual machine'
 	@echo 'make install-test  install, look, uninstall, compare'
 	@echo 'make fuzz          FUZZ_SECONDS ($(FUZZ_SECONDS)) of fuzzing'
 	@echo 'make bench         measure beside LXCFS'
+	@echo 'make bench-keydns  measure beside key.dns_resolver'
 	@echo 'make setup         what the tests need: Debian packages and the virtual machine'
 	@echo 'make clean         remove what was built'
 
@@ -44,12 +48,20 @@ build:
 release:
 	$(SWIFT) build $(RELEASE_FLAGS)
 
+services:
+	$(SWIFT) build --package-path Services $(RELEASE_FLAGS)
+
+services-test:
+	$(SWIFT) test --package-path Services
+
 check:
-	$(SWIFT) format lint --strict --recursive --parallel Package.swift Sources Tests $(wildcard Fuzz/Package.swift Benchmarks/Package.swift)
+	$(SWIFT) format lint --strict --recursive --parallel Package.swift Sources Tests $(wildcard Fuzz/Package.swift Benchmarks/Package.swift) \
+		Services/Package.swift Services/Sources Services/Tests
 	$(SWIFT) test --filter '^TidyTests\.'
 
 fmt:
-	$(SWIFT) format --in-place --recursive --parallel Package.swift Sources Tests $(wildcard Fuzz/Package.swift Benchmarks/Package.swift)
+	$(SWIFT) format --in-place --recursive --parallel Package.swift Sources Tests $(wildcard Fuzz/Package.swift Benchmarks/Package.swift) \
+		Services/Package.swift Services/Sources Services/Tests
 
 unit-test:
 	$(SWIFT) test --skip '^(NodeTests|TidyTests)\.'
@@ -59,6 +71,9 @@ node-test: build release
 
 vm-test: build release
 	scripts/vm-test
+
+keydns-test: release
+	scripts/keydns-test
 
 install-test: release
 	scripts/install-test
@@ -72,6 +87,9 @@ test:
 bench:
 	scripts/bench
 
+bench-keydns: release
+	scripts/keydns-bench
+
 demo:
 	scripts/demo
 
@@ -83,4 +101,4 @@ uninstall:
 	scripts/uninstall '$(DESTDIR)' '$(PREFIX)'
 
 clean:
-	rm -rf .build Fuzz/.build Benchmarks/.build
+	rm -rf .build Services/.build Fuzz/.build Benchmarks/.build

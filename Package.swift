@@ -21,6 +21,9 @@ let package = Package(
     products: [
         .executable(name: "umweltd", targets: ["umweltd"]),
         .executable(name: "umwelt", targets: ["umwelt"]),
+        .executable(name: "umwelt-keydns", targets: ["umwelt-keydns"]),
+        // For Services.
+        .library(name: "PodDNS", targets: ["PodDNS"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0")
@@ -28,12 +31,17 @@ let package = Package(
     targets: [
         // The edge of the system.
         .target(name: "CLinux"),
+        // For a program whose start is waited for.
+        .target(name: "CArguments"),
         .target(name: "Kernel", dependencies: ["CLinux"]),
         // Pure: no system module, no file, no clock.
         .target(name: "Samples"),
         .target(name: "ProcView", dependencies: ["Samples"]),
         .target(name: "FuseWire", dependencies: ["CLinux"]),
         .target(name: "OCISpec"),
+        .target(name: "Resolver"),
+        .target(name: "KeyDNS", dependencies: ["Resolver"]),
+        .target(name: "PodDNS"),
         // What joins the two.
         .target(name: "Cgroups", dependencies: ["Kernel", "Samples"]),
         .target(name: "FuseServer", dependencies: ["Kernel", "FuseWire"]),
@@ -41,6 +49,7 @@ let package = Package(
         .target(name: "NodeLink", dependencies: ["Kernel"]),
         .target(name: "Keeper", dependencies: ["FuseWire"]),
         .target(name: "Attachment", dependencies: ["Kernel", "Samples"]),
+        .target(name: "Upcall", dependencies: ["Kernel", "Resolver", "KeyDNS"]),
         // Programs: argv, signals, wiring.
         .executableTarget(
             name: "umweltd",
@@ -51,9 +60,16 @@ let package = Package(
             linkerSettings: [.unsafeFlags(["-static-executable"])]
         ),
         .executableTarget(
+            name: "umwelt-keydns",
+            dependencies: ["CArguments", "Kernel", "Resolver", "KeyDNS", "Upcall"],
+            // The kernel starts it for each name: every library to load would be waited for.
+            linkerSettings: [.unsafeFlags(["-static-executable"])]
+        ),
+        .executableTarget(
             name: "umwelt",
             dependencies: [
-                "Kernel", "Samples", "Cgroups", "ProcFS", "NodeLink", "OCISpec", "Attachment",
+                "Kernel", "Samples", "Cgroups", "ProcFS", "NodeLink", "OCISpec", "Attachment", "Resolver", "KeyDNS",
+                "Upcall",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]
         ),
@@ -71,15 +87,33 @@ let package = Package(
         .testTarget(name: "KeeperTests", dependencies: ["Keeper", "FuseWire"]),
         .testTarget(name: "AttachmentTests", dependencies: ["Attachment", "Samples", "Kernel"]),
         .testTarget(name: "OCISpecTests", dependencies: ["OCISpec"]),
+        .testTarget(name: "ResolverTests", dependencies: ["Resolver"]),
+        .testTarget(name: "KeyDNSTests", dependencies: ["KeyDNS", "Resolver"]),
         .testTarget(
             name: "CommandTests",
-            dependencies: ["umwelt", "Kernel", "OCISpec", "Samples", "Attachment"]
+            dependencies: ["umwelt", "Kernel", "OCISpec", "Samples", "Attachment", "KeyDNS", "Resolver"]
         ),
+        .testTarget(name: "PodDNSTests", dependencies: ["PodDNS"], exclude: ["Fixtures"]),
         .testTarget(name: "TidyTests"),
-        .testTarget(name: "NodeTests", dependencies: ["Kernel", "NodeLink", "Samples"]),
+        .testTarget(
+            name: "NodeTests",
+            dependencies: ["Kernel", "NodeLink", "Samples", "KeyDNS", "Resolver", "Upcall"]
+        ),
     ]
 )
 
-for target in package.targets where target.type != .test && target.name != "CLinux" {
+/// What umwelt-keydns consists of.
+///
+/// It lives for a millisecond: types are asked for directly, so that the runtime's
+/// reader of mangled names, and the pages it is in, are never needed.
+let brief: Set = ["Kernel", "Resolver", "KeyDNS", "Upcall", "umwelt-keydns"]
+
+for target in package.targets where brief.contains(target.name) {
+    target.swiftSettings = [
+        .unsafeFlags(["-Xfrontend", "-disable-concrete-type-metadata-mangled-name-accessors"])
+    ]
+}
+
+for target in package.targets where target.type != .test && !["CLinux", "CArguments"].contains(target.name) {
     target.swiftSettings = (target.swiftSettings ?? []) + strict
 }

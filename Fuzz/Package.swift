@@ -20,6 +20,9 @@ let targets = [
 /// Those that reach beyond the parsers.
 let deepTargets = ["FuzzFuse", "FuzzMessage"]
 
+/// Those of names.
+let nameTargets = ["FuzzDNSLookup", "FuzzDNSMessage", "FuzzKeyPayload", "FuzzKeyPolicy", "FuzzResolvConf"]
+
 let settings: [SwiftSetting] = [
     .swiftLanguageMode(.v6),
     .enableUpcomingFeature("ExistentialAny"),
@@ -40,6 +43,8 @@ let package = Package(
         .target(name: "FuseWire", dependencies: ["CLinux"], swiftSettings: settings),
         .target(name: "FuseServer", dependencies: ["Kernel", "FuseWire"], swiftSettings: settings),
         .target(name: "NodeLink", dependencies: ["Kernel"], swiftSettings: settings),
+        .target(name: "Resolver", swiftSettings: settings),
+        .target(name: "KeyDNS", dependencies: ["Resolver"], swiftSettings: settings),
     ]
         + targets.map {
             .executableTarget(
@@ -52,6 +57,13 @@ let package = Package(
             .executableTarget(
                 name: $0,
                 dependencies: ["Input", "Kernel", "FuseWire", "FuseServer", "NodeLink"],
+                swiftSettings: settings + [.unsafeFlags(["-parse-as-library"])]
+            )
+        }
+        + nameTargets.map {
+            .executableTarget(
+                name: $0,
+                dependencies: ["Input", "Resolver", "KeyDNS"],
                 swiftSettings: settings + [.unsafeFlags(["-parse-as-library"])]
             )
         }

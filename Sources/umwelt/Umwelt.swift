@@ -31,7 +31,7 @@ struct Umwelt: ParsableCommand {
         version: "umwelt \(version)",
         subcommands: [
             RunCommand.self, ViewCommand.self, AttachCommand.self, DetachCommand.self, PsCommand.self,
-            UpgradeCommand.self, StopCommand.self, HookCommand.self,
+            UpgradeCommand.self, StopCommand.self, KeyDNSCommand.self, HookCommand.self,
         ],
         helpNames: [.short, .long]
     )
@@ -103,7 +103,7 @@ enum Usage {
         }
         while text.last == "." { text.removeLast() }
         let verb = arguments.dropFirst().first {
-            ["run", "view", "attach", "detach", "ps", "upgrade", "stop"].contains($0)
+            ["run", "view", "attach", "detach", "ps", "upgrade", "stop", "keydns"].contains($0)
         }
         if verb == "run", !arguments.contains("--"), text.contains("option") || text.contains("argument") {
             text += "; the command stands after '--'"
