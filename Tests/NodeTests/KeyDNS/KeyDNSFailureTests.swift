@@ -162,7 +162,7 @@ extension KeyDNSSuite {
             let silence = Silence()
             let lab = try lab("guard = yes") { silence.hear($0) }
             let (thread, pending, pids) = try lab.begin("x.cluster.test") { silence.wasAsked }
-            let child = try #require(pids.last)
+            let child = try #require(pids.first { KeyDNSLab.parent(of: $0).map(pids.contains) == true })
             try #require(pids.count == 2)
             try bounded(1000) {
                 try ProcessID.kill(child, SIGKILL)
@@ -219,10 +219,9 @@ extension KeyDNSSuite {
             }
             // A whole first page, and slots of noise.
             let page = try Fd.contents(of: lab.cachePath, limit: CacheLayout.pageSize)
-            var random = SystemRandomNumberGenerator()
-            let noise = (0..<(CacheLayout.fileSize - CacheLayout.pageSize)).map { _ in
-                UInt8.random(in: 0...255, using: &random)
-            }
+            let piece = (0..<4096).map { _ in UInt8.random(in: 0...255) }
+            let count = (CacheLayout.fileSize - CacheLayout.pageSize) / piece.count
+            let noise = Array(repeatElement(piece, count: count).joined())
             try FileTree.write(page + noise, to: lab.cachePath)
             #expect(try lab.request("c.cluster.test") == .text("10.0.0.5"))
             // A directory in its place: nothing is shared, and everything works.
@@ -278,12 +277,17 @@ extension KeyDNSSuite {
                     message.answers = []
                 }
             }
+            let start = Clock.boot
             let answers = try KeyDNSLab.request("x.cluster.test", count: 12)
-            let asked = answers.filter { $0 == .error(ENODATA) }.count
-            // Twelve upcalls in less than a second on an idle machine; on a busy one a second may end in between.
-            #expect(asked >= 2)
-            #expect(Int(lab.counter(.rateLimited)) == 12 - asked)
-            #expect(lab.counter(.questions) == UInt64(asked))
+            let seconds = Int((Clock.boot - start) / 1_000_000_000)
+            #expect(
+                answers.contains(.error(ENODATA))
+                    && answers.allSatisfy { $0 == .error(ENODATA) || $0 == .error(EAGAIN) }
+            )
+            // Two in each second that the twelve upcalls touched: less than one on an idle machine.
+            let asked = lab.counter(.questions)
+            #expect(asked >= 2 && asked <= 2 * UInt64(seconds + 2))
+            #expect(lab.counter(.rateLimited) == 12 - asked)
         }
 
         @Test func theLastKnownAnswerWhereThePolicySaysSo() throws {

@@ -232,7 +232,13 @@ final class KeyDNSLab {
         var value: Answer? { box.withLock { $0 } }
     }
 
-    /// Processes of the helper that work for this lab, children last.
+    /// Which process started this one (the fourth field of /proc/PID/stat; the helper's name has no blank in it).
+    static func parent(of pid: Int32) -> Int32? {
+        let fields = (try? Fd.contents(of: Path("/proc/\(pid)/stat"), limit: 4096))?.split(separator: 32) ?? []
+        return fields.count > 3 ? Int32(String(decoding: fields[3], as: UTF8.self)) : nil
+    }
+
+    /// Processes of the helper that work for this lab.
     var helpers: [Int32] {
         let entries = (try? Fd.open("/proc", .directory).entries(limit: 100_000)) ?? []
         return entries.compactMap { Int32(String(decoding: $0.name, as: UTF8.self)) }.sorted().filter { pid in
