@@ -13,7 +13,7 @@ FUZZ_SECONDS ?= 60
 
 export SWIFT
 
-.PHONY: help setup build release check fmt unit-test node-test vm-test install-test fuzz test bench demo install \
+.PHONY: help setup build release services services-test check fmt unit-test node-test vm-test install-test fuzz test bench demo install \
 	uninstall clean
 
 help:
@@ -24,6 +24,8 @@ help:
 	@echo 'make release       the programs as they are installed, in .build/release'
 	@echo 'make install       into PREFIX ($(PREFIX)), below DESTDIR; needs make release before'
 	@echo 'make uninstall     takes all of that away'
+	@echo 'make services      the programs that face Kubernetes, as they are installed'
+	@echo 'make services-test their tests that need no root'
 	@echo 'make check         format and the rules of the house; changes nothing'
 	@echo 'make fmt           format the sources'
 	@echo 'make unit-test     tests that need no root'
@@ -44,12 +46,20 @@ build:
 release:
 	$(SWIFT) build $(RELEASE_FLAGS)
 
+services:
+	$(SWIFT) build --package-path Services $(RELEASE_FLAGS)
+
+services-test:
+	$(SWIFT) test --package-path Services
+
 check:
-	$(SWIFT) format lint --strict --recursive --parallel Package.swift Sources Tests $(wildcard Fuzz/Package.swift Benchmarks/Package.swift)
+	$(SWIFT) format lint --strict --recursive --parallel Package.swift Sources Tests $(wildcard Fuzz/Package.swift Benchmarks/Package.swift) \
+		Services/Package.swift Services/Sources Services/Tests
 	$(SWIFT) test --filter '^TidyTests\.'
 
 fmt:
-	$(SWIFT) format --in-place --recursive --parallel Package.swift Sources Tests $(wildcard Fuzz/Package.swift Benchmarks/Package.swift)
+	$(SWIFT) format --in-place --recursive --parallel Package.swift Sources Tests $(wildcard Fuzz/Package.swift Benchmarks/Package.swift) \
+		Services/Package.swift Services/Sources Services/Tests
 
 unit-test:
 	$(SWIFT) test --skip '^(NodeTests|TidyTests)\.'
@@ -83,4 +93,4 @@ uninstall:
 	scripts/uninstall '$(DESTDIR)' '$(PREFIX)'
 
 clean:
-	rm -rf .build Fuzz/.build Benchmarks/.build
+	rm -rf .build Services/.build Fuzz/.build Benchmarks/.build

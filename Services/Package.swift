@@ -1,0 +1,47 @@
+// swift-tools-version: 6.2
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Umwelt authors
+
+import PackageDescription
+
+// What faces Kubernetes: its programs are installed in libexec/umwelt, and `umwelt` executes them. YAML, gRPC and NIO
+// live only here; the root package never depends on this one. A first debug build with gRPC takes minutes, so what does
+// not need it is in targets of its own: `swift build --target KubeletSettings` builds Yams and no more.
+
+/// As in the root package.
+let strict: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .strictMemorySafety(),
+    .treatAllWarnings(as: .error),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+    .enableExperimentalFeature("Lifetimes"),
+]
+
+let package = Package(
+    name: "services",
+    products: [
+        .library(name: "KubeletSettings", targets: ["KubeletSettings"])
+    ],
+    dependencies: [
+        // With its name: without it the dependency would be called by the checkout's folder.
+        .package(name: "umwelt", path: ".."),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+    ],
+    targets: [
+        // YAML and JSON, as values.
+        .target(name: "Documents", dependencies: [.product(name: "Yams", package: "Yams")]),
+        // Files of this node.
+        .target(name: "LocalFiles"),
+        // What the kubelet of this node was told.
+        .target(name: "KubeletSettings", dependencies: ["Documents", "LocalFiles"]),
+        .testTarget(name: "DocumentsTests", dependencies: ["Documents"]),
+        .testTarget(name: "KubeletSettingsTests", dependencies: ["KubeletSettings", "Documents"]),
+    ]
+)
+
+for target in package.targets where target.type != .test {
+    target.swiftSettings = (target.swiftSettings ?? []) + strict
+}

@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Umwelt authors
+
+/// Why a text is no document, or a document not what was expected.
+public struct DocumentError: Error, Equatable, CustomStringConvertible, Sendable {
+    /// One line: what is wrong, and where.
+    public var description: String
+
+    /// An error that says this.
+    public init(_ description: String) { self.description = description }
+}

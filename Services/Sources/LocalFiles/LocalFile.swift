@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Umwelt authors
+
+internal import Glibc
+
+/// Files of this node: bounded reads, and the two ways of writing.
+public enum LocalFile {
+    /// The whole of the file; reads block as the file's system does.
+    ///
+    /// A FIFO or a socket is refused by what reading it gives: opening never waits for a writer.
+    public static func contents(of path: String, limit: Int) throws(FileError) -> [UInt8] {
+        let number = System.open(path, O_RDONLY | O_NONBLOCK)
+        guard number >= 0 else { throw FileError(operation: "open", path: path, code: errno) }
+        defer { close(number) }
+        return try contents(ofDescriptor: number, path: path, limit: limit)
+    }
+
+    /// What can be read from the descriptor up to its end, such as standard input (0); it stays open.
+    public static func contents(
+        ofDescriptor number: Int32,
+        path: String,
+        limit: Int
+    ) throws(FileError) -> [UInt8] {
+        var result: [UInt8] = []
+        var buffer = [UInt8](repeating: 0, count: 1 << 16)
+        while true {
+            // SAFETY: the buffer is valid for its count during the call.
+            let count = unsafe buffer.withUnsafeMutableBytes { unsafe read(number, $0.baseAddress, $0.count) }
+            if count < 0, errno == EINTR { continue }
+            guard count >= 0 else { throw FileError(operation: "read", path: path, code: errno) }
+            guard count > 0 else { return result }
+            guard result.count + count <= limit else { throw FileError(operation: "read", path: path, code: 0) }
+            result.append(contentsOf: buffer.prefix(count))
+        }
+    }
+
+    /// Writes `bytes` over the file that is there, as dockershim's rewriteResolvFile does: truncated when it is opened,
+    /// then one write, so that everything which has the inode mounted sees it. Never creates the file.
+    public static func overwrite(_ path: String, with bytes: [UInt8]) throws(FileError) {
+        let number = System.open(path, O_WRONLY | O_TRUNC | O_NOFOLLOW | O_NONBLOCK)
+        guard number >= 0 else { throw FileError(operation: "open", path: path, code: errno) }
+        defer { close(number) }
+        try write(bytes, to: number, path: path)
+    }
+
+    /// Writes the file whole or not at all: another file, moved over it when it is complete and on the disk.
+    public static func replace(_ path: String, with bytes: [UInt8], mode: UInt32 = 0o644) throws(FileError) {
+        let fresh = path + ".new-\(getpid())"
+        System.unlink(fresh)
+        let number = System.open(fresh, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode: mode)
+        guard number >= 0 else { throw FileError(operation: "open", path: fresh, code: errno) }
+        do throws(FileError) {
+            defer { close(number) }
+            try write(bytes, to: number, path: fresh)
+            guard fchmod(number, mode) == 0, fsync(number) == 0 else {
+                throw FileError(operation: "write", path: fresh, code: errno)
+            }
+        } catch {
+            System.unlink(fresh)
+            throw error
+        }
+        guard System.rename(fresh, path) == 0 else {
+            let code = errno
+            System.unlink(fresh)
+            throw FileError(operation: "rename", path: path, code: code)
+        }
+    }
+
+    private static func write(_ bytes: [UInt8], to number: Int32, path: String) throws(FileError) {
+        var rest = bytes[...]
+        while !rest.isEmpty {
+            // SAFETY: the slice is valid for its count during the call.
+            let count = unsafe rest.withUnsafeBytes { unsafe Glibc.write(number, $0.baseAddress, $0.count) }
+            if count < 0, errno == EINTR { continue }
+            guard count > 0 else { throw FileError(operation: "write", path: path, code: errno) }
+            rest = rest.dropFirst(count)
+        }
+    }
+
+    /// The names in a directory, sorted by their bytes, without `.` and `..`.
+    public static func names(in path: String) throws(FileError) -> [String] {
+        // SAFETY: the stream is closed below, and each entry is copied before the next is read.
+        guard let stream = unsafe opendir(path) else {
+            throw FileError(operation: "open", path: path, code: errno)
+        }
+        // SAFETY: opened above, closed once.
+        defer { unsafe _ = closedir(stream) }
+        var result: [String] = []
+        // SAFETY: d_name ends in a NUL within the entry, which is valid until the next call.
+        while let entry = unsafe readdir(stream) {
+            // SAFETY: see above.
+            let name = unsafe withUnsafePointer(to: &entry.pointee.d_name) { pointer in
+                unsafe pointer.withMemoryRebound(to: CChar.self, capacity: 256) { unsafe String(cString: $0) }
+            }
+            if name != ".", name != ".." { result.append(name) }
+        }
+        return result.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
+    }
+
+    /// Whether something is at the path; symbolic links are followed.
+    public static func exists(_ path: String) -> Bool { System.exists(path) }
+
+    /// What a symbolic link says; nil where there is none.
+    public static func link(_ path: String) -> String? {
+        var buffer = [CChar](repeating: 0, count: 4096)
+        // SAFETY: the buffer is valid for its count during the call.
+        let count = unsafe buffer.withUnsafeMutableBufferPointer { target in
+            unsafe target.baseAddress.map { unsafe readlink(path, $0, target.count) } ?? -1
+        }
+        guard count > 0, count < buffer.count else { return nil }
+        return String(decoding: buffer.prefix(count).map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    }
+}

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Umwelt authors
+
+internal import Glibc
+
+/// The system calls that take a path.
+enum System {
+    static func open(_ path: String, _ flags: Int32, mode: UInt32 = 0) -> Int32 {
+        // SAFETY: the string is passed as a NUL-terminated copy that lives for the call.
+        unsafe Glibc.open(path, flags | O_CLOEXEC, mode)
+    }
+
+    @discardableResult static func unlink(_ path: String) -> Int32 {
+        // SAFETY: as above.
+        unsafe Glibc.unlink(path)
+    }
+
+    static func rename(_ from: String, _ to: String) -> Int32 {
+        // SAFETY: as above.
+        unsafe Glibc.rename(from, to)
+    }
+
+    static func exists(_ path: String) -> Bool {
+        // SAFETY: as above.
+        unsafe access(path, F_OK) == 0
+    }
+}

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Umwelt authors
+
+import Testing
+
+@testable import Documents
+
+struct ValueTests {
+    private func documents(_ text: String) throws -> [Value] { try Value.documents(Array(text.utf8)) }
+
+    @Test func yamlAndJSONGiveTheSame() throws {
+        let yaml = "a: 1\nb: [x, \"2\", true, null, 1.5]\nc: {d: no}\n"
+        let json = #"{"a": 1, "b": ["x", "2", true, null, 1.5], "c": {"d": false}}"#
+        #expect(try documents(yaml) == documents(json))
+        #expect(try documents("\t\n " + json) == documents(json))
+    }
+
+    @Test func severalDocumentsAndEmptyOnes() throws {
+        #expect(try documents("a: 1\n---\n---\n# nothing\n---\nb: 2\n").count == 2)
+        #expect(try documents("") == [])
+        #expect(try documents("{\"a\":1}\n{\"b\":2}\n").count == 2)
+        #expect(try documents("{a: b}") == [.object(["a": .string("b")])])
+    }
+
+    @Test func jsonEscapes() throws {
+        #expect(
+            try documents(#"{"a": "\u00e9\ud83d\ude00\n\/\ud800x"}"#)[0]["a"] == .string("\u{e9}\u{1f600}\n/\u{fffd}x")
+        )
+    }
+
+    @Test func aliasesAreFollowedAndBounded() throws {
+        #expect(try documents("a: &x {b: 1}\nc: *x\n")[0]["c"]?["b"] == .int(1))
+        #expect(try documents("a: &x {b: 1, d: 1}\nc: {<<: *x, d: 2}\n")[0]["c"]?["d"] == .int(2))
+        var bomb = "a0: &a0 [x,x,x,x,x,x,x,x,x,x]\n"
+        for level in 1...9 {
+            let list = Array(repeating: "*a\(level - 1)", count: 10).joined(separator: ",")
+            bomb += "a\(level): &a\(level) [\(list)]\n"
+        }
+        #expect(throws: DocumentError.self) { try documents(bomb) }
+    }
+
+    @Test(arguments: ["{", "[1", "a: [", "{\"a\": 1} x", "{\"a\": \"\u{1}\"}", "{\"a\": \"\\q\"}", "[1, 2"])
+    func brokenTextsAreErrors(text: String) {
+        #expect(throws: DocumentError.self) { try documents(text) }
+    }
+
+    @Test func depthIsBounded() {
+        let deep = String(repeating: "[", count: 100_000)
+        #expect(throws: DocumentError.self) { try documents("{\"a\":" + deep) }
+    }
+
+    @Test func whatIsWrittenIsReadTheSame() throws {
+        let value: Value = .object([
+            "plain": .string("a-b/c.d"), "empty": .string(""), "no": .string("no"), "number": .string("5"),
+            "n": .int(-5),
+            "list": .array([.object(["x": .null, "y": .array([])]), .array([.bool(true)]), .string("a: b\n\"\\#")]),
+            "object": .object(["k y": .object([]), "nested": .object(["z": .double(1.5)])]),
+            "control": .string("\u{7f}\u{85}\u{1}\t \u{e9}"), "date": .string("2020-01-01"), "tilde": .string("~"),
+        ])
+        #expect(try documents(value.jsonText) == [value])
+        #expect(try documents(value.compactJSON) == [value])
+        #expect(try documents(value.yamlText) == [value])
+    }
+}
