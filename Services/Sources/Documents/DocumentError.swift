@@ -2,10 +2,10 @@
 // Copyright the Umwelt authors
 
 /// Why a text is no document, or a document not what was expected.
-public struct DocumentError: Error, Equatable, CustomStringConvertible, Sendable {
+package struct DocumentError: Error, Equatable, CustomStringConvertible, Sendable {
     /// One line: what is wrong, and where.
-    public var description: String
+    package var description: String
 
     /// An error that says this.
-    public init(_ description: String) { self.description = description }
+    package init(_ description: String) { self.description = description }
 }

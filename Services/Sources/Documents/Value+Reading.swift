@@ -5,18 +5,18 @@ internal import Yams
 
 extension Value {
     /// The largest text that is read as a document, in bytes: more than the API server takes (3 MiB).
-    public static let sizeLimit = 8 << 20
+    package static let sizeLimit = 8 << 20
     private static let nodeLimit = 100_000
     private static let depthLimit = 100
 
     /// The one document of a JSON text.
-    public static func json(_ bytes: [UInt8]) throws(DocumentError) -> Value {
+    package static func json(_ bytes: [UInt8]) throws(DocumentError) -> Value {
         var reader = JSONReader(bytes)
         return try reader.document()
     }
 
     /// The values of a JSON stream, such as newline-delimited JSON.
-    public static func jsonStream(_ bytes: [UInt8]) throws(DocumentError) -> [Value] {
+    package static func jsonStream(_ bytes: [UInt8]) throws(DocumentError) -> [Value] {
         var reader = JSONReader(bytes)
         return try reader.stream()
     }
@@ -25,7 +25,7 @@ extension Value {
     ///
     /// JSON is told by its first byte, as kubectl does. Aliases and anchors are followed, and what they expand to is
     /// bounded.
-    public static func documents(_ bytes: [UInt8]) throws(DocumentError) -> [Value] {
+    package static func documents(_ bytes: [UInt8]) throws(DocumentError) -> [Value] {
         guard bytes.count <= sizeLimit else { throw DocumentError("it is larger than \(sizeLimit >> 20) MiB") }
         let space: [UInt8] = [0x20, 0x09, 0x0a, 0x0d]
         let bytes = bytes.starts(with: [0xef, 0xbb, 0xbf]) ? Array(bytes.dropFirst(3)) : bytes

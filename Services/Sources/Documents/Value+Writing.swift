@@ -3,21 +3,21 @@
 
 extension Value {
     /// The value as JSON, with a line for each element and two spaces a level; no newline at its end.
-    public var jsonText: String {
+    package var jsonText: String {
         var text = ""
         write(to: &text, indent: 0, isPretty: true)
         return text
     }
 
     /// The value as JSON on one line.
-    public var compactJSON: String {
+    package var compactJSON: String {
         var text = ""
         write(to: &text, indent: 0, isPretty: false)
         return text
     }
 
     /// The value as YAML, ending in a newline.
-    public var yamlText: String {
+    package var yamlText: String {
         var text = ""
         writeYAML(to: &text, indent: 0, isInline: false)
         return text.hasSuffix("\n") ? text : text + "\n"

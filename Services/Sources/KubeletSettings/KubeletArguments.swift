@@ -2,18 +2,18 @@
 // Copyright the Umwelt authors
 
 /// The kubelet's command line, those flags that matter here (cmd/kubelet/app/options/options.go).
-public struct KubeletArguments: Equatable, Sendable {
+package struct KubeletArguments: Equatable, Sendable {
     /// `--config`.
-    public var configFile: String?
+    package var configFile: String?
     /// `--config-dir`: drop-ins, from Kubernetes 1.28 on.
-    public var configDirectory: String?
+    package var configDirectory: String?
     /// What the flags say; they hold over the files.
-    public var settings = KubeletSettings()
+    package var settings = KubeletSettings()
 
     /// Reads a command line, the program's name not among it; flags that are not known here are stepped over.
     ///
     /// `source` says where it was found, for people: "process 812".
-    public init(_ arguments: [String], source: String) {
+    package init(_ arguments: [String], source: String) {
         var rest = arguments[...]
         while let argument = rest.popFirst() {
             guard argument.hasPrefix("--") else { continue }

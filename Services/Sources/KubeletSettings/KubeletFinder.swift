@@ -1,29 +1,29 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright the Umwelt authors
 
-public import Documents
+package import Documents
 internal import LocalFiles
 
 /// Finds what the kubelet of this node was told: by its process, or by the files that installers leave.
 ///
 /// Reads files of the node, each bounded; blocks as they do.
-public struct KubeletFinder: Sendable {
+package struct KubeletFinder: Sendable {
     private static let fileLimit = 1 << 20
     private static let dropInLimit = 256
 
     /// Prefixed to every path: "" for this node.
-    public var root: String
+    package var root: String
     /// Where processes are, below `root`.
-    public var procDirectory: String
+    package var procDirectory: String
 
     /// A finder of the node whose files are below `root`.
-    public init(root: String = "", procDirectory: String = "/proc") {
+    package init(root: String = "", procDirectory: String = "/proc") {
         self.root = root
         self.procDirectory = procDirectory
     }
 
     /// Configuration files by those who put them there, the most common first.
-    public static let usualFiles = [
+    package static let usualFiles = [
         "/var/lib/kubelet/config.yaml",  // kubeadm, kind, minikube
         "/etc/kubernetes/kubelet/config.json",  // EKS, Amazon Linux 2023
         "/etc/kubernetes/kubelet/kubelet-config.json",  // EKS, Amazon Linux 2
@@ -36,19 +36,19 @@ public struct KubeletFinder: Sendable {
     ]
 
     /// Drop-in directories that a kubelet within another program is given.
-    public static let usualDirectories = [
+    package static let usualDirectories = [
         "/var/lib/rancher/k3s/agent/etc/kubelet.conf.d", "/var/lib/rancher/rke2/agent/etc/kubelet.conf.d",
     ]
 
     /// Files of flags that systemd units read, for a kubelet that does not run now.
-    public static let flagFiles = [
+    package static let flagFiles = [
         "/var/lib/kubelet/kubeadm-flags.env", "/etc/default/kubelet", "/etc/sysconfig/kubelet",
     ]
 
     /// What the running kubelet was told; where none runs, what the files say that one would be started with.
     ///
     /// Nothing found is no error: everything is nil then. What is there and cannot be read is in `problems`.
-    public func find() -> KubeletSettings {
+    package func find() -> KubeletSettings {
         if let found = running() { return found }
         var settings = KubeletSettings()
         for path in Self.usualFiles where LocalFile.exists(root + path) {
@@ -76,7 +76,7 @@ public struct KubeletFinder: Sendable {
     }
 
     /// What one file says, as `--kubelet-config FILE` names it.
-    public static func read(file path: String) throws(DocumentError) -> KubeletSettings {
+    package static func read(file path: String) throws(DocumentError) -> KubeletSettings {
         let bytes: [UInt8]
         do throws(FileError) { bytes = try LocalFile.contents(of: path, limit: fileLimit) } catch {
             throw DocumentError("\(path): cannot be read: \(error.reason)")

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright the Umwelt authors
 
-public import Documents
+package import Documents
 
 extension KubeletSettings {
     /// What a KubeletConfiguration (YAML or JSON) says; throws where it is none, or a field has the wrong type.
     ///
     /// A drop-in may say as little as one field. `path` is what messages call it.
-    public init(configuration bytes: [UInt8], path: String) throws(DocumentError) {
+    package init(configuration bytes: [UInt8], path: String) throws(DocumentError) {
         self.init()
         let documents: [Value]
         do throws(DocumentError) { documents = try Value.documents(bytes) } catch {

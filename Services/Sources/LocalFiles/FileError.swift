@@ -4,28 +4,28 @@
 internal import Glibc
 
 /// A system call on a file that failed: what, on which path, and errno.
-public struct FileError: Error, Equatable, CustomStringConvertible, Sendable {
+package struct FileError: Error, Equatable, CustomStringConvertible, Sendable {
     /// The call: "open", "read".
-    public var operation: String
-    public var path: String
+    package var operation: String
+    package var path: String
     /// errno; 0 where the file was larger than the limit.
-    public var code: Int32
+    package var code: Int32
 
     /// A failure of `operation` on `path`.
-    public init(operation: String, path: String, code: Int32) {
+    package init(operation: String, path: String, code: Int32) {
         self.operation = operation
         self.path = path
         self.code = code
     }
 
     /// Whether there is no such file, or no such directory above it.
-    public var isMissing: Bool { code == ENOENT || code == ENOTDIR }
+    package var isMissing: Bool { code == ENOENT || code == ENOTDIR }
 
     /// As Go prints an *os.PathError: `open /etc/resolv.conf: no such file or directory`.
-    public var description: String { "\(operation) \(path): \(reason)" }
+    package var description: String { "\(operation) \(path): \(reason)" }
 
     /// errno in words, as the C library and Go have them, in lower case.
-    public var reason: String {
+    package var reason: String {
         guard code != 0 else { return "the file is too large" }
         // SAFETY: strerror returns a string of the C library's, copied before another call.
         let text = unsafe String(cString: strerror(code))

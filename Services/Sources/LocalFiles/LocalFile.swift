@@ -4,11 +4,11 @@
 internal import Glibc
 
 /// Files of this node: bounded reads, and the two ways of writing.
-public enum LocalFile {
+package enum LocalFile {
     /// The whole of the file; reads block as the file's system does.
     ///
     /// A FIFO or a socket is refused by what reading it gives: opening never waits for a writer.
-    public static func contents(of path: String, limit: Int) throws(FileError) -> [UInt8] {
+    package static func contents(of path: String, limit: Int) throws(FileError) -> [UInt8] {
         let number = System.open(path, O_RDONLY | O_NONBLOCK)
         guard number >= 0 else { throw FileError(operation: "open", path: path, code: errno) }
         defer { close(number) }
@@ -16,7 +16,7 @@ public enum LocalFile {
     }
 
     /// What can be read from the descriptor up to its end, such as standard input (0); it stays open.
-    public static func contents(
+    package static func contents(
         ofDescriptor number: Int32,
         path: String,
         limit: Int
@@ -34,9 +34,11 @@ public enum LocalFile {
         }
     }
 
-    /// Writes `bytes` over the file that is there, as dockershim's rewriteResolvFile does: truncated when it is opened,
-    /// then one write, so that everything which has the inode mounted sees it. Never creates the file.
-    public static func overwrite(_ path: String, with bytes: [UInt8]) throws(FileError) {
+    /// Writes `bytes` over the file that is there, as dockershim's rewriteResolvFile does.
+    ///
+    /// The file is truncated when it is opened, then there is one write, so that everything which has the inode mounted
+    /// sees it. Never creates the file.
+    package static func overwrite(_ path: String, with bytes: [UInt8]) throws(FileError) {
         let number = System.open(path, O_WRONLY | O_TRUNC | O_NOFOLLOW | O_NONBLOCK)
         guard number >= 0 else { throw FileError(operation: "open", path: path, code: errno) }
         defer { close(number) }
@@ -44,7 +46,7 @@ public enum LocalFile {
     }
 
     /// Writes the file whole or not at all: another file, moved over it when it is complete and on the disk.
-    public static func replace(_ path: String, with bytes: [UInt8], mode: UInt32 = 0o644) throws(FileError) {
+    package static func replace(_ path: String, with bytes: [UInt8], mode: UInt32 = 0o644) throws(FileError) {
         let fresh = path + ".new-\(getpid())"
         System.unlink(fresh)
         let number = System.open(fresh, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode: mode)
@@ -78,7 +80,7 @@ public enum LocalFile {
     }
 
     /// The names in a directory, sorted by their bytes, without `.` and `..`.
-    public static func names(in path: String) throws(FileError) -> [String] {
+    package static func names(in path: String) throws(FileError) -> [String] {
         // SAFETY: the stream is closed below, and each entry is copied before the next is read.
         guard let stream = unsafe opendir(path) else {
             throw FileError(operation: "open", path: path, code: errno)
@@ -98,10 +100,10 @@ public enum LocalFile {
     }
 
     /// Whether something is at the path; symbolic links are followed.
-    public static func exists(_ path: String) -> Bool { System.exists(path) }
+    package static func exists(_ path: String) -> Bool { System.exists(path) }
 
     /// What a symbolic link says; nil where there is none.
-    public static func link(_ path: String) -> String? {
+    package static func link(_ path: String) -> String? {
         var buffer = [CChar](repeating: 0, count: 4096)
         // SAFETY: the buffer is valid for its count during the call.
         let count = unsafe buffer.withUnsafeMutableBufferPointer { target in
