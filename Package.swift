@@ -21,6 +21,8 @@ let package = Package(
     products: [
         .executable(name: "umweltd", targets: ["umweltd"]),
         .executable(name: "umwelt", targets: ["umwelt"]),
+        // For Services.
+        .library(name: "PodDNS", targets: ["PodDNS"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0")
@@ -34,6 +36,7 @@ let package = Package(
         .target(name: "ProcView", dependencies: ["Samples"]),
         .target(name: "FuseWire", dependencies: ["CLinux"]),
         .target(name: "OCISpec"),
+        .target(name: "PodDNS"),
         // What joins the two.
         .target(name: "Cgroups", dependencies: ["Kernel", "Samples"]),
         .target(name: "FuseServer", dependencies: ["Kernel", "FuseWire"]),
@@ -65,6 +68,7 @@ let package = Package(
         ),
         .testTarget(name: "NodeLinkTests", dependencies: ["NodeLink", "Kernel"]),
         .testTarget(name: "OCISpecTests", dependencies: ["OCISpec"]),
+        .testTarget(name: "PodDNSTests", dependencies: ["PodDNS"], exclude: ["Fixtures"]),
         .testTarget(name: "CommandTests", dependencies: ["umwelt", "Kernel", "OCISpec", "Samples"]),
         .testTarget(name: "TidyTests"),
         .testTarget(name: "NodeTests", dependencies: ["Kernel", "NodeLink", "Samples"]),

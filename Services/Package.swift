@@ -22,6 +22,8 @@ let strict: [SwiftSetting] = [
 
 let package = Package(
     name: "services",
+    // For gRPC, which says so; these programs are for Linux.
+    platforms: [.macOS(.v15)],
     products: [
         .library(name: "KubeletSettings", targets: ["KubeletSettings"])
     ],
@@ -29,6 +31,10 @@ let package = Package(
         // With its name: without it the dependency would be called by the checkout's folder.
         .package(name: "umwelt", path: ".."),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+        .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0"),
+        .package(url: "https://github.com/grpc/grpc-swift-2", from: "2.4.3"),
+        .package(url: "https://github.com/grpc/grpc-swift-protobuf", from: "2.4.1"),
+        .package(url: "https://github.com/grpc/grpc-swift-nio-transport", from: "2.9.2"),
     ],
     targets: [
         // YAML and JSON, as values.
@@ -37,11 +43,29 @@ let package = Package(
         .target(name: "LocalFiles"),
         // What the kubelet of this node was told.
         .target(name: "KubeletSettings", dependencies: ["Documents", "LocalFiles"]),
+        // The Container Runtime Interface: generated, see scripts/protos.
+        .target(
+            name: "CRI",
+            dependencies: [
+                .product(name: "SwiftProtobuf", package: "swift-protobuf"),
+                .product(name: "GRPCCore", package: "grpc-swift-2"),
+                .product(name: "GRPCProtobuf", package: "grpc-swift-protobuf"),
+            ]
+        ),
+        // Its client, on a unix socket.
+        .target(
+            name: "CRIClient",
+            dependencies: [
+                "CRI",
+                .product(name: "GRPCCore", package: "grpc-swift-2"),
+                .product(name: "GRPCNIOTransportHTTP2Posix", package: "grpc-swift-nio-transport"),
+            ]
+        ),
         .testTarget(name: "DocumentsTests", dependencies: ["Documents"]),
         .testTarget(name: "KubeletSettingsTests", dependencies: ["KubeletSettings", "Documents"]),
     ]
 )
 
-for target in package.targets where target.type != .test {
+for target in package.targets where target.type != .test && target.name != "CRI" {
     target.swiftSettings = (target.swiftSettings ?? []) + strict
 }

@@ -15,6 +15,7 @@ struct ImportTests {
         "ProcView": ["Samples"],
         "FuseWire": ["CLinux"],
         "OCISpec": [],
+        "PodDNS": [],
         "Cgroups": ["Kernel", "Samples", "Synchronization"],
         "FuseServer": ["CLinux", "FuseWire", "Glibc", "Kernel", "Synchronization"],
         "ProcFS": ["Cgroups", "FuseServer", "FuseWire", "Kernel", "ProcView", "Samples", "Synchronization"],

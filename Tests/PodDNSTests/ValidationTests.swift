@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Umwelt authors
+
+import Testing
+
+@testable import PodDNS
+
+struct ValidationTests {
+    @Test(arguments: [
+        ("cluster.local", true, true), ("cluster.local.", true, true), (".", false, true), ("..", false, false),
+        ("_tcp.a", false, true),
+        ("a_b.c", false, true), ("_.", false, false), ("-.", false, false), ("__.", false, false), ("._", false, false),
+        ("____", false, false), ("", false, false), ("A.b", false, false), ("\u{e9}", false, false),
+        ("a-.b", false, false),
+        (String(repeating: "a", count: 253), true, true), (String(repeating: "a", count: 254), false, false),
+    ])
+    func searchPaths(text: String, strict: Bool, relaxed: Bool) {
+        let pod = Pod(dnsConfig: .init(searches: [Word(text)]))
+        #expect(Validation.errors(pod, Behaviour(Version(1, 31))).isEmpty == strict)
+        #expect(Validation.errors(pod, Behaviour(Version(1, 34))).isEmpty == relaxed)
+    }
+
+    @Test func noneNeedsNameservers() {
+        #expect(
+            Validation.errors(Pod(policy: "None")) == [
+                "spec.dnsConfig: Required value: must provide `dnsConfig` when `dnsPolicy` is None"
+            ]
+        )
+        #expect(Validation.errors(Pod(policy: "None", dnsConfig: .init())).count == 1)
+        #expect(Validation.errors(Pod(policy: "None", dnsConfig: .init(nameservers: ["1.1.1.1"]))).isEmpty)
+    }
+
+    @Test func listsAreLimited() {
+        let config = Pod.DNSConfig(
+            nameservers: ["1.1.1.1", "1.1.1.2", "1.1.1.3", "x"],
+            searches: (0..<33).map { Word("s\($0)") },
+            options: [.init("")]
+        )
+        let errors = Validation.errors(Pod(policy: "Sometimes", dnsConfig: config))
+        #expect(errors.count == 5)
+        #expect(errors.contains { $0.hasSuffix("must not have more than 3 nameservers") })
+        #expect(errors.contains { $0.hasSuffix("must not have more than 32 search paths") })
+        #expect(errors.contains { $0 == "spec.dnsConfig.options[0]: Required value: must not be empty" })
+    }
+}
