@@ -31,6 +31,7 @@ let package = Package(
         // With its name: without it the dependency would be called by the checkout's folder.
         .package(name: "umwelt", path: ".."),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
         .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0"),
         .package(url: "https://github.com/grpc/grpc-swift-2", from: "2.4.3"),
         .package(url: "https://github.com/grpc/grpc-swift-protobuf", from: "2.4.1"),
@@ -43,6 +44,22 @@ let package = Package(
         .target(name: "LocalFiles"),
         // What the kubelet of this node was told.
         .target(name: "KubeletSettings", dependencies: ["Documents", "LocalFiles"]),
+        // What programs say and how they end.
+        .target(
+            name: "Terminal",
+            dependencies: [.product(name: "ArgumentParser", package: "swift-argument-parser")]
+        ),
+        // Pods as manifests have them.
+        .target(name: "Manifests", dependencies: ["Documents", .product(name: "PodDNS", package: "umwelt")]),
+        // umwelt dns: needs no gRPC.
+        .executableTarget(
+            name: "umwelt-dns",
+            dependencies: [
+                "Documents", "LocalFiles", "KubeletSettings", "Manifests", "Terminal",
+                .product(name: "PodDNS", package: "umwelt"),
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ]
+        ),
         // The Container Runtime Interface: generated, see scripts/protos.
         .target(
             name: "CRI",
@@ -62,6 +79,10 @@ let package = Package(
             ]
         ),
         .testTarget(name: "DocumentsTests", dependencies: ["Documents"]),
+        .testTarget(
+            name: "ManifestsTests",
+            dependencies: ["Manifests", "Documents", .product(name: "PodDNS", package: "umwelt")]
+        ),
         .testTarget(name: "KubeletSettingsTests", dependencies: ["KubeletSettings", "Documents"]),
     ]
 )

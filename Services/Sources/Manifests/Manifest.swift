@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Umwelt authors
+
+package import Documents
+
+/// The documents of a manifest: pods, and what they take volumes from.
+package struct Manifest: Equatable, Sendable {
+    package var pods: [PodDocument] = []
+    package var configMaps: [Value] = []
+    package var secrets: [Value] = []
+    /// Kinds of which nothing is used.
+    package var others: [String] = []
+
+    private static let depthLimit = 4
+
+    /// The paths to the pod template, by kind.
+    private static let templates: [String: [String]] = [
+        "Deployment": ["spec", "template"], "ReplicaSet": ["spec", "template"], "StatefulSet": ["spec", "template"],
+        "DaemonSet": ["spec", "template"], "Job": ["spec", "template"], "ReplicationController": ["spec", "template"],
+        "CronJob": ["spec", "jobTemplate", "spec", "template"], "PodTemplate": ["template"],
+    ]
+
+    /// Reads YAML or JSON.
+    ///
+    /// `path` is what messages call it. A document that is no object of Kubernetes' is an error, an unknown kind is not.
+    package init(_ bytes: [UInt8], path: String) throws(DocumentError) {
+        let documents: [Value]
+        do throws(DocumentError) { documents = try Value.documents(bytes) } catch {
+            throw DocumentError("\(path): \(error)")
+        }
+        for document in documents { try add(document, path, depth: 0) }
+    }
+
+    private mutating func add(_ document: Value, _ path: String, depth: Int) throws(DocumentError) {
+        guard case .object = document else {
+            throw DocumentError("\(path): \(document.kind), a manifest with a kind is expected")
+        }
+        guard let kind = document["kind"]?.string else {
+            throw DocumentError("\(path): there is no kind in it: this is no manifest of Kubernetes'")
+        }
+        if kind == "List" || kind == "PodList", depth < Self.depthLimit {
+            for item in document["items"]?.array ?? [] {
+                // The items of a PodList do not say what they are.
+                if kind == "PodList", case .object(let members) = item, item["kind"] == nil {
+                    try add(.object(members + [.init("kind", .string("Pod"))]), path, depth: depth + 1)
+                } else {
+                    try add(item, path, depth: depth + 1)
+                }
+            }
+            return
+        }
+        switch kind {
+        case "ConfigMap": configMaps.append(document)
+        case "Secret": secrets.append(document)
+        case "Pod": try addPod(kind, document, document, path)
+        default:
+            guard let steps = Self.templates[kind] else {
+                others.append(kind)
+                return
+            }
+            var template = document
+            for (index, step) in steps.enumerated() {
+                guard let next = template[step] else {
+                    let name = steps.prefix(index + 1).joined(separator: ".")
+                    throw DocumentError("\(path): \(kind) \(Self.name(document)): \(name) is missing")
+                }
+                template = next
+            }
+            try addPod(kind, template, document, path)
+        }
+    }
+
+    private mutating func addPod(_ kind: String, _ pod: Value, _ owner: Value, _ path: String) throws(DocumentError) {
+        let title = "\(kind) \(Self.name(owner))"
+        guard let spec = pod["spec"] else { throw DocumentError("\(path): \(title): spec is missing") }
+        guard case .object = spec else { throw DocumentError("\(path): \(title): spec is \(spec.kind), not an object") }
+        let metadata = pod["metadata"] ?? .object([])
+        guard metadata == .null || metadata.members != nil else {
+            throw DocumentError("\(path): \(title): metadata is \(metadata.kind), not an object")
+        }
+        let ownName = metadata["name"]?.string ?? metadata["generateName"]?.string
+        // An empty namespace is one that is said.
+        let namespace = metadata["namespace"]?.string ?? owner["metadata"]?["namespace"]?.string
+        pods.append(
+            PodDocument(
+                kind: kind,
+                name: ownName ?? Self.name(owner),
+                namespace: namespace,
+                metadata: metadata,
+                spec: spec
+            )
+        )
+    }
+
+    private static func name(_ document: Value) -> String {
+        document["metadata"]?["name"]?.string ?? document["metadata"]?["generateName"]?.string ?? ""
+    }
+
+    /// The one pod in it, or the one of that name.
+    package func pod(named name: String?, path: String) throws(DocumentError) -> PodDocument {
+        if let name {
+            guard let pod = pods.first(where: { $0.name == name }) else {
+                let names = pods.map(\.title).joined(separator: ", ")
+                throw DocumentError("\(path): there is no pod \(name) in it\(names.isEmpty ? "" : ", but \(names)")")
+            }
+            return pod
+        }
+        guard let pod = pods.first else {
+            let kinds = (others + configMaps.map { _ in "ConfigMap" } + secrets.map { _ in "Secret" })
+            let have = kinds.isEmpty ? "nothing" : kinds.joined(separator: ", ")
+            throw DocumentError("\(path): there is no pod and no workload in it, but \(have)")
+        }
+        guard pods.count == 1 else {
+            let names = pods.map(\.title).joined(separator: ", ")
+            throw DocumentError("\(path): there are several in it: \(names); choose one with --pod NAME")
+        }
+        return pod
+    }
+}

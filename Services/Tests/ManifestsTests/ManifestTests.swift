@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Umwelt authors
+
+import Documents
+import PodDNS
+import Testing
+
+@testable import Manifests
+
+struct ManifestTests {
+    private func manifest(_ text: String) throws -> Manifest { try Manifest(Array(text.utf8), path: "m") }
+
+    private func failure(_ text: String, pod: String? = nil) -> String? {
+        do {
+            _ = try manifest(text).pod(named: pod, path: "m").dnsPod()
+            return nil
+        } catch { return "\(error)" }
+    }
+
+    @Test func aPodIsRead() throws {
+        let text = """
+            apiVersion: v1
+            kind: Pod
+            metadata: {name: web, namespace: shop, uid: u-1}
+            spec:
+              dnsPolicy: None
+              hostNetwork: true
+              dnsConfig:
+                nameservers: [1.1.1.1]
+                searches: [a.b]
+                options: [{name: ndots, value: "2"}, {name: rotate}]
+              containers: []
+            """
+        let pod = try manifest(text).pod(named: nil, path: "m").dnsPod()
+        let config = Pod.DNSConfig(
+            nameservers: ["1.1.1.1"],
+            searches: ["a.b"],
+            options: [.init("ndots", "2"), .init("rotate")]
+        )
+        #expect(
+            pod
+                == Pod(
+                    name: "web",
+                    namespace: "shop",
+                    uid: "u-1",
+                    isOnHostNetwork: true,
+                    policy: "None",
+                    dnsConfig: config
+                )
+        )
+    }
+
+    @Test func anEmptyDNSConfigIsNotNone() throws {
+        func config(_ text: String) throws -> Pod.DNSConfig? {
+            try manifest("kind: Pod\nspec: {\(text)}\n").pods[0].dnsPod().dnsConfig
+        }
+        #expect(try config("dnsConfig: {}") == .init())
+        #expect(try config("dnsConfig: null") == nil)
+        #expect(try config("") == nil)
+    }
+
+    @Test func namespacesComeFromThePodItsOwnerOrTheCommandLine() throws {
+        func namespace(_ pod: String, _ owner: String = "", override: String? = nil) throws -> Word {
+            let text =
+                "kind: Deployment\nmetadata: {name: d\(owner)}\nspec: {template: {metadata: {x: y\(pod)}, spec: {}}}\n"
+            return try manifest(text).pods[0].dnsPod(namespace: override).namespace
+        }
+        #expect(try namespace("") == "default")
+        #expect(try namespace("", ", namespace: o") == "o")
+        #expect(try namespace(", namespace: p", ", namespace: o") == "p")
+        #expect(try namespace(", namespace: ''", ", namespace: o") == "")
+        #expect(try namespace(", namespace: p", override: "c") == "c")
+    }
+
+    @Test(arguments: [
+        ("Deployment", "{template: {spec: {dnsPolicy: Default}}}"),
+        ("StatefulSet", "{template: {spec: {dnsPolicy: Default}}}"),
+        ("DaemonSet", "{template: {spec: {dnsPolicy: Default}}}"), ("Job", "{template: {spec: {dnsPolicy: Default}}}"),
+        ("CronJob", "{jobTemplate: {spec: {template: {spec: {dnsPolicy: Default}}}}}"),
+    ])
+    func workloadsHaveTemplates(kind: String, spec: String) throws {
+        let pods = try manifest("kind: \(kind)\nmetadata: {name: n}\nspec: \(spec)\n").pods
+        #expect(try pods[0].dnsPod().policy == "Default")
+        #expect(pods[0].title == "\(kind) n")
+    }
+
+    @Test func listsAndSeveralDocuments() throws {
+        let text = """
+            kind: List
+            items:
+            - {kind: Pod, metadata: {name: a}, spec: {}}
+            - {kind: Service, metadata: {name: s}}
+            ---
+            kind: Pod
+            metadata: {name: b}
+            spec: {}
+            ---
+            kind: ConfigMap
+            metadata: {name: c}
+            """
+        let manifest = try manifest(text)
+        #expect(manifest.pods.map(\.name) == ["a", "b"])
+        #expect(manifest.others == ["Service"])
+        #expect(try manifest.pod(named: "b", path: "m").name == "b")
+        #expect(failure(text) == "m: there are several in it: Pod a, Pod b; choose one with --pod NAME")
+        #expect(failure(text, pod: "z") == "m: there is no pod z in it, but Pod a, Pod b")
+    }
+
+    @Test(arguments: [
+        ("", "m: there is no pod and no workload in it, but nothing"),
+        ("kind: Service\n", "m: there is no pod and no workload in it, but Service"),
+        ("a: 1\n", "m: there is no kind in it: this is no manifest of Kubernetes'"),
+        ("hello\n", "m: a string, a manifest with a kind is expected"),
+        ("kind: Pod\n", "m: Pod : spec is missing"),
+        ("kind: Deployment\nmetadata: {name: d}\nspec: {}\n", "m: Deployment d: spec.template is missing"),
+        ("kind: Pod\nspec: {dnsPolicy: 5}\n", "Pod : spec.dnsPolicy is a number, not a string: write it in quotes"),
+        (
+            "kind: Pod\nspec: {dnsConfig: {searches: a}}\n",
+            "Pod : spec.dnsConfig.searches is a string, not a list of strings"
+        ),
+        (
+            "kind: Pod\nspec: {dnsConfig: {options: [{name: ndots, value: 2}]}}\n",
+            "Pod : spec.dnsConfig.options[0].value is a number, not a string: write it in quotes"
+        ),
+        ("kind: Pod\nspec: {hostNetwork: maybe}\n", "Pod : spec.hostNetwork is a string, not true or false"),
+    ])
+    func wrongManifestsAreNamed(text: String, message: String) {
+        #expect(failure(text) == message)
+    }
+}
