@@ -51,11 +51,19 @@ let package = Package(
         ),
         // Pods as manifests have them.
         .target(name: "Manifests", dependencies: ["Documents", .product(name: "PodDNS", package: "umwelt")]),
+        // The node as the kubelet and its runtime see it.
+        .target(
+            name: "NodeDNS",
+            dependencies: [
+                "Documents", "LocalFiles", "KubeletSettings", "Terminal", .product(name: "PodDNS", package: "umwelt"),
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ]
+        ),
         // umwelt dns: needs no gRPC.
         .executableTarget(
             name: "umwelt-dns",
             dependencies: [
-                "Documents", "LocalFiles", "KubeletSettings", "Manifests", "Terminal",
+                "Documents", "LocalFiles", "KubeletSettings", "Manifests", "NodeDNS", "Terminal",
                 .product(name: "PodDNS", package: "umwelt"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]
@@ -73,9 +81,25 @@ let package = Package(
         .target(
             name: "CRIClient",
             dependencies: [
-                "CRI",
+                "CRI", "LocalFiles",
                 .product(name: "GRPCCore", package: "grpc-swift-2"),
                 .product(name: "GRPCNIOTransportHTTP2Posix", package: "grpc-swift-nio-transport"),
+            ]
+        ),
+        // What a manifest's pod asks of a node.
+        .target(
+            name: "Pods",
+            dependencies: ["Documents", "Manifests", .product(name: "PodDNS", package: "umwelt")]
+        ),
+        // umwelt pod.
+        .executableTarget(
+            name: "umwelt-pod",
+            dependencies: [
+                "CRI", "CRIClient", "Documents", "KubeletSettings", "LocalFiles", "Manifests", "NodeDNS", "Pods",
+                "Terminal",
+                .product(name: "PodDNS", package: "umwelt"),
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "GRPCCore", package: "grpc-swift-2"),
             ]
         ),
         .testTarget(name: "DocumentsTests", dependencies: ["Documents"]),

@@ -19,6 +19,8 @@ struct Umwelt: ParsableCommand {
               umwelt run --memory 256M -- free -m
               umwelt run --memory 1G --cpus 0.5 --tty -- bash
               umwelt view meminfo --pid 4711
+              umwelt dns explain pod.yaml
+              umwelt pod run -f pod.yaml
               umwelt help run
 
             The daemon behind it is umweltd; without one running, `umwelt run` starts its own for as long as it is needed.
@@ -27,7 +29,7 @@ struct Umwelt: ParsableCommand {
               That of the command it ran; 1 after a failure, 2 for a wrong command line.
             """,
         version: "umwelt \(version)",
-        subcommands: [RunCommand.self, ViewCommand.self, HookCommand.self],
+        subcommands: [RunCommand.self, ViewCommand.self, DNSCommand.self, PodCommand.self, HookCommand.self],
         helpNames: [.short, .long]
     )
 }
@@ -41,6 +43,9 @@ enum Main {
     }
 
     private static func perform() throws {
+        if let (verb, rest) = ServiceProgram.arguments(CommandLine.arguments) {
+            try ServiceProgram.become(verb, rest)
+        }
         var command: any ParsableCommand
         do {
             command = try Umwelt.parseAsRoot()

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright the Umwelt authors
 
+import NodeDNS
 import PodDNS
 
 extension Answer {

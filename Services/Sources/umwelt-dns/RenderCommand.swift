@@ -3,6 +3,7 @@
 
 import ArgumentParser
 import Documents
+import NodeDNS
 import PodDNS
 import Terminal
 

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Umwelt authors
+
+import ArgumentParser
+import CRI
+import CRIClient
+import Terminal
+
+/// `umwelt pod exec`: the command line of it.
+struct ExecCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "exec",
+        abstract: "Run a command in a container of a pod, without input.",
+        usage: "umwelt pod exec POD [--container NAME] -- COMMAND [ARGUMENT ...]"
+    )
+
+    @OptionGroup var target: ContainerOptions
+    @OptionGroup var engine: EngineOptions
+    @Option(help: ArgumentHelp("Seconds until it is ended. Default: none.", valueName: "seconds"))
+    var timeout: Int?
+    @Argument(parsing: .postTerminator, help: "The command and its arguments.") var command: [String] = []
+
+    func validate() throws {
+        if command.isEmpty { throw ValidationError("the command is missing: it stands after '--'") }
+        if let timeout, timeout < 1 { throw ValidationError("--timeout is 1 at least") }
+    }
+
+    func run() async throws {
+        let (engine, socket) = try engine.choose()
+        guard engine == .cri else { throw Failure.failed("--engine docker is not there yet") }
+        let (target, command, seconds) = (target, command, timeout)
+        let response = try await Start.explained {
+            try await CRIConnection.with(socket: socket) { connection in
+                let (_, container) = try await Target.find(connection, target, needsRunning: true)
+                return try await connection.call("ExecSync", timeout: seconds.map { .seconds($0 + 10) }) { options in
+                    var request = Runtime_V1_ExecSyncRequest()
+                    request.containerID = container.id
+                    request.cmd = command
+                    request.timeout = Int64(seconds ?? 0)
+                    return try await connection.runtime.execSync(request, options: options)
+                }
+            }
+        }
+        try Standard.output(Array(response.stdout))
+        Standard.error(Array(response.stderr))
+        if response.exitCode != 0 { throw Failure(code: response.exitCode, nil) }
+    }
+}

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Umwelt authors
+
+import CRI
+import CRIClient
+import LocalFiles
+import PodDNS
+import Pods
+import Terminal
+
+/// One run of a pod, from nothing to its end; whatever goes wrong on the way, nothing is left of it.
+struct Start: Sendable {
+    var plan: PodPlan
+    var lists: Rendering.Lists
+    var files: PodFiles
+    var views: [(container: String, node: String)]
+    var isSystemd: Bool
+    var hasKubelet: Bool
+    var progress: Progress
+    var marks: [String: String]
+
+    typealias Codes = [(name: String, code: Int32)]
+
+    /// The node's memory, in bytes.
+    static var nodeMemory: Int {
+        let bytes = (try? LocalFile.contents(of: "/proc/meminfo", limit: 1 << 16)) ?? []
+        let line = String(decoding: bytes, as: UTF8.self).split(separator: "\n").first { $0.hasPrefix("MemTotal:") }
+        return (line?.split(separator: " ").dropFirst().first.flatMap { Int($0) } ?? 0) * 1024
+    }
+
+    func overCRI(socket: String, isDetached: Bool, removesAtEnd: Bool) async throws -> Codes {
+        try await Self.explained {
+            try await CRIConnection.with(socket: socket) { connection in
+                try await overCRI(connection, isDetached: isDetached, removesAtEnd: removesAtEnd)
+            }
+        }
+    }
+
+    /// The engine's errors as ours.
+    static func explained<Result: Sendable>(_ body: () async throws -> Result) async throws -> Result {
+        do { return try await body() } catch let error as CRIError { throw Failure.failed(error.description) }
+    }
+
+    private func overCRI(_ connection: CRIConnection, isDetached: Bool, removesAtEnd: Bool) async throws -> Codes {
+        _ = try await connection.version()
+        let pods = CRIPods(connection: connection)
+        for item in try await pods.list()
+        where item.metadata.name == plan.name && item.metadata.namespace == plan.namespace {
+            throw Failure.failed("there is a pod \(plan.title) already: remove it with 'umwelt pod rm \(plan.title)'")
+        }
+        let isSystemd = await usesSystemd(connection)
+        let parent = plan.cgroupParent(isSystemd: isSystemd)
+        let config = CRIConfig(
+            plan: plan,
+            files: files,
+            dns: lists,
+            isSystemd: isSystemd,
+            nodeMemory: Self.nodeMemory,
+            procViews: views,
+            marks: marks.merging([Labels.cgroupParent: parent]) { $1 }
+        )
+        let pod = CRIPod(connection: connection, config: config, progress: progress)
+        let references = try await pod.pullImages()
+        do {
+            try files.make(plan)
+            let sandbox = try await pod.makeSandbox()
+            let sidecars = try await pod.runInitContainers(in: sandbox, references)
+            let running = try await pod.startContainers(in: sandbox, references)
+            if isDetached { return [] }
+            let codes = try await pod.supervise(running, sidecars: sidecars, in: sandbox, references)
+            await pod.stop(sidecars)
+            if removesAtEnd { try await pods.removeAll(uid: plan.uid, graceSeconds: plan.graceSeconds) }
+            if removesAtEnd { PodFiles.removeCgroups(parent, keepTop: hasKubelet) }
+            return codes
+        } catch {
+            // What was begun is taken back, also after Ctrl-C, which has cancelled this task.
+            let plan = plan
+            let files = files
+            let keepTop = hasKubelet
+            progress.say("removing the pod")
+            let cleanup = Task.detached {
+                try await pods.removeAll(uid: plan.uid, graceSeconds: min(plan.graceSeconds, 10))
+                try files.remove()
+                PodFiles.removeCgroups(parent, keepTop: keepTop)
+            }
+            do { try await cleanup.value } catch let failure {
+                progress.warn("pod \(plan.title) could not be removed: \(failure)")
+            }
+            throw error
+        }
+    }
+
+    /// The runtime's own word, from Kubernetes 1.28's CRI on; else the kubelet's setting.
+    private func usesSystemd(_ connection: CRIConnection) async -> Bool {
+        let answer = try? await connection.call("RuntimeConfig", timeout: .seconds(10)) { options in
+            try await connection.runtime.runtimeConfig(Runtime_V1_RuntimeConfigRequest(), options: options)
+        }
+        guard let answer, answer.hasLinux else { return isSystemd }
+        return answer.linux.cgroupDriver == .systemd
+    }
+
+    func overDocker(socket: String, isDetached: Bool, removesAtEnd: Bool) async throws -> Codes {
+        throw Failure.failed("--engine docker is not there yet")
+    }
+}
