@@ -91,11 +91,14 @@ let package = Package(
             name: "Pods",
             dependencies: ["Documents", "Manifests", .product(name: "PodDNS", package: "umwelt")]
         ),
+        // The Docker Engine's API.
+        .target(name: "DockerEngine", dependencies: ["Documents", "LocalFiles"]),
         // umwelt pod.
         .executableTarget(
             name: "umwelt-pod",
             dependencies: [
-                "CRI", "CRIClient", "Documents", "KubeletSettings", "LocalFiles", "Manifests", "NodeDNS", "Pods",
+                "CRI", "CRIClient", "DockerEngine", "Documents", "KubeletSettings", "LocalFiles", "Manifests",
+                "NodeDNS", "Pods",
                 "Terminal",
                 .product(name: "PodDNS", package: "umwelt"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
@@ -107,6 +110,7 @@ let package = Package(
             name: "ManifestsTests",
             dependencies: ["Manifests", "Documents", .product(name: "PodDNS", package: "umwelt")]
         ),
+        .testTarget(name: "DockerEngineTests", dependencies: ["DockerEngine"]),
         .testTarget(name: "KubeletSettingsTests", dependencies: ["KubeletSettings", "Documents"]),
     ]
 )

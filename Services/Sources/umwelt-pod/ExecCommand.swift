@@ -4,6 +4,8 @@
 import ArgumentParser
 import CRI
 import CRIClient
+import DockerEngine
+import Documents
 import Terminal
 
 /// `umwelt pod exec`: the command line of it.
@@ -27,7 +29,13 @@ struct ExecCommand: AsyncParsableCommand {
 
     func run() async throws {
         let (engine, socket) = try engine.choose()
-        guard engine == .cri else { throw Failure.failed("--engine docker is not there yet") }
+        if engine == .docker {
+            let code = try await Start.explained {
+                try dockerExec(DockerPods(docker: try DockerConnection(socket: socket)))
+            }
+            if code != 0 { throw Failure(code: code, nil) }
+            return
+        }
         let (target, command, seconds) = (target, command, timeout)
         let response = try await Start.explained {
             try await CRIConnection.with(socket: socket) { connection in
@@ -44,5 +52,33 @@ struct ExecCommand: AsyncParsableCommand {
         try Standard.output(Array(response.stdout))
         Standard.error(Array(response.stderr))
         if response.exitCode != 0 { throw Failure(code: response.exitCode, nil) }
+    }
+}
+
+extension ExecCommand {
+    private func dockerExec(_ pods: DockerPods) throws -> Int32 {
+        let item = try pods.target(target, needsRunning: true)
+        let body = Value.object([
+            "AttachStdout": .bool(true), "AttachStderr": .bool(true), "Cmd": .strings(command),
+        ])
+        let made = try pods.docker.json("POST", "/containers/\(item.id)/exec", body, call: "exec in \(item.container)")
+        guard let id = made["Id"]?.string else {
+            throw Failure.failed("exec in \(item.container): the answer has no Id")
+        }
+        var frames = StreamFrames()
+        let start = Value.object(["Detach": .bool(false), "Tty": .bool(false)])
+        _ = try pods.docker.request(
+            "POST",
+            "/exec/\(id)/start",
+            start,
+            call: "exec in \(item.container)",
+            timeout: timeout
+        ) { piece in
+            for frame in frames.feed(piece) {
+                if frame.isError { Standard.error(frame.text) } else { try Standard.output(frame.text) }
+            }
+        }
+        let result = try pods.docker.json("GET", "/exec/\(id)/json", call: "exec in \(item.container)")
+        return Int32(clamping: result["ExitCode"]?.int ?? 255)
     }
 }

@@ -4,6 +4,8 @@
 import ArgumentParser
 import CRI
 import CRIClient
+import DockerEngine
+import Documents
 import LocalFiles
 import Terminal
 
@@ -30,7 +32,11 @@ struct LogsCommand: AsyncParsableCommand {
 
     func run() async throws {
         let (engine, socket) = try engine.choose()
-        guard engine == .cri else { throw Failure.failed("--engine docker is not there yet") }
+        if engine == .docker {
+            return try await Start.explained {
+                try dockerLogs(DockerPods(docker: try DockerConnection(socket: socket)))
+            }
+        }
         let target = target
         let path = try await Start.explained {
             try await CRIConnection.with(socket: socket) { connection in
@@ -53,6 +59,25 @@ struct LogsCommand: AsyncParsableCommand {
             guard let entry = LogLine(line) else { continue }
             let text = Array(entry.text) + (entry.isPartial ? [] : [UInt8(ascii: "\n")])
             if entry.isError { Standard.error(text) } else { try Standard.output(text) }
+        }
+    }
+}
+
+extension LogsCommand {
+    private func dockerLogs(_ pods: DockerPods) throws {
+        let item = try pods.target(target, needsRunning: false)
+        let details = try pods.docker.json("GET", "/containers/\(item.id)/json", call: "look at \(item.container)")
+        let isTerminal = details["Config"]?["Tty"]?.bool ?? false
+        var frames = StreamFrames()
+        _ = try pods.docker.request(
+            "GET",
+            "/containers/\(item.id)/logs?stdout=1&stderr=1",
+            call: "logs of \(item.container)"
+        ) { piece in
+            if isTerminal { return try Standard.output(Array(piece)) }
+            for frame in frames.feed(piece) {
+                if frame.isError { Standard.error(frame.text) } else { try Standard.output(frame.text) }
+            }
         }
     }
 }

@@ -4,6 +4,7 @@
 import ArgumentParser
 import CRI
 import CRIClient
+import DockerEngine
 import Documents
 import Terminal
 
@@ -66,9 +67,9 @@ struct PsCommand: AsyncParsableCommand {
 /// What there is, by engine.
 enum Listing {
     static func rows(_ engine: EngineOptions.Engine, _ socket: String) async throws -> [PodRow] {
-        guard engine == .cri else { throw Failure.failed("--engine docker is not there yet") }
-        return try await Start.explained {
-            try await CRIConnection.with(socket: socket) { connection in
+        try await Start.explained {
+            if engine == .docker { return try DockerPods(docker: try DockerConnection(socket: socket)).rows() }
+            return try await CRIConnection.with(socket: socket) { connection in
                 _ = try await connection.version()
                 let pods = CRIPods(connection: connection)
                 var rows: [PodRow] = []

@@ -4,6 +4,7 @@
 import ArgumentParser
 import CRI
 import CRIClient
+import DockerEngine
 import KubeletSettings
 import Terminal
 
@@ -25,8 +26,15 @@ struct RmCommand: AsyncParsableCommand {
 
     func run() async throws {
         let (engine, socket) = try engine.choose()
-        guard engine == .cri else { throw Failure.failed("--engine docker is not there yet") }
         let (names, seconds) = (pods, graceSeconds)
+        if engine == .docker {
+            return try await Start.explained {
+                let pods = DockerPods(docker: try DockerConnection(socket: socket))
+                for name in names {
+                    try pods.remove(uid: try pods.find(name).label(Labels.podUID), graceSeconds: seconds)
+                }
+            }
+        }
         let hasKubelet = KubeletFinder().find().process != nil
         try await Start.explained {
             try await CRIConnection.with(socket: socket) { connection in

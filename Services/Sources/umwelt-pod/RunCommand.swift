@@ -50,6 +50,8 @@ struct RunCommand: AsyncParsableCommand {
     var logsDir = PodFiles.defaultLogs
     @Option(help: ArgumentHelp("Where umweltd serves its files.", valueName: "directory"))
     var procDir = ProcViews.defaultMount
+    @Option(help: ArgumentHelp("Docker's pause container is made of this image.", valueName: "image"))
+    var pauseImage = "registry.k8s.io/pause:3.9"
     @OptionGroup var node: NodeOptions
 
     func validate() throws {
@@ -92,7 +94,9 @@ struct RunCommand: AsyncParsableCommand {
             progress: progress,
             marks: [
                 Labels.managed: rootDir, Labels.logsRoot: logsDir, Labels.dns: Self.dnsMark(plan.dns).compactJSON,
-            ]
+            ],
+            pauseImage: pauseImage,
+            network: node.network ?? .bridge
         )
         let codes = try await Interrupts.run {
             switch engine {

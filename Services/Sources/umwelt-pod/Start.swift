@@ -3,6 +3,7 @@
 
 import CRI
 import CRIClient
+import DockerEngine
 import LocalFiles
 import PodDNS
 import Pods
@@ -18,6 +19,9 @@ struct Start: Sendable {
     var hasKubelet: Bool
     var progress: Progress
     var marks: [String: String]
+    /// Docker's pause container.
+    var pauseImage: String
+    var network: Runtime.Network
 
     typealias Codes = [(name: String, code: Int32)]
 
@@ -38,7 +42,10 @@ struct Start: Sendable {
 
     /// The engine's errors as ours.
     static func explained<Result: Sendable>(_ body: () async throws -> Result) async throws -> Result {
-        do { return try await body() } catch let error as CRIError { throw Failure.failed(error.description) }
+        do { return try await body() } catch let error as CRIError { throw Failure.failed(error.description) } catch let
+            error
+            as DockerError
+        { throw Failure.failed(error.description) }
     }
 
     private func overCRI(_ connection: CRIConnection, isDetached: Bool, removesAtEnd: Bool) async throws -> Codes {
@@ -100,6 +107,52 @@ struct Start: Sendable {
     }
 
     func overDocker(socket: String, isDetached: Bool, removesAtEnd: Bool) async throws -> Codes {
-        throw Failure.failed("--engine docker is not there yet")
+        try await Self.explained {
+            let docker = try DockerConnection(socket: socket)
+            let pods = DockerPods(docker: docker)
+            for item in try pods.items()
+            where item.isSandbox && item.name == plan.name && item.namespace == plan.namespace {
+                throw Failure.failed(
+                    "there is a pod \(plan.title) already: remove it with 'umwelt pod rm \(plan.title)'"
+                )
+            }
+            let pod = DockerPod(
+                docker: docker,
+                plan: plan,
+                files: files,
+                lists: lists,
+                nodeMemory: Self.nodeMemory,
+                procViews: views,
+                marks: marks,
+                pauseImage: pauseImage,
+                network: network,
+                progress: progress
+            )
+            try pod.pullImages()
+            do {
+                try files.make(plan)
+                let sandbox = try pod.makeSandbox()
+                let sidecars = try await pod.runInitContainers(in: sandbox)
+                let running = try pod.startContainers(in: sandbox)
+                if isDetached { return [] }
+                let codes = try await pod.supervise(running, sidecars: sidecars, in: sandbox)
+                for item in sidecars {
+                    _ = try? docker.request("POST", "/containers/\(item.id)/stop?t=\(plan.graceSeconds)", call: "stop")
+                }
+                if removesAtEnd { try pods.remove(uid: plan.uid, graceSeconds: plan.graceSeconds) }
+                return codes
+            } catch {
+                let (plan, files) = (plan, files)
+                progress.say("removing the pod")
+                let cleanup = Task.detached {
+                    try pods.remove(uid: plan.uid, graceSeconds: min(plan.graceSeconds, 10))
+                    try files.remove()
+                }
+                do { try await cleanup.value } catch let failure {
+                    progress.warn("pod \(plan.title) could not be removed: \(failure)")
+                }
+                throw error
+            }
+        }
     }
 }
