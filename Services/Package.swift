@@ -59,11 +59,12 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]
         ),
+        .target(name: "CNetns"),
         // umwelt dns: needs no gRPC.
         .executableTarget(
             name: "umwelt-dns",
             dependencies: [
-                "Documents", "LocalFiles", "KubeletSettings", "Manifests", "NodeDNS", "Terminal",
+                "CNetns", "DockerEngine", "Documents", "LocalFiles", "KubeletSettings", "Manifests", "NodeDNS", "Terminal",
                 .product(name: "PodDNS", package: "umwelt"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]
@@ -115,6 +116,6 @@ let package = Package(
     ]
 )
 
-for target in package.targets where target.type != .test && target.name != "CRI" {
+for target in package.targets where target.type != .test && !["CRI", "CNetns"].contains(target.name) {
     target.swiftSettings = (target.swiftSettings ?? []) + strict
 }

@@ -37,7 +37,7 @@ struct DockerPods: Sendable {
                 state: entry["State"]?.string ?? "",
                 created: entry["Created"]?.int ?? 0
             )
-        }.sorted { $0.created < $1.created }
+        }.reversed().sorted { $0.created < $1.created }
     }
 
     func find(_ name: String) throws -> Item {
