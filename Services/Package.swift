@@ -64,7 +64,8 @@ let package = Package(
         .executableTarget(
             name: "umwelt-dns",
             dependencies: [
-                "CNetns", "DockerEngine", "Documents", "LocalFiles", "KubeletSettings", "Manifests", "NodeDNS", "Terminal",
+                "CNetns", "DockerEngine", "Documents", "LocalFiles", "KubeletSettings", "Manifests", "NodeDNS",
+                "Terminal",
                 .product(name: "PodDNS", package: "umwelt"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]
@@ -112,6 +113,8 @@ let package = Package(
             dependencies: ["Manifests", "Documents", .product(name: "PodDNS", package: "umwelt")]
         ),
         .testTarget(name: "DockerEngineTests", dependencies: ["DockerEngine"]),
+        // With real containerd and dockerd: scripts/services-node-test.
+        .testTarget(name: "EngineTests", dependencies: ["Documents"]),
         .testTarget(name: "KubeletSettingsTests", dependencies: ["KubeletSettings", "Documents"]),
     ]
 )
