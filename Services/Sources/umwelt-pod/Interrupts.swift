@@ -8,38 +8,46 @@ import Terminal
 /// Ctrl-C, SIGTERM and SIGHUP: what runs is cancelled, so that it clears up; another one ends the program at once.
 enum Interrupts {
     private static let signals = [SIGINT, SIGTERM, SIGHUP]
-    private static let received = Atomic<Int32>(0)
+    private static let lookPause = Duration.milliseconds(50)
 
     /// Runs `body` in a task that a signal cancels; a signal's end is 128 and its number.
+    ///
+    /// A handler that notes the number, and a look at it now and then: the main thread of an asynchronous program waits
+    /// with no signal blocked, so that none is left for sigwait(3).
     static func run<Result: Sendable>(_ body: @Sendable @escaping () async throws -> Result) async throws -> Result {
+        // Made before a handler needs it.
+        received.store(0, ordering: .relaxed)
         var set = sigset_t()
         // SAFETY: the set is valid during the calls.
         unsafe sigemptyset(&set)
-        // SAFETY: as above.
-        for signal in signals { unsafe _ = sigaddset(&set, signal) }
-        // Blocked in every thread that is made from here on, and taken by one of our own.
-        // SAFETY: as above.
-        unsafe pthread_sigmask(SIG_BLOCK, &set, nil)
-        let task = Task { try await body() }
-        let waiting = set
-        let thread = Task.detached {
-            // A thread of the pool is given up for the program's life: there are others.
-            var set = waiting
-            var number: Int32 = 0
-            // SAFETY: both are valid during the call.
-            while unsafe sigwait(&set, &number) == 0 {
-                if received.exchange(number, ordering: .relaxed) != 0 { _exit(128 + number) }
-                task.cancel()
-            }
+        for number in signals {
+            // SAFETY: as above.
+            unsafe _ = sigaddset(&set, number)
+            // The handler does nothing but one atomic exchange, or _exit(2).
+            let before = signal(number, note)
+            // SAFETY: a function pointer is as large as a number, and only compared.
+            // What was ignored from the start (nohup, a shell's background job) stays so.
+            if unsafe unsafeBitCast(before, to: Int.self) == 1 { _ = signal(number, SIG_IGN) }
         }
-        defer { thread.cancel() }
+        // SAFETY: as above.
+        unsafe pthread_sigmask(SIG_UNBLOCK, &set, nil)
+        let task = Task { try await body() }
+        let watch = Task {
+            while received.load(ordering: .relaxed) == 0 { try await Task.sleep(for: lookPause) }
+            task.cancel()
+        }
+        defer { watch.cancel() }
         do { return try await task.value } catch {
             let number = received.load(ordering: .relaxed)
             guard number != 0 else { throw error }
-            if let failure = error as? Failure, failure.code != 128 + number {
-                Standard.complain(failure.message ?? "")
-            }
             throw Failure(code: 128 + number, nil)
         }
     }
+}
+
+/// The signal that came; 0 as long as none has.
+private let received = Atomic<Int32>(0)
+
+private func note(_ number: Int32) {
+    if received.exchange(number, ordering: .relaxed) != 0 { _exit(128 + number) }
 }

@@ -7,6 +7,7 @@ import DockerEngine
 import LocalFiles
 import PodDNS
 import Pods
+import Synchronization
 import Terminal
 
 /// One run of a pod, from nothing to its end; whatever goes wrong on the way, nothing is left of it.
@@ -33,10 +34,43 @@ struct Start: Sendable {
     }
 
     func overCRI(socket: String, isDetached: Bool, removesAtEnd: Bool) async throws -> Codes {
-        try await Self.explained {
-            try await CRIConnection.with(socket: socket) { connection in
-                try await overCRI(connection, isDetached: isDetached, removesAtEnd: removesAtEnd)
+        let begun = Begun()
+        do {
+            return try await Self.explained {
+                try await CRIConnection.with(socket: socket) { connection in
+                    try await overCRI(connection, begun, isDetached: isDetached, removesAtEnd: removesAtEnd)
+                }
             }
+        } catch {
+            if let parent = begun.cgroupParent {
+                await takeBack {
+                    // Over a connection of its own: that of a task that was cancelled is closed.
+                    try await CRIConnection.with(socket: socket) { connection in
+                        let pods = CRIPods(connection: connection)
+                        try await pods.removeAll(uid: plan.uid, graceSeconds: min(plan.graceSeconds, 10))
+                    }
+                    try files.remove()
+                    PodFiles.removeCgroups(parent, keepTop: hasKubelet)
+                }
+            }
+            throw error
+        }
+    }
+
+    /// Where a run is: from when on there is something to take back.
+    private final class Begun: Sendable {
+        private let parent = Mutex<String?>(nil)
+
+        /// The pod's cgroup; nil as long as nothing has been made.
+        var cgroupParent: String? { parent.withLock { $0 } }
+        func begin(_ cgroupParent: String) { parent.withLock { $0 = cgroupParent } }
+    }
+
+    /// Removes what was made, also after Ctrl-C, which has cancelled this task.
+    private func takeBack(_ body: @Sendable @escaping () async throws -> Void) async {
+        progress.say("removing the pod")
+        do { try await Task.detached { try await body() }.value } catch {
+            progress.warn("pod \(plan.title) could not be removed: \(error)")
         }
     }
 
@@ -48,7 +82,12 @@ struct Start: Sendable {
         { throw Failure.failed(error.description) }
     }
 
-    private func overCRI(_ connection: CRIConnection, isDetached: Bool, removesAtEnd: Bool) async throws -> Codes {
+    private func overCRI(
+        _ connection: CRIConnection,
+        _ begun: Begun,
+        isDetached: Bool,
+        removesAtEnd: Bool
+    ) async throws -> Codes {
         _ = try await connection.version()
         let pods = CRIPods(connection: connection)
         for item in try await pods.list()
@@ -68,33 +107,19 @@ struct Start: Sendable {
         )
         let pod = CRIPod(connection: connection, config: config, progress: progress)
         let references = try await pod.pullImages()
-        do {
-            try files.make(plan)
-            let sandbox = try await pod.makeSandbox()
-            let sidecars = try await pod.runInitContainers(in: sandbox, references)
-            let running = try await pod.startContainers(in: sandbox, references)
-            if isDetached { return [] }
-            let codes = try await pod.supervise(running, sidecars: sidecars, in: sandbox, references)
-            await pod.stop(sidecars)
-            if removesAtEnd { try await pods.removeAll(uid: plan.uid, graceSeconds: plan.graceSeconds) }
-            if removesAtEnd { PodFiles.removeCgroups(parent, keepTop: hasKubelet) }
-            return codes
-        } catch {
-            // What was begun is taken back, also after Ctrl-C, which has cancelled this task.
-            let plan = plan
-            let files = files
-            let keepTop = hasKubelet
-            progress.say("removing the pod")
-            let cleanup = Task.detached {
-                try await pods.removeAll(uid: plan.uid, graceSeconds: min(plan.graceSeconds, 10))
-                try files.remove()
-                PodFiles.removeCgroups(parent, keepTop: keepTop)
-            }
-            do { try await cleanup.value } catch let failure {
-                progress.warn("pod \(plan.title) could not be removed: \(failure)")
-            }
-            throw error
+        begun.begin(parent)
+        try files.make(plan)
+        let sandbox = try await pod.makeSandbox()
+        let sidecars = try await pod.runInitContainers(in: sandbox, references)
+        let running = try await pod.startContainers(in: sandbox, references)
+        if isDetached { return [] }
+        let codes = try await pod.supervise(running, sidecars: sidecars, in: sandbox, references)
+        await pod.stop(sidecars)
+        if removesAtEnd {
+            try await pods.removeAll(uid: plan.uid, graceSeconds: plan.graceSeconds)
+            PodFiles.removeCgroups(parent, keepTop: hasKubelet)
         }
+        return codes
     }
 
     /// The runtime's own word, from Kubernetes 1.28's CRI on; else the kubelet's setting.
@@ -142,14 +167,9 @@ struct Start: Sendable {
                 if removesAtEnd { try pods.remove(uid: plan.uid, graceSeconds: plan.graceSeconds) }
                 return codes
             } catch {
-                let (plan, files) = (plan, files)
-                progress.say("removing the pod")
-                let cleanup = Task.detached {
+                await takeBack {
                     try pods.remove(uid: plan.uid, graceSeconds: min(plan.graceSeconds, 10))
                     try files.remove()
-                }
-                do { try await cleanup.value } catch let failure {
-                    progress.warn("pod \(plan.title) could not be removed: \(failure)")
                 }
                 throw error
             }

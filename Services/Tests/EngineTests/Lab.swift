@@ -69,7 +69,8 @@ struct Lab: Sendable {
         try process.run()
         if let seconds {
             Thread.sleep(forTimeInterval: seconds)
-            process.interrupt()
+            // SIGINT is ignored in a shell's background job, which the runner may be.
+            kill(process.processIdentifier, SIGTERM)
         }
         process.waitUntilExit()
         func read(_ path: String) throws -> String {
