@@ -236,7 +236,6 @@ extension EngineSuite {
             let kinds = [
                 ["create", "deployment", "web", "--image=localhost/umwelt/box:1", "--replicas=2"] + dry,
                 ["create", "cronjob", "web", "--image=localhost/umwelt/box:1", "--schedule=* * * * *"] + dry,
-                ["run", "web", "--image=localhost/umwelt/box:1", "--port=80", "--env=A=b"] + dry,
             ]
             for kind in kinds {
                 let manifest = try lab.run("/usr/bin/kubectl", kind).text
