@@ -112,6 +112,8 @@ let package = Package(
             name: "ManifestsTests",
             dependencies: ["Manifests", "Documents", .product(name: "PodDNS", package: "umwelt")]
         ),
+        .testTarget(name: "PodsTests", dependencies: ["Pods", "Manifests", "Documents"]),
+        .testTarget(name: "DNSProgramTests", dependencies: ["umwelt-dns"]),
         .testTarget(name: "DockerEngineTests", dependencies: ["DockerEngine"]),
         // With real containerd and dockerd: scripts/services-node-test.
         .testTarget(name: "EngineTests", dependencies: ["Documents"]),
