@@ -24,10 +24,10 @@ enum ServiceProgram {
     /// Becomes the program; returns only by throwing.
     static func become(_ verb: String, _ rest: [String]) throws(Failure) -> Never {
         let file = try find("umwelt-" + verb)
+        // SAFETY: the strings were copied for this call and end in NUL, the array in nil; after a failure the process ends.
         var pointers: [UnsafeMutablePointer<CChar>?] = []
         for word in [file] + rest { unsafe pointers.append(strdup(word)) }
         unsafe pointers.append(nil)
-        // SAFETY: the strings were copied for this call and end in NUL, the array in nil; after a failure the process ends.
         unsafe execv(file, pointers)
         throw .failed("cannot execute \(file): \(Errno(errno))")
     }
