@@ -25,11 +25,10 @@ enum ServiceProgram {
     static func become(_ verb: String, _ rest: [String]) throws(Failure) -> Never {
         let file = try find("umwelt-" + verb)
         // SAFETY: the strings were copied for this call and end in NUL, the array in nil; after a failure the process ends.
-        var pointers: [UnsafeMutablePointer<CChar>?] = []
-        for word in [file] + rest { unsafe pointers.append(strdup(word)) }
+        var pointers: [UnsafeMutablePointer<CChar>?] = unsafe ([file] + rest).map { word in unsafe strdup(word) }
         unsafe pointers.append(nil)
         unsafe execv(file, pointers)
-        throw .failed("cannot execute \(file): \(Errno(errno))")
+        throw .failed("cannot execute \(file): \(Errno(rawValue: errno))")
     }
 
     /// Where an installation has it, beside this program, or in the build tree that this program is in.
