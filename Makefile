@@ -13,7 +13,8 @@ FUZZ_SECONDS ?= 60
 
 export SWIFT
 
-.PHONY: help setup build release services services-test services-node-test protos check fmt unit-test node-test vm-test install-test fuzz test bench demo install \
+.PHONY: help setup build release services services-test services-node-test protos check fmt unit-test node-test \
+	vm-test keydns-test install-test fuzz test bench bench-keydns demo install \
 	uninstall clean
 
 help:
@@ -33,9 +34,11 @@ help:
 	@echo 'make unit-test     tests that need no root'
 	@echo 'make node-test     tests with real containers on this machine, as root'
 	@echo 'make vm-test       the same in a virtual machine with cgroup v2, and the systemd unit'
+	@echo 'make keydns-test   a CIFS mount that follows its Service, in the virtual machine'
 	@echo 'make install-test  install, look, uninstall, compare'
 	@echo 'make fuzz          FUZZ_SECONDS ($(FUZZ_SECONDS)) of fuzzing'
 	@echo 'make bench         measure beside LXCFS'
+	@echo 'make bench-keydns  measure beside key.dns_resolver'
 	@echo 'make setup         what the tests need: Debian packages and the virtual machine'
 	@echo 'make clean         remove what was built'
 
@@ -80,6 +83,9 @@ node-test: build release
 vm-test: build release
 	scripts/vm-test
 
+keydns-test: release
+	scripts/keydns-test
+
 install-test: release
 	scripts/install-test
 
@@ -91,6 +97,9 @@ test:
 
 bench:
 	scripts/bench
+
+bench-keydns: release
+	scripts/keydns-bench
 
 demo:
 	scripts/demo

@@ -21,6 +21,7 @@ let package = Package(
     products: [
         .executable(name: "umweltd", targets: ["umweltd"]),
         .executable(name: "umwelt", targets: ["umwelt"]),
+        .executable(name: "umwelt-keydns", targets: ["umwelt-keydns"]),
         // For Services.
         .library(name: "PodDNS", targets: ["PodDNS"]),
     ],
@@ -30,29 +31,45 @@ let package = Package(
     targets: [
         // The edge of the system.
         .target(name: "CLinux"),
+        // For a program whose start is waited for.
+        .target(name: "CArguments"),
         .target(name: "Kernel", dependencies: ["CLinux"]),
         // Pure: no system module, no file, no clock.
         .target(name: "Samples"),
         .target(name: "ProcView", dependencies: ["Samples"]),
         .target(name: "FuseWire", dependencies: ["CLinux"]),
         .target(name: "OCISpec"),
+        .target(name: "Resolver"),
+        .target(name: "KeyDNS", dependencies: ["Resolver"]),
         .target(name: "PodDNS"),
         // What joins the two.
         .target(name: "Cgroups", dependencies: ["Kernel", "Samples"]),
         .target(name: "FuseServer", dependencies: ["Kernel", "FuseWire"]),
         .target(name: "ProcFS", dependencies: ["Kernel", "Samples", "Cgroups", "ProcView", "FuseWire", "FuseServer"]),
         .target(name: "NodeLink", dependencies: ["Kernel"]),
+        .target(name: "Keeper", dependencies: ["FuseWire"]),
+        .target(name: "Attachment", dependencies: ["Kernel", "Samples"]),
+        .target(name: "Upcall", dependencies: ["Kernel", "Resolver", "KeyDNS"]),
         // Programs: argv, signals, wiring.
         .executableTarget(
             name: "umweltd",
-            dependencies: ["Kernel", "Cgroups", "FuseServer", "ProcFS", "NodeLink"],
+            dependencies: [
+                "Kernel", "Cgroups", "FuseWire", "FuseServer", "ProcFS", "NodeLink", "Keeper", "Attachment",
+            ],
             // One static file: starts in a millisecond and needs nothing of the node it is copied to.
+            linkerSettings: [.unsafeFlags(["-static-executable"])]
+        ),
+        .executableTarget(
+            name: "umwelt-keydns",
+            dependencies: ["CArguments", "Kernel", "Resolver", "KeyDNS", "Upcall"],
+            // The kernel starts it for each name: every library to load would be waited for.
             linkerSettings: [.unsafeFlags(["-static-executable"])]
         ),
         .executableTarget(
             name: "umwelt",
             dependencies: [
-                "Kernel", "Samples", "Cgroups", "ProcFS", "NodeLink", "OCISpec",
+                "Kernel", "Samples", "Cgroups", "ProcFS", "NodeLink", "OCISpec", "Attachment", "Resolver", "KeyDNS",
+                "Upcall",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]
         ),
@@ -67,14 +84,36 @@ let package = Package(
             dependencies: ["ProcFS", "FuseServer", "FuseWire", "Cgroups", "ProcView", "Samples", "Kernel"]
         ),
         .testTarget(name: "NodeLinkTests", dependencies: ["NodeLink", "Kernel"]),
+        .testTarget(name: "KeeperTests", dependencies: ["Keeper", "FuseWire"]),
+        .testTarget(name: "AttachmentTests", dependencies: ["Attachment", "Samples", "Kernel"]),
         .testTarget(name: "OCISpecTests", dependencies: ["OCISpec"]),
+        .testTarget(name: "ResolverTests", dependencies: ["Resolver"]),
+        .testTarget(name: "KeyDNSTests", dependencies: ["KeyDNS", "Resolver"]),
+        .testTarget(
+            name: "CommandTests",
+            dependencies: ["umwelt", "Kernel", "OCISpec", "Samples", "Attachment", "KeyDNS", "Resolver"]
+        ),
         .testTarget(name: "PodDNSTests", dependencies: ["PodDNS"], exclude: ["Fixtures"]),
-        .testTarget(name: "CommandTests", dependencies: ["umwelt", "Kernel", "OCISpec", "Samples"]),
         .testTarget(name: "TidyTests"),
-        .testTarget(name: "NodeTests", dependencies: ["Kernel", "NodeLink", "Samples"]),
+        .testTarget(
+            name: "NodeTests",
+            dependencies: ["Kernel", "NodeLink", "Samples", "KeyDNS", "Resolver", "Upcall"]
+        ),
     ]
 )
 
-for target in package.targets where target.type != .test && target.name != "CLinux" {
+/// What umwelt-keydns consists of.
+///
+/// It lives for a millisecond: types are asked for directly, so that the runtime's
+/// reader of mangled names, and the pages it is in, are never needed.
+let brief: Set = ["Kernel", "Resolver", "KeyDNS", "Upcall", "umwelt-keydns"]
+
+for target in package.targets where brief.contains(target.name) {
+    target.swiftSettings = [
+        .unsafeFlags(["-Xfrontend", "-disable-concrete-type-metadata-mangled-name-accessors"])
+    ]
+}
+
+for target in package.targets where target.type != .test && !["CLinux", "CArguments"].contains(target.name) {
     target.swiftSettings = (target.swiftSettings ?? []) + strict
 }

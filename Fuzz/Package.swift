@@ -21,7 +21,10 @@ let targets = [
 let deepTargets = ["FuzzFuse", "FuzzMessage"]
 
 /// Those of a pod's DNS.
-let dnsTargets = ["FuzzIPAddress", "FuzzResolvConf"]
+let dnsTargets = ["FuzzIPAddress", "FuzzPodDNS"]
+
+/// Those of names.
+let nameTargets = ["FuzzDNSLookup", "FuzzDNSMessage", "FuzzKeyPayload", "FuzzKeyPolicy", "FuzzResolvConf"]
 
 let settings: [SwiftSetting] = [
     .swiftLanguageMode(.v6),
@@ -44,6 +47,8 @@ let package = Package(
         .target(name: "FuseWire", dependencies: ["CLinux"], swiftSettings: settings),
         .target(name: "FuseServer", dependencies: ["Kernel", "FuseWire"], swiftSettings: settings),
         .target(name: "NodeLink", dependencies: ["Kernel"], swiftSettings: settings),
+        .target(name: "Resolver", swiftSettings: settings),
+        .target(name: "KeyDNS", dependencies: ["Resolver"], swiftSettings: settings),
     ]
         + targets.map {
             .executableTarget(
@@ -63,6 +68,13 @@ let package = Package(
             .executableTarget(
                 name: $0,
                 dependencies: ["Input", "PodDNS"],
+                swiftSettings: settings + [.unsafeFlags(["-parse-as-library"])]
+            )
+        }
+        + nameTargets.map {
+            .executableTarget(
+                name: $0,
+                dependencies: ["Input", "Resolver", "KeyDNS"],
                 swiftSettings: settings + [.unsafeFlags(["-parse-as-library"])]
             )
         }

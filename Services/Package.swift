@@ -70,6 +70,8 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]
         ),
+        // What of it `umwelt keydns` needs, as lines.
+        .executableTarget(name: "umwelt-kubelet", dependencies: ["KubeletSettings", "Documents"]),
         // The Container Runtime Interface: generated, see scripts/protos.
         .target(
             name: "CRI",

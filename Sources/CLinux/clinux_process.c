@@ -5,12 +5,17 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stddef.h>
+#include <stdio.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/signalfd.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -104,3 +109,71 @@ int clinux_read_signal(int fd, int *code) {
     *code = info.ssi_code;
     return (int)info.ssi_signo;
 }
+
+int clinux_exec(const char *path, char *const *argv, char *const *envp) {
+    execve(path, argv, envp);
+    return -errno;
+}
+pid_t clinux_wait_any(int *status) { return OR_ERRNO(waitpid(-1, status, WNOHANG | WUNTRACED)); }
+int clinux_fchdir(int fd) { return OR_ERRNO_ONCE(fchdir(fd)); }
+int clinux_chroot(const char *path) { return OR_ERRNO_ONCE(chroot(path)); }
+int clinux_rename(const char *from, const char *to) { return OR_ERRNO_ONCE(rename(from, to)); }
+int clinux_close_on_exec_from(int first) {
+    // close_range(2) with CLOSE_RANGE_CLOEXEC, Linux 5.11.
+    if (syscall(436, (unsigned)first, ~0u, 4u) == 0) return 0;
+    for (int fd = first; fd < 1024; fd++) fcntl(fd, F_SETFD, FD_CLOEXEC);
+    return 0;
+}
+int clinux_set_name(const char *name) { return OR_ERRNO_ONCE(prctl(PR_SET_NAME, name, 0, 0, 0)); }
+
+int clinux_memfd_sized(const char *name, size_t size) {
+    int fd = memfd_create(name, MFD_CLOEXEC);
+    if (fd == -1) return -errno;
+    if (ftruncate(fd, (off_t)size) == 0) return fd;
+    int error = errno;
+    close(fd);
+    return -error;
+}
+void *clinux_map_shared(int fd, size_t size, int *error) {
+    void *start = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    *error = start == MAP_FAILED ? errno : 0;
+    return start == MAP_FAILED ? NULL : start;
+}
+void clinux_unmap(void *start, size_t size) { munmap(start, size); }
+int64_t clinux_file_size(int fd) {
+    struct stat status;
+    return fstat(fd, &status) == -1 ? -errno : status.st_size;
+}
+
+int clinux_notify(const char *socket_name, const char *text, const int *fds, size_t count) {
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    size_t length = strlen(socket_name);
+    if (length == 0 || length >= sizeof address.sun_path || count > 8) return -EINVAL;
+    memcpy(address.sun_path, socket_name, length);
+    if (address.sun_path[0] == '@') address.sun_path[0] = 0;
+    union { struct cmsghdr header; char space[CMSG_SPACE(8 * sizeof(int))]; } control;
+    memset(&control, 0, sizeof control);
+    struct iovec part = {(void *)text, strlen(text)};
+    struct msghdr message = {
+        .msg_name = &address,
+        .msg_namelen = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length),
+        .msg_iov = &part,
+        .msg_iovlen = 1,
+    };
+    if (count > 0) {
+        message.msg_control = &control;
+        message.msg_controllen = CMSG_SPACE(count * sizeof(int));
+        struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+        header->cmsg_level = SOL_SOCKET;
+        header->cmsg_type = SCM_RIGHTS;
+        header->cmsg_len = CMSG_LEN(count * sizeof(int));
+        memcpy(CMSG_DATA(header), fds, count * sizeof(int));
+    }
+    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (fd == -1) return -errno;
+    // A manager that does not read must not stop us.
+    ssize_t sent = OR_ERRNO(sendmsg(fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT));
+    close(fd);
+    return sent < 0 ? (int)sent : 0;
+}
+int clinux_socketpair(int ends[2]) { return OR_ERRNO_ONCE(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends)); }

@@ -61,6 +61,17 @@ extension Membership {
         }
     }
 
+    /// In the form of /proc/PID/cgroup, for `init(parsing:)`.
+    package var text: [UInt8] {
+        var result: [UInt8] = []
+        for controller in Controller.allCases {
+            guard let path = self[controller] else { continue }
+            result += Array("1:\(controller.kernelName):".utf8) + path.bytes + [UInt8(ascii: "\n")]
+        }
+        if let unified { result += Array("0::".utf8) + unified.bytes + [UInt8(ascii: "\n")] }
+        return result
+    }
+
     /// The cgroup-namespace root of a process, from the bytes of /proc/PID/mountinfo.
     ///
     /// They are the roots of the cgroup mounts that it sees, in the reader's terms. There is none in the hierarchies that

@@ -64,6 +64,16 @@ package struct Connection: ~Copyable, Sendable {
     }
 }
 
+extension Fd {
+    /// Has the kernel send once more what was taken from this FUSE device and not answered.
+    ///
+    /// For a connection with `Negotiated.hasResend`.
+    package borrowing func resendRequests() throws(Errno) { try write(Reply.resend) }
+
+    /// Whether requests wait that nobody has taken; the connection's end counts as one.
+    package borrowing func hasRequests() -> Bool { (try? waitReadable(milliseconds: 0)) == true }
+}
+
 /// The memory a loop thread reads requests into.
 enum RequestBuffer {
     /// FUSE_MIN_READ_BUFFER of the kernel (8192), which is enough for max_write 4096 and its headers.

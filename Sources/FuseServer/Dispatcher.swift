@@ -27,10 +27,16 @@ package struct Dispatcher<FS: FileSystem>: Sendable {
     /// The greatest answer to a READ or READDIR, from what was negotiated.
     private let maxRead: Int
 
-    package init(fileSystem: FS, counters: Counters, maxPages: UInt16, firstSequence: UInt64) {
+    package init(
+        fileSystem: FS,
+        counters: Counters,
+        maxPages: UInt16,
+        firstSequence: UInt64,
+        store: SnapshotStore? = nil
+    ) {
         self.fileSystem = fileSystem
         self.counters = counters
-        snapshots = Snapshots(firstSequence: firstSequence)
+        snapshots = Snapshots(firstSequence: firstSequence, store: store)
         maxRead = max(Int(maxPages), 32) * 4096
     }
 

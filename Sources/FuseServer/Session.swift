@@ -20,6 +20,9 @@ package final class Session<FS: FileSystem>: Sendable {
     private let connection: Connection
     package let dispatcher: Dispatcher<FS>
     private let placement: Placement
+    private let area: RequestArea
+    /// Requests (without the bit of resent ones) that are refused unseen: each has ended several processes.
+    private let refused: [UInt64]
     private let attendance: Attendance
     private let end = Mutex<End?>(nil)
 
@@ -28,24 +31,55 @@ package final class Session<FS: FileSystem>: Sendable {
         _ connection: consuming Connection,
         fileSystem: FS,
         counters: Counters,
-        placement: Placement
+        placement: Placement,
+        area: RequestArea,
+        store: SnapshotStore? = nil,
+        refused: [UInt64] = []
     ) throws(Errno) {
         attendance = try Attendance()
         dispatcher = Dispatcher(
             fileSystem: fileSystem,
             counters: counters,
             maxPages: connection.negotiated.maxPages,
-            firstSequence: Clock.boot / 1_000_000_000
+            firstSequence: Clock.boot / 1000,
+            store: store
         )
         self.connection = connection
         self.placement = placement
+        self.area = area
+        self.refused = refused
+    }
+
+    /// Answers what a process that has ended had taken and not answered.
+    ///
+    /// For kernels that do not resend it (before 6.9); what was answered after all is refused by the kernel with ENOENT.
+    package func settle(_ predecessor: RequestArea) {
+        var reply = Reply()
+        for message in predecessor.unanswered {
+            // SAFETY: bytes of an array of UInt8.
+            let bytes = unsafe message.span.bytes
+            if case .answer = answer(bytes, into: &reply) { send(reply) }
+        }
+    }
+
+    /// A request that has ended several processes is answered with EIO before it ends this one too.
+    private func answer(_ message: RawSpan, into reply: inout Reply) -> Dispatcher<FS>.Outcome {
+        if !refused.isEmpty, let header = try? RequestHeader(decoding: message), header.opcode.isAnswered,
+            refused.contains(header.unique & ~RequestHeader.resent)
+        {
+            dispatcher.counters.countError()
+            reply.begin(header.unique, error: Errno.io.rawValue)
+            reply.finish()
+            return .answer
+        }
+        return dispatcher.answer(message, into: &reply)
     }
 
     /// Starts `threads` loops and waits until all have ended: when the file system is unmounted, or the connection
     /// aborted.
     package func run(threads: Int) throws(Errno) -> End {
         var loops: [Thread] = []
-        for index in 0..<max(threads, 1) {
+        for index in 0..<max(min(threads, area.slots), 1) {
             loops.append(try Thread(name: "fuse-\(index)") { self.loop(index) })
         }
         let placement = placement
@@ -65,7 +99,7 @@ package final class Session<FS: FileSystem>: Sendable {
         while true {
             attendance.wait(thread: number)
             let size: Int
-            do throws(Errno) { size = try connection.device.read(into: &buffer) } catch {
+            do throws(Errno) { size = try area.take(slot: number, from: connection.device, into: &buffer) } catch {
                 if error == .noEntry || error == .again { continue }
                 finish(error == .noDevice ? .unmounted : error == .connectionAborted ? .aborted : .failed(error))
                 return
@@ -77,10 +111,12 @@ package final class Session<FS: FileSystem>: Sendable {
                 attendance.note(header.pid, at: now, thread: number)
                 place.serve(header.pid, at: now)
             }
-            let outcome = dispatcher.answer(message, into: &reply)
+            let outcome = answer(message, into: &reply)
             switch outcome {
-            case .answer: send(reply)
-            case .silence: break
+            case .answer:
+                send(reply)
+                area.done(slot: number)
+            case .silence: area.done(slot: number)
             case .goodbye:
                 send(reply)
                 finish(.unmounted)

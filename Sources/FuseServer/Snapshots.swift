@@ -38,10 +38,13 @@ final class Snapshots: Sendable {
     }
 
     private let sets: [LockedSet]
+    /// Where they outlive the process.
+    private let store: SnapshotStore?
 
-    /// `firstSequence`: where handles start, so that a successor's are not its predecessor's (seconds since boot do).
-    init(firstSequence: UInt64) {
-        sets = (0..<Self.setCount).map { _ in LockedSet(firstSequence: firstSequence &* 1_000_000) }
+    /// `firstSequence`: where handles start, so that a successor's are not its predecessor's (microseconds since boot do).
+    init(firstSequence: UInt64, store: SnapshotStore? = nil) {
+        sets = (0..<Self.setCount).map { _ in LockedSet(firstSequence: firstSequence) }
+        self.store = store
     }
 
     /// Keeps a snapshot; returns its handle: 48 bits of sequence, 8 of set, 8 of way.
@@ -55,6 +58,7 @@ final class Snapshots: Sendable {
             let handle = set.sequence << 16 | UInt64(index) << 8 | UInt64(way)
             set.bytes += content.count
             set.slots[way] = Slot(handle: handle, content: content)
+            store?.put(content, handle: handle, place: index * Self.ways + way)
             return handle
         }
     }
@@ -73,17 +77,18 @@ final class Snapshots: Sendable {
     /// A file that is read from its start again says what is so then, as the kernel's own do (fs/seq_file.c, position 0):
     /// top, vmstat and all of libproc2 keep their files open and rewind them.
     func content(of handle: UInt64, readAt offset: UInt64) -> Finding {
-        withSlot(of: handle) { set, way in
+        withSlot(of: handle) { set, way, place in
             guard offset == 0 else { return .content(set.slots[way].content) }
             if set.slots[way].isRead { return .stale }
             set.slots[way].isRead = true
+            store?.markRead(place: place)
             return .content(set.slots[way].content)
         } ?? .nothing
     }
 
     /// Puts newer content under a handle that was read.
     func replace(_ content: [UInt8], of handle: UInt64) {
-        _ = withSlot(of: handle) { set, way in
+        _ = withSlot(of: handle) { set, way, place in
             set.bytes -= set.slots[way].content.count
             set.slots[way].content = []
             // This one may be the oldest itself.
@@ -91,13 +96,16 @@ final class Snapshots: Sendable {
             guard set.slots[way].handle == handle else { return }
             set.bytes += content.count
             set.slots[way].content = content
+            store?.put(content, handle: handle, place: place)
+            store?.markRead(place: place)
         }
     }
 
     func remove(_ handle: UInt64) {
-        _ = withSlot(of: handle) { set, way in
+        _ = withSlot(of: handle) { set, way, place in
             set.bytes -= set.slots[way].content.count
             set.slots[way] = Slot()
+            store?.remove(place: place)
         }
     }
 
@@ -115,13 +123,21 @@ final class Snapshots: Sendable {
     }
 
     /// `handle` comes from the kernel, which had it from us or from a predecessor: every value of it is possible.
-    private func withSlot<Result>(of handle: UInt64, _ body: (inout Set, Int) -> Result) -> Result? {
+    private func withSlot<Result>(of handle: UInt64, _ body: (inout Set, Int, Int) -> Result) -> Result? {
         let index = Int(handle >> 8 & 0xFF)
         let way = Int(handle & 0xFF)
         guard handle != 0, index < sets.count, way < Self.ways else { return nil }
         return sets[index].value.withLock { set in
-            guard set.slots[way].handle == handle else { return nil }
-            return body(&set, way)
+            let place = index * Self.ways + way
+            if set.slots[way].handle != handle {
+                guard set.slots[way].handle == 0, let kept = store?.content(of: handle, place: place) else {
+                    return nil
+                }
+                // A predecessor's, which goes on here.
+                set.slots[way] = Slot(handle: handle, content: kept.content, isRead: kept.isRead)
+                set.bytes += kept.content.count
+            }
+            return body(&set, way, place)
         }
     }
 

@@ -34,6 +34,14 @@ package struct Reply: Sendable {
         unsafe withUnsafeBytes(of: value) { unsafe bytes.append(contentsOf: $0) }
     }
 
+    /// The message by which the kernel is asked to send all that was read and not answered once more
+    /// (FUSE_NOTIFY_RESEND, 7.40).
+    package static var resend: [UInt8] {
+        var message = Reply()
+        message.put(fuse_out_header(len: UInt32(headerSize), error: Int32(CLINUX_FUSE_NOTIFY_RESEND), unique: 0))
+        return message.bytes
+    }
+
     package mutating func put(name: [UInt8]) { bytes.append(contentsOf: name) }
 
     /// A part of a file, the last thing in the answer to a READ.

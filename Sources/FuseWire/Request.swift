@@ -16,6 +16,8 @@ package struct RequestHeader: Equatable, Sendable {
     package var pid: UInt32
 
     package static let size = 40
+    /// FUSE_UNIQUE_RESEND: the bit of `unique` that the kernel sets in what it sends once more.
+    package static var resent: UInt64 { CLINUX_FUSE_UNIQUE_RESEND }
 
     package init(decoding bytes: RawSpan) throws(WireError) {
         var reader = WireReader(bytes)

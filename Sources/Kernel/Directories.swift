@@ -20,10 +20,25 @@ package enum Directories {
         }
     }
 
+    /// Makes `directory` the calling process's root and working directory.
+    package static func changeRoot(to directory: borrowing Fd) throws(Errno) {
+        _ = try Errno.check(clinux_fchdir(directory.raw))
+        // SAFETY: a constant, which the kernel only reads.
+        _ = try Errno.check(unsafe clinux_chroot("."))
+    }
+
     /// Removes an empty directory.
     package static func remove(_ path: Path) throws(Errno) {
         // SAFETY: the C side only reads the path.
         _ = try unsafe Errno.check(path.withCString { unsafe clinux_rmdir($0) })
+    }
+
+    /// Gives a file another name, which may be another file's until now.
+    package static func rename(_ path: Path, to new: Path) throws(Errno) {
+        // SAFETY: the C side only reads the paths.
+        _ = try unsafe Errno.check(
+            path.withCString { path in unsafe new.withCString { unsafe clinux_rename(path, $0) } }
+        )
     }
 
     /// Removes a file's name.

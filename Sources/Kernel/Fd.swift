@@ -47,9 +47,12 @@ package struct OpenFlags: OptionSet, Sendable {
     package static var readOnly: OpenFlags { OpenFlags(rawValue: O_RDONLY) }
     package static var writeOnly: OpenFlags { OpenFlags(rawValue: O_WRONLY) }
     package static var readWrite: OpenFlags { OpenFlags(rawValue: O_RDWR) }
+    /// For a file that others might have replaced by a link or a pipe.
+    package static var readWriteGuarded: OpenFlags { OpenFlags(rawValue: O_RDWR | O_NOFOLLOW | O_NONBLOCK) }
     package static var create: OpenFlags { OpenFlags(rawValue: O_CREAT) }
     package static var exclusive: OpenFlags { OpenFlags(rawValue: O_EXCL) }
     package static var truncate: OpenFlags { OpenFlags(rawValue: O_TRUNC) }
+    package static var append: OpenFlags { OpenFlags(rawValue: O_APPEND) }
     package static var directory: OpenFlags { OpenFlags(rawValue: O_DIRECTORY) }
     package static var noFollow: OpenFlags { OpenFlags(rawValue: O_NOFOLLOW) }
     package static var nonBlocking: OpenFlags { OpenFlags(rawValue: O_NONBLOCK) }

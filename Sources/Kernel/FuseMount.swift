@@ -14,6 +14,9 @@ package enum FuseMount {
     ///
     /// The kernel checks permissions (default_permissions) and every user may look (allow_other).
     ///
+    /// mountinfo shows `target` as the source, in every namespace where something of it is mounted, so that it can be found
+    /// again when nobody serves it any more.
+    ///
     /// Errors: ENOENT without /dev/fuse, EPERM without CAP_SYS_ADMIN, and mount(2)'s.
     package static func make(at target: Path) throws(Errno) -> Fd {
         let device = try Fd.open("/dev/fuse", .readWrite)
@@ -21,7 +24,7 @@ package enum FuseMount {
         let flags = UInt(MS_RDONLY) | UInt(MS_NOSUID) | UInt(MS_NODEV) | UInt(MS_NOEXEC)
         // SAFETY: all strings live for the call; the kernel copies them.
         let result = unsafe target.withCString { target in
-            unsafe options.withCString { options in unsafe clinux_mount("umwelt", target, type, flags, options) }
+            unsafe options.withCString { options in unsafe clinux_mount(target, target, type, flags, options) }
         }
         _ = try Errno.check(result)
         return device

@@ -9,9 +9,12 @@ package struct Path: Hashable, Sendable, ExpressibleByStringLiteral, CustomStrin
 
     package init(_ bytes: some Sequence<UInt8>) { self.bytes = bytes.filter { $0 != 0 } }
 
-    package init(_ string: String) { self.init(string.utf8) }
+    /// As above, without a type for the runtime to put together.
+    package init(_ bytes: [UInt8]) { self.bytes = bytes.contains(0) ? bytes.filter { $0 != 0 } : bytes }
 
-    package init(stringLiteral value: String) { self.init(value.utf8) }
+    package init(_ string: String) { self.init(Array(string.utf8)) }
+
+    package init(stringLiteral value: String) { self.init(Array(value.utf8)) }
 
     /// For people: bytes that are not UTF-8 come out as U+FFFD.
     package var description: String { String(decoding: bytes, as: UTF8.self) }

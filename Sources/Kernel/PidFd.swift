@@ -22,6 +22,12 @@ package struct PidFd: ~Copyable, Sendable {
 }
 
 extension Fd {
+    /// Whether the other side is gone for good (POLLERR, POLLHUP); of a FUSE device: the connection is over.
+    package var isBroken: Bool {
+        let ready = clinux_poll(raw, 0)
+        return ready < 0 || ready & (0x8 | 0x10) != 0
+    }
+
     /// Waits until there is something to read, at most so long (-1: for ever).
     ///
     /// False at the end of the time, or where a signal came.

@@ -35,6 +35,15 @@ package struct Command {
 
     /// Starts it, with every signal at its default; the error of exec (ENOENT, EACCES, ENOEXEC) is thrown here.
     package func spawn() throws(Errno) -> Child {
+        // SAFETY: the pointers live for the call.
+        try unsafe withPointers { (file, argv, envp) throws(Errno) in try unsafe spawn(file, argv, envp) }
+    }
+
+    /// Calls `body` with the path and the two arrays of strings as exec wants them.
+    func withPointers<Result>(
+        _ body: (UnsafePointer<CChar>, [UnsafeMutablePointer<CChar>?], [UnsafeMutablePointer<CChar>?]) throws(Errno) ->
+            Result
+    ) throws(Errno) -> Result {
         // The strings live in one block; the pointers into it are made when it no longer moves.
         var block: [CChar] = []
         let argumentOffsets = arguments.map { Self.append($0, to: &block) }
@@ -44,7 +53,7 @@ package struct Command {
             try unsafe block.withUnsafeMutableBufferPointer { (bytes) throws(Errno) in
                 let argv = unsafe Self.pointers(argumentOffsets, into: bytes)
                 let envp = unsafe Self.pointers(environmentOffsets, into: bytes)
-                return try unsafe spawn(file, argv, envp)
+                return try unsafe body(file, argv, envp)
             }
         }
     }

@@ -50,6 +50,12 @@ extension Fd {
         _ = try Errno.check(clinux_set_timeouts(raw, milliseconds))
     }
 
+    /// Calls on it that would wait end with EAGAIN instead.
+    package borrowing func setNonBlocking() throws(Errno) {
+        let flags = try Errno.check(clinux_fcntl(raw, F_GETFL, 0))
+        _ = try Errno.check(clinux_fcntl(raw, F_SETFL, Int(flags | O_NONBLOCK)))
+    }
+
     /// Who connected (SO_PEERCRED).
     package borrowing func peer() throws(Errno) -> (pid: Int32, uid: UInt32) {
         var pid: Int32 = 0

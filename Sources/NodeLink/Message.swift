@@ -29,7 +29,7 @@ package struct Message: Equatable, Sendable {
 
         package init(rawValue: UInt8) { self.rawValue = rawValue }
 
-        /// () -> done(version text, daemon pid, mount point, "embedded" or "service").
+        /// () -> done(version text, worker's pid, mount point, "embedded" or "service", keeper's pid).
         package static let hello = Kind(rawValue: 1)
         /// (id, route, pid in the daemon's pid namespace or 0) -> done(directory of the container's files).
         ///
@@ -49,6 +49,15 @@ package struct Message: Equatable, Sendable {
         package static let hold = Kind(rawValue: 7)
         /// () -> done(counters as `name value` lines).
         package static let counters = Kind(rawValue: 8)
+
+        /// () -> done(): takes the views away from running containers, unmounts, ends.
+        ///
+        /// Answered before that begins.
+        package static let stop = Kind(rawValue: 9)
+        /// () -> done(): goes over to the program's file as it is now.
+        ///
+        /// Answered before that begins.
+        package static let upgrade = Kind(rawValue: 10)
 
         package static let done = Kind(rawValue: 128)
         package static let list = Kind(rawValue: 129)

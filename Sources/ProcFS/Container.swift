@@ -24,6 +24,8 @@ package final class Container: Sendable {
         var cgroup: Cgroup?
         var start: Identity.Start?
         var account = CPUAccount()
+        /// Where the account outlives the process.
+        var accountPlace: AccountStore.Place?
         var load: LoadHistory?
         var census: TimedCensus?
         /// The greatest id of a thread that was ever seen in it, as the container has it.
@@ -57,11 +59,18 @@ package final class Container: Sendable {
 
     package var pid: Int32 { state.withLock { $0.pid } }
 
+    var start: Identity.Start? { state.withLock { $0.start } }
+
     package var membership: Membership? { state.withLock { $0.cgroup?.membership } }
 
     /// Ties the container to its cgroups and its first process.
-    func attach(pid: Int32, cgroup: Cgroup, start: Identity.Start?) {
+    ///
+    /// `account`: where what it was told is kept, maybe by an earlier process.
+    func attach(pid: Int32, cgroup: Cgroup, start: Identity.Start?, account: AccountStore.Place? = nil) {
+        let known = account?.load()
         state.withLock { state in
+            state.accountPlace = account
+            if let known { state.account = known }
             state.pid = pid
             state.cgroup = cgroup
             state.start = start ?? Identity.Start(bootNs: Clock.boot)

@@ -2,7 +2,7 @@
 // Copyright the Umwelt authors
 
 package import Cgroups
-import Kernel
+package import Kernel
 import Samples
 import Synchronization
 
@@ -20,19 +20,43 @@ package final class ContainerTable: Sendable {
         /// Registered containers by each of their paths that is not a root.
         var byPath: [Path: [UInt32]] = [:]
         var discovered: [Membership: Container] = [:]
-        var nextKey: UInt32 = 1
+        /// The one given out last.
+        var lastKey: UInt32 = 1
     }
 
     private let hierarchies: Hierarchies
+    /// Where changes of what is registered are noted, by the one thread that makes them.
+    private let journal: TableJournal?
+    private let accounts: AccountStore?
     private let state = Mutex(State())
 
-    package init(hierarchies: Hierarchies) { self.hierarchies = hierarchies }
+    /// A table without containers, or with those of `journal`.
+    ///
+    /// `accounts`: where what they are told of their CPU times outlives the process.
+    package init(hierarchies: Hierarchies, journal: TableJournal? = nil, accounts: AccountStore? = nil) {
+        self.hierarchies = hierarchies
+        self.journal = journal
+        self.accounts = accounts
+        guard let known = journal?.table else { return }
+        state.withLock { state in
+            for entry in known.entries.values where state.byID[entry.id] == nil {
+                let container = Container(key: entry.key, id: entry.id, origin: .registered(route: entry.route))
+                state.byID[entry.id] = container
+                state.byKey[entry.key] = container
+                guard entry.pid > 0 else { continue }
+                attach(container, pid: entry.pid, membership: entry.membership, start: entry.start, in: &state)
+            }
+            state.lastKey = max(known.lastKey, 1)
+        }
+    }
 
     /// Why a container cannot be registered.
     package enum Refusal: Error, Equatable {
         case badID
         case exists
         case full
+        /// It could not be noted durably.
+        case journal(Errno)
     }
 
     /// Ids are 1 to 128 of A-Z a-z 0-9 `_` `.` `-`, and begin with a letter or digit: they are names of directories.
@@ -54,27 +78,60 @@ package final class ContainerTable: Sendable {
             state.byKey[container.key] = container
             return .success(container)
         }
-        return try result.get()
+        let container = try result.get()
+        do throws(Errno) {
+            try journal?.append(.registered(key: container.key, id: id, route: route))
+        } catch {
+            _ = deregister(id: id)
+            throw .journal(error)
+        }
+        return container
     }
 
     /// Names the first process of a registered container, and with it its cgroups.
-    package func attach(_ container: Container, pid: Int32, membership: Membership, start: Identity.Start?) {
-        state.withLock { state in
-            guard state.byKey[container.key] === container else { return }
-            Self.forgetPaths(of: container, in: &state)
-            container.attach(pid: pid, cgroup: hierarchies.cgroup(membership), start: start)
-            for path in membership.distinguishingPaths { state.byPath[path, default: []].append(container.key) }
-        }
+    ///
+    /// Errors: those of noting it; it holds for this process's life all the same.
+    package func attach(
+        _ container: Container,
+        pid: Int32,
+        membership: Membership,
+        start: Identity.Start?
+    ) throws(Errno) {
+        let start = start ?? Identity.Start(bootNs: Clock.boot)
+        state.withLock { attach(container, pid: pid, membership: membership, start: start, in: &$0) }
+        try journal?.append(.attached(key: container.key, pid: pid, start: start, membership: membership))
+    }
+
+    private func attach(
+        _ container: Container,
+        pid: Int32,
+        membership: Membership,
+        start: Identity.Start,
+        in state: inout State
+    ) {
+        guard state.byKey[container.key] === container else { return }
+        Self.forgetPaths(of: container, in: &state)
+        container.attach(
+            pid: pid,
+            cgroup: hierarchies.cgroup(membership),
+            start: start,
+            account: accountPlace(container.id, membership, start)
+        )
+        for path in membership.distinguishingPaths { state.byPath[path, default: []].append(container.key) }
     }
 
     /// Whether there was such a container.
     package func deregister(id: [UInt8]) -> Bool {
-        state.withLock { state in
-            guard let container = state.byID.removeValue(forKey: id) else { return false }
+        let container: Container? = state.withLock { state in
+            guard let container = state.byID.removeValue(forKey: id) else { return nil }
             state.byKey[container.key] = nil
             Self.forgetPaths(of: container, in: &state)
-            return true
+            return container
         }
+        guard let container else { return false }
+        // Left out, the next process finds that its first process is not there any more.
+        try? journal?.append(.deregistered(key: container.key))
+        return true
     }
 
     private static func forgetPaths(of container: Container, in state: inout State) {
@@ -126,7 +183,12 @@ package final class ContainerTable: Sendable {
                 state.discovered[oldest.key] = nil
             }
             let container = Container(key: nextKey(&state), id: [], origin: .discovered)
-            container.attach(pid: 0, cgroup: hierarchies.cgroup(membership), start: start)
+            container.attach(
+                pid: 0,
+                cgroup: hierarchies.cgroup(membership),
+                start: start,
+                account: start.flatMap { accountPlace([], membership, $0) }
+            )
             state.discovered[membership] = container
             return container
         }
@@ -140,11 +202,20 @@ package final class ContainerTable: Sendable {
         }
     }
 
+    /// A container is the same when its name, its cgroups and its beginning are.
+    private func accountPlace(
+        _ id: [UInt8],
+        _ membership: Membership,
+        _ start: Identity.Start
+    ) -> AccountStore.Place? {
+        accounts?.place(of: id + [0] + membership.text + Array("\(start.bootNs)".utf8))
+    }
+
     private func nextKey(_ state: inout State) -> UInt32 {
         repeat {
-            state.nextKey = state.nextKey % (NodeID.keyLimit - 1) + 1
-        } while state.byKey[state.nextKey] != nil
-        return state.nextKey
+            state.lastKey = state.lastKey % (NodeID.keyLimit - 1) + 1
+        } while state.byKey[state.lastKey] != nil
+        return state.lastKey
     }
 }
 

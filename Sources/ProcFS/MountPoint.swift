@@ -41,6 +41,16 @@ package struct MountPoint: Sendable {
 
     package func unmount() throws(Errno) { try FuseMount.remove(at: path) }
 
+    /// Whether a file system of ours is mounted here, dead or alive; nothing is asked of it.
+    package var isOurs: Bool {
+        guard let status = try? Fd.open(path, [.path, .directory]).status(),
+            let bytes = try? Fd.contents(of: "/proc/self/mountinfo", limit: 16 << 20)
+        else { return false }
+        return MountInfo.parse(bytes.span).contains {
+            $0.id == status.mount && $0.type.elementsEqual(FuseMount.type.utf8) && $0.root.elementsEqual("/".utf8)
+        }
+    }
+
     /// Whether a FUSE file system is mounted here that nobody serves.
     private var isDead: Bool {
         do throws(Errno) {

@@ -111,6 +111,7 @@ struct Renderer: Sendable {
         let age = container.uptimeNs
         return container.state.withLock { state in
             state.account.advance(usage: sample.usage, visible: visible, ageNs: age)
+            state.accountPlace?.save(state.account)
             return state.account
         }
     }

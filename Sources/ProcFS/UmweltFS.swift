@@ -30,8 +30,16 @@ package final class UmweltFS: FileSystem {
     ///   - hierarchies: Where the host's cgroups are.
     ///   - proc: `/proc` with all processes that will ask.
     ///   - system: `/sys/devices/system`.
-    package init(hierarchies: Hierarchies, proc: Path = "/proc", system: Path = "/sys/devices/system") {
-        let table = ContainerTable(hierarchies: hierarchies)
+    ///   - journal: Where registered containers outlive the process; those that are there are registered.
+    ///   - accounts: Where what containers are told of their CPU times outlives the process.
+    package init(
+        hierarchies: Hierarchies,
+        proc: Path = "/proc",
+        system: Path = "/sys/devices/system",
+        journal: TableJournal? = nil,
+        accounts: AccountStore? = nil
+    ) {
+        let table = ContainerTable(hierarchies: hierarchies, journal: journal, accounts: accounts)
         let processes = ProcessSource(root: proc)
         self.table = table
         self.processes = processes
@@ -50,9 +58,15 @@ package final class UmweltFS: FileSystem {
     package func lastCPU(of thread: Int32) -> Int? { processes.lastCPU(of: thread) }
 
     /// Pages that the largest file needs: what a request should be able to carry.
-    package var pagesWanted: UInt16 {
-        let size = host.cpuInfo.blocks.reduce(0) { $0 + $1.text.count + 1 }
+    package static func pagesWanted(proc: Path = "/proc", system: Path = "/sys/devices/system") -> UInt16 {
+        let size = HostSampler(proc: proc, system: system).cpuInfo.blocks.reduce(0) { $0 + $1.text.count + 1 }
         return UInt16(clamping: max(1, min(size / 4096 + 1, 256)))
+    }
+
+    /// New memory for accounts of this machine's containers.
+    package static func makeAccountStore(system: Path = "/sys/devices/system") throws(Errno) -> AccountStore {
+        let text = (try? Fd.contents(of: system.appending("cpu/possible"), limit: 65536)) ?? []
+        return try AccountStore(cpus: max(1, CPUSet(parsingList: text.span)?.count ?? 1))
     }
 
     // MARK: Containers
@@ -65,7 +79,7 @@ package final class UmweltFS: FileSystem {
         let process = try processes.handle(pid)
         _ = try process.cgroupText()
         guard let membership = identity.top(of: process) else { throw .noProcess }
-        table.attach(container, pid: pid, membership: membership, start: identity.start(process))
+        try table.attach(container, pid: pid, membership: membership, start: identity.start(process))
         identity.invalidate()
     }
 
@@ -75,6 +89,12 @@ package final class UmweltFS: FileSystem {
         return table.deregister(id: id)
     }
 
+    /// Whether the registered container's first process is the one that was named, and not another of its number.
+    package func hasItsProcess(_ container: Container) -> Bool {
+        guard let start = container.start else { return false }
+        return processes.start(of: container.pid) == start.bootNs
+    }
+
     /// Forgets registered containers whose process has ended, or was not named for two minutes (who registered them is
     /// gone), and discovered ones whose cgroups are gone.
     package func sweep() {
@@ -82,7 +102,7 @@ package final class UmweltFS: FileSystem {
         for container in table.registered {
             let isOver =
                 container.pid > 0
-                ? processes.start(of: container.pid) == nil
+                ? !hasItsProcess(container)
                 : now.subtracting(orMin: container.madeAt) > Self.patienceNs
             if isOver { _ = deregister(id: container.id) }
         }

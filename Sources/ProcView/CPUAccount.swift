@@ -10,7 +10,7 @@ package import Samples
 /// Each CPU in sight has passed the same time: busy, withheld by the quota (`steal`), or idle.
 package struct CPUAccount: Equatable, Sendable {
     /// Time told of one CPU, in nanoseconds.
-    private struct Told: Equatable, Sendable {
+    struct Told: Equatable, Sendable {
         var work = CPUWork()
         var steal: UInt64 = 0
         var idle: UInt64 = 0
@@ -22,16 +22,16 @@ package struct CPUAccount: Equatable, Sendable {
     private static let greatestDebtNs: UInt64 = 10_000_000_000
 
     /// The CPUs that have a line.
-    package private(set) var visible = CPUSet()
+    package internal(set) var visible = CPUSet()
     /// Every CPU that ever was in sight: one that comes again goes on where it was.
-    private var told: [Int: Told] = [:]
-    private var ageNs: UInt64 = 0
+    var told: [Int: Told] = [:]
+    var ageNs: UInt64 = 0
     /// The usage up to which work was taken in.
-    private var taken = CPUWork()
-    private var takenThrottled: UInt64 = 0
-    private var takenPerCPU: [Int: CPUTimes] = [:]
+    var taken = CPUWork()
+    var takenThrottled: UInt64 = 0
+    var takenPerCPU: [Int: CPUTimes] = [:]
     /// Work taken in for which the CPUs in sight had no room yet.
-    private var debt = CPUWork()
+    var debt = CPUWork()
 
     package init() {}
 

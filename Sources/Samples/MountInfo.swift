@@ -14,6 +14,8 @@ package struct MountInfo: Equatable, Sendable {
     package var root: [UInt8]
     package var mountPoint: [UInt8]
     package var options: [UInt8]
+    /// What is mounted below it shows in every other mount of the same group too (`shared:N`); 0: it is in none.
+    package var peerGroup: UInt64 = 0
     package var type: [UInt8]
     package var source: [UInt8]
     /// The options of the file system; for cgroup v1 they name the controllers.
@@ -57,6 +59,10 @@ package struct MountInfo: Equatable, Sendable {
             let word = line.word()
             if word.isAtEnd { return nil }
             if word.equals("-") { break }
+            let text = word.array()
+            if text.starts(with: "shared:".utf8) {
+                peerGroup = UInt64(String(decoding: text.dropFirst(7), as: UTF8.self)) ?? 0
+            }
         }
         type = line.word().unescaped()
         source = line.word().unescaped()

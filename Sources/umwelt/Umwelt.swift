@@ -19,6 +19,8 @@ struct Umwelt: ParsableCommand {
               umwelt run --memory 256M -- free -m
               umwelt run --memory 1G --cpus 0.5 --tty -- bash
               umwelt view meminfo --pid 4711
+              umwelt attach web
+              umwelt ps
               umwelt dns explain pod.yaml
               umwelt pod run -f pod.yaml
               umwelt help run
@@ -29,7 +31,11 @@ struct Umwelt: ParsableCommand {
               That of the command it ran; 1 after a failure, 2 for a wrong command line.
             """,
         version: "umwelt \(version)",
-        subcommands: [RunCommand.self, ViewCommand.self, DNSCommand.self, PodCommand.self, HookCommand.self],
+        subcommands: [
+            RunCommand.self, ViewCommand.self, AttachCommand.self, DetachCommand.self, PsCommand.self,
+            UpgradeCommand.self, StopCommand.self, KeyDNSCommand.self, DNSCommand.self, PodCommand.self,
+            HookCommand.self,
+        ],
         helpNames: [.short, .long]
     )
 }
@@ -102,7 +108,9 @@ enum Usage {
             text = first.lowercased() + text.dropFirst()
         }
         while text.last == "." { text.removeLast() }
-        let verb = arguments.dropFirst().first { ["run", "view"].contains($0) }
+        let verb = arguments.dropFirst().first {
+            ["run", "view", "attach", "detach", "ps", "upgrade", "stop", "keydns"].contains($0)
+        }
         if verb == "run", !arguments.contains("--"), text.contains("option") || text.contains("argument") {
             text += "; the command stands after '--'"
         }

@@ -16,6 +16,8 @@ struct Control {
     let mountPoint: Path
     let isEmbedded: Bool
     let exits: Exits
+    /// Asks the keeper for something.
+    let ask: (Inheritance.Word) -> Void
 
     /// Containers in one `list`.
     private static let pageSize = 32
@@ -39,6 +41,7 @@ struct Control {
                 [
                     Array(Options.version.utf8), Array("\(getpid())".utf8), mountPoint.bytes,
                     Array((isEmbedded ? "embedded" : "service").utf8),
+                    Array("\(ProcessID.parent)".utf8),
                 ]
             )
         case .register: return try register(fields)
@@ -57,6 +60,12 @@ struct Control {
                 let name = String(decoding: path, as: UTF8.self)
                 throw Refusal(code: error.rawValue, text: "cannot show \(name) to process \(pid): \(error)")
             }
+        case .stop:
+            ask(.stop)
+            return Message(.done)
+        case .upgrade:
+            ask(.upgrade)
+            return Message(.done)
         case .counters: return Message(.done, [Array(counterText.utf8)])
         default: throw Refusal(text: "unknown request \(kind.rawValue); this umweltd is version \(Options.version)")
         }
@@ -73,6 +82,8 @@ struct Control {
                 throw Refusal(text: "\(name) cannot be a container's id: 1 to 128 letters, digits, '_', '.' or '-' can")
             case .exists: throw Refusal(text: "a container \(name) is registered already")
             case .full: throw Refusal(text: "\(ContainerTable.registeredLimit) containers are registered already")
+            case .journal(let error):
+                throw Refusal(code: error.rawValue, text: "cannot note the container \(name) on disk: \(error)")
             }
         }
         if pid > 0 {

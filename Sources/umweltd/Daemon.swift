@@ -24,15 +24,16 @@ func attempt<Result: ~Copyable>(
     do throws(Errno) { return try body() } catch { throw DaemonError("cannot \(purpose): \(error)") }
 }
 
-/// The daemon: one mounted file system, one socket, a few threads.
+/// What serves: the file system on a connection that the keeper holds, the socket's clients, a few threads.
+///
+/// It can end at any instant; another goes on where it was.
 final class Daemon {
     private let options: Options
-    private let mountPoint: MountPoint
+    private let inheritance: Inheritance
     private let fileSystem: UmweltFS
     private let session: Session<UmweltFS>
     private let ending: Ending
     private let exits: Exits
-    private let signals: Fd
     private var server: LinkServer
 
     /// How long an embedded daemon waits for its first client.
@@ -41,73 +42,60 @@ final class Daemon {
     /// Bytes; more is looked after at the next sweep.
     private static let residentGoal: UInt64 = 5 << 20
 
-    /// Mounts and listens; on return clients can connect, and the kernel's requests wait to be served.
-    init(_ options: Options) throws(DaemonError) {
+    /// Adopts the connection; on return all is ready to be served.
+    init(_ options: Options, _ inheritance: Inheritance, refused: [UInt64]) throws(DaemonError) {
         self.options = options
-        mountPoint = MountPoint(options.mountPoint ?? (options.isEmbedded ? "/run/umwelt/mnt" : "/var/lib/umwelt"))
-        // Before the first thread: all inherit the mask.
-        signals = try attempt("set up signals") { () throws(Errno) in try Fd.signals([SIGTERM, SIGINT]) }
-        signal(SIGPIPE, SIG_IGN)
+        self.inheritance = inheritance
         _ = try? ProcessLimits.raiseOpenFiles()
         let ending = try attempt("set up events") { () throws(Errno) in try Ending() }
         let exits = try attempt("set up events") { () throws(Errno) in try Exits() }
         self.ending = ending
         self.exits = exits
         let place = HostPlace.enter()
-        let listener = try Listener(options.socket)
-        let fileSystem = UmweltFS(hierarchies: Hierarchies(mountinfo: place.mountinfo, prefix: place.prefix))
+        let journal = try attempt("write \(options.table)") { () throws(Errno) in try TableJournal(at: options.table) }
+        let hierarchies = Hierarchies(mountinfo: place.mountinfo, prefix: place.prefix)
+        let fileSystem = UmweltFS(hierarchies: hierarchies, journal: journal, accounts: inheritance.accounts)
         self.fileSystem = fileSystem
-        let session: Session<UmweltFS>
-        do throws(DaemonError) {
-            session = try Self.mount(mountPoint, fileSystem, isPlaced: options.isPlaced)
-        } catch {
-            try? Directories.unlink(options.socket)
-            throw error
+        let session = try attempt("adopt the connection") { () throws(Errno) in
+            try Session(
+                Connection(adopting: try inheritance.device.duplicate(), negotiated: inheritance.negotiated),
+                fileSystem: fileSystem,
+                counters: Counters(),
+                placement: try Placement(isEnabled: options.isPlaced) { fileSystem.lastCPU(of: $0) },
+                area: inheritance.area,
+                store: inheritance.store,
+                refused: refused
+            )
         }
         self.session = session
         let control = Control(
             fileSystem: fileSystem,
             counters: session.dispatcher.counters,
             snapshots: { session.dispatcher.snapshotStatistics },
-            mountPoint: mountPoint.path,
+            mountPoint: options.mount,
             isEmbedded: options.isEmbedded,
-            exits: exits
+            exits: exits,
+            ask: { inheritance.tell($0) }
         )
-        let socket = listener.take()
         let poller = try attempt("watch the socket") { () throws(Errno) in try Poller() }
-        server = LinkServer(socket, poller: poller) { control.answer($0) }
-        try attempt("watch signals") { () throws(Errno) in
+        let listener = try attempt("listen") { () throws(Errno) in try inheritance.listener.duplicate() }
+        server = LinkServer(listener, poller: poller) { control.answer($0) }
+        try attempt("watch events") { () throws(Errno) in
             try server.start()
-            try server.watch(signals)
+            try server.watch(inheritance.channel)
             try server.watch(ending.event)
             try server.watch(exits.poller)
         }
     }
 
-    private static func mount(
-        _ mountPoint: MountPoint,
-        _ fileSystem: UmweltFS,
-        isPlaced: Bool
-    ) throws(DaemonError) -> Session<UmweltFS> {
-        do {
-            let device = try mountPoint.mount()
-            let connection = try Connection(negotiatingOn: device, maxPages: fileSystem.pagesWanted)
-            let placement = try Placement(isEnabled: isPlaced) { fileSystem.lastCPU(of: $0) }
-            return try Session(connection, fileSystem: fileSystem, counters: Counters(), placement: placement)
-        } catch let error as MountPoint.Refusal {
-            throw DaemonError(error.description)
-        } catch {
-            try? mountPoint.unmount()
-            throw DaemonError("cannot serve \(mountPoint.path): \(error)")
-        }
-    }
-
-    /// Serves until told to stop, or until there is nothing left to serve for.
+    /// Serves until there is nothing left to serve for, or the keeper is gone, whose place this process then takes.
     func run() throws(DaemonError) {
-        let threads = options.threads > 0 ? options.threads : max(2, min(8, (try? Affinity.current().count) ?? 2))
         let session = session
         let ending = ending
         let fileSystem = fileSystem
+        let threads = options.threadCount
+        // Where the kernel does not resend, those that wait are answered from the predecessors' notes.
+        for area in inheritance.unsettled { session.settle(area) }
         do throws(Errno) {
             _ = try Thread(name: "fuse") {
                 do throws(Errno) { ending.note(try session.run(threads: threads)) } catch {
@@ -118,23 +106,27 @@ final class Daemon {
         } catch {
             throw DaemonError("cannot start a thread: \(error)")
         }
-        announce(threads: threads)
+        inheritance.tell(.ready)
+        watchKnownContainers()
         try serve()
-        try? Directories.unlink(options.socket)
         switch ending.reason {
-        case .aborted: throw DaemonError("the connection of \(mountPoint.path) was aborted")
+        case .aborted: inheritance.tell(.aborted)
         case .failed(let error): throw DaemonError("the FUSE device failed: \(error)")
-        case .unmounted: return
-        case nil: try? mountPoint.unmount()
+        case .unmounted: inheritance.tell(.unmounted)
+        case nil: inheritance.tell(.idle)
         }
+        // The keeper acts on it, and ends this process where it is still there.
+        while (try? inheritance.channel.waitReadable(milliseconds: 1000)) != true {}
     }
 
-    private func announce(threads: Int) {
-        Notice.print("\(Options.version) serves \(mountPoint.path) with \(threads) threads")
-        if !HostPlace.seesAllProcesses {
-            Notice.print("not in the host's pid namespace: callers from elsewhere are taken for the host (use hostPID)")
+    /// Watches the first processes that a predecessor was told of; those that have ended meanwhile are found by the sweep.
+    private func watchKnownContainers() {
+        for container in fileSystem.table.registered where container.pid > 0 {
+            if fileSystem.hasItsProcess(container), (try? exits.watch(container.pid, id: container.id)) != nil {
+                continue
+            }
+            _ = fileSystem.deregister(id: container.id)
         }
-        if let fd = options.readyFd { try? Fd(adopting: fd).write(Array("ready\n".utf8)) }
     }
 
     private func serve() throws(DaemonError) {
@@ -146,7 +138,10 @@ final class Daemon {
             do throws(Errno) { ready = try server.serve(milliseconds: 1000) } catch {
                 throw DaemonError("cannot wait for clients: \(error)")
             }
-            if ready.contains(signals.raw) || ready.contains(ending.event.raw) { return }
+            inheritance.area.beat()
+            // The keeper says nothing: its end is closed, it is gone.
+            if ready.contains(inheritance.channel.raw) { try inheritance.becomeKeeper(options) }
+            if ready.contains(ending.event.raw) { return }
             for end in exits.take() where fileSystem.table.container(id: end.id)?.pid == end.pid {
                 _ = fileSystem.deregister(id: end.id)
             }

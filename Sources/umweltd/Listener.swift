@@ -4,33 +4,24 @@
 import Glibc
 import Kernel
 
-/// The daemon's socket, and the lock that says it is ours for as long as this process lives.
-struct Listener: ~Copyable {
-    private let socket: Fd
-
-    init(_ path: Path) throws(DaemonError) {
-        try Self.lock(Path(path.bytes + Array(".lock".utf8)), for: path)
-        socket = try Self.listen(path)
-    }
-
-    private static func lock(_ lockPath: Path, for path: Path) throws(DaemonError) {
+/// The daemon's socket, and the lock that says it is ours.
+enum Listener {
+    /// Held for as long as one process has the descriptor: the keeper, and its worker.
+    static func lock(for path: Path) throws(DaemonError) -> Fd {
+        let lockPath = Path(path.bytes + Array(".lock".utf8))
         let directory = Path(path.bytes[..<(path.bytes.lastIndex(of: UInt8(ascii: "/")) ?? 0)])
-        var isFree = false
-        do throws(Errno) {
+        let lock = try attempt("lock \(lockPath)") { () throws(Errno) in
             if !directory.bytes.isEmpty { try Directories.make(directory) }
-            let lock = try Fd.open(lockPath, [.readWrite, .create])
-            isFree = try lock.tryLock()
-            // Held until the process ends, however it ends.
-            _ = lock.release()
-        } catch {
-            throw DaemonError("cannot lock \(lockPath): \(error)")
+            return try Fd.open(lockPath, [.readWrite, .create])
         }
-        guard isFree else {
+        guard try attempt("lock \(lockPath)", { () throws(Errno) in try lock.tryLock() }) else {
             throw DaemonError("a running umweltd listens at \(path) already; stop it first, or use --socket")
         }
+        return lock
     }
 
-    private static func listen(_ path: Path) throws(DaemonError) -> Fd {
+    /// To be called with the lock.
+    static func listen(_ path: Path) throws(DaemonError) -> Fd {
         // The lock is ours, so a socket that is there was a dead daemon's. Anything else is not ours to remove.
         if let status = try? FileStatus.of(path, follow: false) {
             guard status.isSocket else {
@@ -40,10 +31,11 @@ struct Listener: ~Copyable {
         }
         umask(0o077)
         defer { umask(0o022) }
-        do throws(Errno) { return try UnixSocket.listen(at: path) } catch {
-            throw DaemonError("cannot listen at \(path): \(error)")
+        return try attempt("listen at \(path)") { () throws(Errno) in
+            let socket = try UnixSocket.listen(at: path)
+            // Two workers may be called for one client, for a moment: the second must not wait for another.
+            try socket.setNonBlocking()
+            return socket
         }
     }
-
-    consuming func take() -> Fd { socket }
 }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright the Umwelt authors
 
+import FuseWire
+import Keeper
 import Kernel
 
 /// What the command line says.
@@ -11,6 +13,22 @@ struct Options: Equatable {
     var readyFd: Int32?
     var threads = 0
     var isPlaced = true
+    /// Which of the daemon's processes this is to be.
+    var part = Part.keeper(nil)
+
+    /// One program, several processes.
+    enum Part: Equatable {
+        /// What people start: holds the connection and sees to it that a worker serves.
+        ///
+        /// With something held already where it follows another process.
+        case keeper(Held?)
+        /// Serves, on what the keeper gave it.
+        case worker(Negotiated, refused: [UInt64], areas: Int)
+        /// Replaces dead mounts in running containers, then ends.
+        case mend
+        /// Takes the views away from running containers, then ends.
+        case takeAway
+    }
 
     static let version = "0.1.0"
 
@@ -31,7 +49,7 @@ struct Options: Equatable {
           proc/, sys/                 answered for the container of the process that reads them
           containers/ID/{proc,sys}/   answered for the registered container ID
 
-        Signals: SIGTERM and SIGINT unmount and end the daemon.
+        Signals: SIGTERM and SIGINT unmount and end the daemon; SIGHUP goes over to the program's file as it is now.
 
         """
 
@@ -65,6 +83,9 @@ struct Options: Equatable {
             case "--socket":
                 guard let path = value(), !path.isEmpty else { return .refuse("--socket needs a path") }
                 options.socket = Path(path)
+            case "--part":
+                guard let text = value(), let part = Part(text) else { return .refuse("--part is for umweltd itself") }
+                options.part = part
             case "--threads":
                 guard let count = number(1...64) else { return .refuse("--threads needs a number from 1 to 64") }
                 options.threads = count
@@ -81,5 +102,53 @@ struct Options: Equatable {
             }
         }
         return .run(options)
+    }
+}
+
+extension Options {
+    /// The arguments that start another process of this daemon; the program's name first.
+    func arguments(for part: Part) -> [String] {
+        var words = ["umweltd", "--socket", "\(socket)"]
+        if isEmbedded { words.append("--embedded") }
+        if !isPlaced { words.append("--no-placement") }
+        if threads > 0 { words += ["--threads", "\(threads)"] }
+        return words + ["--part", part.text, "\(mount)"]
+    }
+
+    var mount: Path { mountPoint ?? (isEmbedded ? "/run/umwelt/mnt" : "/var/lib/umwelt") }
+
+    /// Where registered containers are noted.
+    var table: Path { Path(socket.bytes + Array(".table".utf8)) }
+
+    /// How many requests are served at a time.
+    var threadCount: Int { threads > 0 ? threads : max(2, min(8, (try? Affinity.current().count) ?? 2)) }
+}
+
+extension Options.Part {
+    var text: String {
+        switch self {
+        case .mend: "mend"
+        case .takeAway: "take-away"
+        case .keeper(let held): "keeper:" + (held?.text ?? "")
+        case .worker(let negotiated, let refused, let areas):
+            "worker:\(negotiated.text):\(refused.map(String.init).joined(separator: ",")):\(areas)"
+        }
+    }
+
+    init?(_ text: String) {
+        let fields = text.split(separator: ":", omittingEmptySubsequences: false)
+        switch fields.first {
+        case "mend" where fields.count == 1: self = .mend
+        case "take-away" where fields.count == 1: self = .takeAway
+        case "keeper" where fields.count == 2:
+            guard let held = Held(String(fields[1])) else { return nil }
+            self = .keeper(held)
+        case "worker" where fields.count == 4:
+            guard let negotiated = Negotiated(text: fields[1]), let areas = Int(fields[3]),
+                (0...Held.areaLimit).contains(areas)
+            else { return nil }
+            self = .worker(negotiated, refused: fields[2].split(separator: ",").compactMap { UInt64($0) }, areas: areas)
+        default: return nil
+        }
     }
 }

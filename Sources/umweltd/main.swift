@@ -22,13 +22,23 @@ case .run(let options):
         Notice.print("must be started as root: it mounts, and reads every container's cgroups")
         exit(1)
     }
+    // Inherited by every thread: signals are the keeper's business, which reads them.
+    signal(SIGPIPE, SIG_IGN)
     do throws(DaemonError) {
-        let daemon = try Daemon(options)
-        try daemon.run()
-        // Threads that still wait for the kernel end with the process; the connection closes with it.
+        switch options.part {
+        case .keeper(let held):
+            ProcessID.setName("umweltd")
+            try Keeper(options, held).run()
+        case .mend, .takeAway: try HelperPart(options).run()
+        case .worker(let negotiated, let refused, let areas):
+            ProcessID.setName("umweltd-worker")
+            _ = try attempt("set up signals") { () throws(Errno) in try Fd.signals(Keeper.signals) }
+            try Daemon(options, Inheritance(negotiated, unsettled: areas), refused: refused).run()
+        }
+        // Threads that still wait for the kernel end with the process.
         exit(0)
     } catch {
-        Notice.print(error.message)
+        if !error.message.isEmpty { Notice.print(error.message) }
         exit(1)
     }
 }

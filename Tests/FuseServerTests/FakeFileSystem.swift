@@ -58,12 +58,13 @@ struct Bench {
     let counters = Counters()
     let dispatcher: Dispatcher<FakeFileSystem>
 
-    init(maxPages: UInt16 = 4, firstSequence: UInt64 = 1) {
+    init(maxPages: UInt16 = 4, firstSequence: UInt64 = 1, store: SnapshotStore? = nil) {
         dispatcher = Dispatcher(
             fileSystem: files,
             counters: counters,
             maxPages: maxPages,
-            firstSequence: firstSequence
+            firstSequence: firstSequence,
+            store: store
         )
     }
 

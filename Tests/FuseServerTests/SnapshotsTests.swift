@@ -116,9 +116,44 @@ import Testing
             bench.release(200, handle: handle)
         }
         // A later process starts elsewhere, so that it does not take its predecessor's handles for its own.
-        let later = Bench(firstSequence: 2)
+        let later = Bench(firstSequence: 1_000_000)
         later.files.state.withLock { $0.content[200] = [1] }
         for _ in 0..<5000 { #expect(!seen.contains(later.open(200).handle)) }
+    }
+
+    /// A file that is open goes on in the same content when another process serves it.
+    @Test func anotherProcessGoesOnWhereThisOneWas() throws {
+        let store = try SnapshotStore()
+        let bench = Bench(store: store)
+        bench.files.state.withLock { $0.content[200] = Array(0..<200) }
+        let (first, second, closed) = (bench.open(200).handle, bench.open(200).handle, bench.open(200).handle)
+        #expect(bench.read(200, handle: first, size: 100).bytes == Array(0..<100))
+        bench.release(200, handle: closed)
+
+        let later = Bench(firstSequence: 1_000_000, store: store)
+        later.files.state.withLock { $0.content[200] = [7, 7, 7] }
+        #expect(later.read(200, handle: first, offset: 100, size: 100).bytes == Array(100..<200))
+        #expect(later.read(200, handle: second).bytes == Array(0..<200))
+        // Rewound, it is read anew, as ever.
+        #expect(later.read(200, handle: first).bytes == [7, 7, 7])
+        #expect(later.read(200, handle: closed).bytes == [7, 7, 7])
+        // And the next one goes on with that.
+        let last = Bench(firstSequence: 2_000_000, store: store)
+        last.files.state.withLock { $0.content[200] = [9] }
+        #expect(last.read(200, handle: first, offset: 1).bytes == [7, 7])
+        later.release(200, handle: second)
+        #expect(last.read(200, handle: second).bytes == [9])
+    }
+
+    /// What is too large for its place is made anew, and never cut.
+    @Test func storeKeepsWholeContentsOrNone() throws {
+        let store = try SnapshotStore()
+        let bench = Bench(store: store)
+        bench.files.state.withLock { $0.content[200] = [UInt8](repeating: 1, count: 600_000) }
+        let handle = bench.open(200).handle
+        let later = Bench(firstSequence: 1_000_000, store: store)
+        later.files.state.withLock { $0.content[200] = [UInt8](repeating: 2, count: 5) }
+        #expect(later.read(200, handle: handle).bytes == [2, 2, 2, 2, 2])
     }
 
     /// Eight threads at once: bounds and contents hold.

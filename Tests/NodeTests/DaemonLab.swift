@@ -14,6 +14,8 @@ import Synchronization
 final class DaemonLab {
     let directory: Path
     private(set) var daemon: Child?
+    /// The process group of a keeper that was killed.
+    private var orphaned: Int32?
     private var shells: [LabShell] = []
     private var cgroups: [LabCgroup] = []
 
@@ -38,17 +40,19 @@ final class DaemonLab {
         for shell in shells { shell.end() }
         cgroups = []
         end()
+        if let orphaned { try? ProcessID.kill(-orphaned, SIGKILL) }
         for _ in 0..<4 { try? Mount.unmount(mount, lazily: true) }
         try? Mount.unmount(directory, lazily: true)
         try? FileTree.removeAll(directory)
     }
 
-    func start(_ arguments: [String] = [], wrapper: [String] = []) throws {
+    /// `program`: another file than the built one.
+    func start(_ arguments: [String] = [], wrapper: [String] = [], program: Path = Programs.umweltd) throws {
         let ready = try Fd.pipe()
         let log = try Fd.open(log, [.writeOnly, .create, .truncate])
         var command = Command(
             path: "/usr/bin/env",
-            arguments: (["env"] + wrapper + ["\(Programs.umweltd)", "--socket", "\(socket)", "--ready-fd", "3"]
+            arguments: (["env"] + wrapper + ["\(program)", "--socket", "\(socket)", "--ready-fd", "3"]
                 + arguments
                 + ["\(mount)"]).map { Array($0.utf8) },
             environment: Programs.environment
@@ -75,10 +79,11 @@ final class DaemonLab {
         guard let child = daemon else { return }
         try? child.kill(SIGTERM)
         if waitForEnd(seconds: 10) != nil { return }
-        abortConnection()
-        try? child.kill(SIGKILL)
+        // First those who would make another connection.
+        try? ProcessID.kill(-child.pid, SIGKILL)
         _ = try? child.wait()
         daemon = nil
+        abortConnection()
     }
 
     /// How the daemon ended; nil where it still runs after so long.
@@ -94,11 +99,31 @@ final class DaemonLab {
         return nil
     }
 
-    /// SIGKILL, as a crash would have it.
+    /// SIGKILL for keeper and worker at once: nobody is left to take over.
     func crash() throws {
+        guard let daemon else { return }
+        try ProcessID.kill(-daemon.pid, SIGKILL)
+        _ = try daemon.wait()
+        self.daemon = nil
+        // The worker is nobody's child by now.
+        for _ in 0..<500 {
+            do throws(Errno) { try ProcessID.kill(-daemon.pid, 0) } catch { return }
+            usleep(2000)
+        }
+    }
+
+    /// SIGKILL for the keeper alone; its worker goes on.
+    func killKeeper() throws {
         try daemon?.kill(SIGKILL)
         _ = try daemon?.wait()
+        orphaned = daemon?.pid
         daemon = nil
+    }
+
+    /// The process that serves now; waits for one where there is none at the moment.
+    var workerPID: Int32 {
+        guard let fields = try? request(Message(.hello)), fields.count > 1 else { return 0 }
+        return Int32(String(decoding: fields[1], as: UTF8.self)) ?? 0
     }
 
     /// What is mounted at the mount point, the topmost last; without touching it.
@@ -174,7 +199,8 @@ final class DaemonLab {
 
     /// `VmRSS` and the like of the daemon, in kB.
     func memory(_ field: String = "VmRSS") -> UInt64? {
-        guard let pid = daemon?.pid, let bytes = try? Fd.contents(of: Path("/proc/\(pid)/status"), limit: 65536) else {
+        let pid = workerPID
+        guard pid > 0, let bytes = try? Fd.contents(of: Path("/proc/\(pid)/status"), limit: 65536) else {
             return nil
         }
         return LabShell.Output(text: String(decoding: bytes, as: UTF8.self), code: 0).number(field + ":")

@@ -14,7 +14,7 @@ import Testing
 
     private func register(_ id: String, at path: String? = nil) throws -> Container {
         let container = try table.register(id: Array(id.utf8), route: Array("test".utf8))
-        if let path { table.attach(container, pid: 9, membership: FixtureTree.membership(path), start: nil) }
+        if let path { try table.attach(container, pid: 9, membership: FixtureTree.membership(path), start: nil) }
         return container
     }
 
@@ -94,7 +94,7 @@ import Testing
             let path = Array("/pods/".utf8) + name
             let container = try table.register(id: Array("n\(index)".utf8), route: [])
             let text = Array("4:memory:".utf8) + path + Array("\n3:cpuset:".utf8) + path + Array("\n0::/\n".utf8)
-            table.attach(container, pid: 5, membership: Membership(parsing: text.span), start: nil)
+            try table.attach(container, pid: 5, membership: Membership(parsing: text.span), start: nil)
         }
         for (index, name) in names.enumerated() where name != [46] {
             let path = Array("/pods/".utf8) + name + Array("/x".utf8)
@@ -107,14 +107,14 @@ import Testing
     /// One that is attached anew leaves nothing where it was.
     @Test func attachedAnewItIsElsewhere() throws {
         let container = try register("one", at: "/a")
-        table.attach(container, pid: 10, membership: FixtureTree.membership("/b"), start: nil)
+        try table.attach(container, pid: 10, membership: FixtureTree.membership("/b"), start: nil)
         #expect(covering("/a") == nil)
         #expect(covering("/b/x") == "one")
         #expect(container.pid == 10)
         _ = table.deregister(id: Array("one".utf8))
         #expect(covering("/b") == nil)
         // One that is gone is not attached.
-        table.attach(container, pid: 10, membership: FixtureTree.membership("/c"), start: nil)
+        try table.attach(container, pid: 10, membership: FixtureTree.membership("/c"), start: nil)
         #expect(covering("/c") == nil)
     }
 

@@ -14,7 +14,7 @@ import Testing
         try tree.cgroup("/c", cpus: "1-2")
         let files = tree.fileSystem()
         let container = try files.table.register(id: Array("c".utf8), route: [])
-        files.table.attach(container, pid: 7, membership: FixtureTree.membership("/c"), start: nil)
+        try files.table.attach(container, pid: 7, membership: FixtureTree.membership("/c"), start: nil)
         return files
     }
 

@@ -50,7 +50,7 @@ import Testing
         let container = try files.table.register(id: Array("c".utf8), route: [])
         // Before it is attached the files are there and empty of content.
         #expect(throws: Errno.noEntry) { try files.text("containers/c/proc/meminfo") }
-        files.table.attach(container, pid: 7, membership: FixtureTree.membership("/c"), start: nil)
+        try files.table.attach(container, pid: 7, membership: FixtureTree.membership("/c"), start: nil)
         #expect(try files.text("containers/c/proc/meminfo").hasPrefix("MemTotal:          65536 kB\n"))
         let cpuinfo = try files.text("containers/c/proc/cpuinfo")
         #expect(cpuinfo.contains("processor\t: 1") && cpuinfo.contains("processor\t: 2"))
@@ -67,14 +67,14 @@ import Testing
         try tree.cgroup("/c")
         let files = tree.fileSystem()
         let container = try files.table.register(id: Array("c".utf8), route: [])
-        files.table.attach(container, pid: 7, membership: FixtureTree.membership("/c"), start: nil)
+        try files.table.attach(container, pid: 7, membership: FixtureTree.membership("/c"), start: nil)
         #expect(try files.text("containers/c/proc/meminfo").contains("MemTotal"))
         try FileTree.removeAll(tree.root.appending("memory/c"))
         try FileTree.removeAll(tree.root.appending("cpuset/c"))
         // Real cgroup files say ENODEV at once; a removed regular file stays readable through what is open, so afresh:
         let later = tree.fileSystem()
         let again = try later.table.register(id: Array("c".utf8), route: [])
-        later.table.attach(again, pid: 7, membership: FixtureTree.membership("/c"), start: nil)
+        try later.table.attach(again, pid: 7, membership: FixtureTree.membership("/c"), start: nil)
         #expect(throws: Errno.noEntry) { try later.text("containers/c/proc/meminfo") }
     }
 
@@ -96,7 +96,7 @@ import Testing
         try tree.process(60, cgroup: "4:memory:/c/deeper\n3:cpuset:/c\n0::/\n", namespaces: "60")
         let files = tree.fileSystem()
         let container = try files.table.register(id: Array("c".utf8), route: [])
-        files.table.attach(container, pid: 60, membership: FixtureTree.membership("/c"), start: nil)
+        try files.table.attach(container, pid: 60, membership: FixtureTree.membership("/c"), start: nil)
         #expect(try files.text("proc/meminfo", caller: Caller(pid: 60)).hasPrefix("MemTotal:          65536 kB\n"))
         #expect(try files.view(Array("proc/meminfo".utf8), for: 60).starts(with: "MemTotal:          65536 kB\n".utf8))
         #expect(throws: Errno.noEntry) { try files.view(Array("proc/none".utf8), for: 60) }

@@ -147,3 +147,30 @@ import Testing
         #expect(columns(account.ticks(of: 1)) == [200, 0, 0, 900, 0])
     }
 }
+
+extension CPUAccountTests {
+    /// Another process goes on with the account as it is.
+    @Test func wordsMakeTheSameAccount() {
+        var account = CPUAccount()
+        #expect(CPUAccount(words: account.words) == account)
+        var random = SplitMix(seed: 7)
+        for step in 1..<50 as Range<UInt64> {
+            var usage = CPUUsage()
+            usage.user = step * 37_000_001
+            usage.system = step * 11_000_003
+            usage.throttled = step * 5_000_000
+            let cpus = CPUSet((0..<4).filter { _ in random.next() % 3 > 0 } + [Int(step % 3)])
+            account.advance(usage: usage, visible: cpus, ageNs: step * 100_000_000)
+            let copy = CPUAccount(words: account.words)
+            #expect(copy == account)
+            #expect(account.words.count <= CPUAccount.wordLimit(cpus: 4))
+        }
+        let words = account.words
+        for count in 0..<words.count { #expect(CPUAccount(words: Array(words.prefix(count))) == nil) }
+        for index in words.indices {
+            var wrong = words
+            wrong[index] = .max
+            _ = CPUAccount(words: wrong)
+        }
+    }
+}

@@ -15,17 +15,24 @@ struct ImportTests {
         "ProcView": ["Samples"],
         "FuseWire": ["CLinux"],
         "OCISpec": [],
+        "Resolver": [],
+        "KeyDNS": ["Resolver"],
         "PodDNS": [],
         "Cgroups": ["Kernel", "Samples", "Synchronization"],
         "FuseServer": ["CLinux", "FuseWire", "Glibc", "Kernel", "Synchronization"],
         "ProcFS": ["Cgroups", "FuseServer", "FuseWire", "Kernel", "ProcView", "Samples", "Synchronization"],
         "NodeLink": ["Glibc", "Kernel"],
+        "Keeper": ["FuseWire"],
+        "Attachment": ["Kernel", "Samples"],
+        "Upcall": ["KeyDNS", "Kernel", "Resolver"],
+        "umwelt-keydns": ["CArguments", "Glibc", "KeyDNS", "Kernel", "Resolver", "Upcall"],
         "umweltd": [
-            "Cgroups", "FuseServer", "FuseWire", "Glibc", "Kernel", "NodeLink", "ProcFS", "Samples", "Synchronization",
+            "Attachment", "Cgroups", "FuseServer", "FuseWire", "Glibc", "Keeper", "Kernel", "NodeLink", "ProcFS",
+            "Samples", "Synchronization",
         ],
         "umwelt": [
-            "ArgumentParser", "Cgroups", "FoundationEssentials", "Glibc", "Kernel", "NodeLink", "OCISpec", "ProcFS",
-            "Samples", "Synchronization",
+            "ArgumentParser", "Attachment", "Cgroups", "FoundationEssentials", "Glibc", "KeyDNS", "Kernel", "NodeLink",
+            "OCISpec", "ProcFS", "Resolver", "Samples", "Synchronization", "Upcall",
         ],
     ]
 

@@ -58,13 +58,24 @@ final class Daemon {
         throw Failure("\(arguments[0]) does not serve: \(last)")
     }
 
+    /// The daemon's processes: umweltd is two, a keeper and its worker.
+    private var processes: [Int32] {
+        let children = System.text(of: "/proc/\(pid)/task/\(pid)/children") ?? ""
+        return [pid] + children.split(separator: " ").compactMap { Int32($0) }
+    }
+
     /// CPU time so far, all threads.
-    var cpuNs: UInt64 { UInt64(max(cbench_cpu_ns(pid), 0)) }
+    var cpuNs: UInt64 { processes.reduce(0) { $0 + UInt64(max(cbench_cpu_ns($1), 0)) } }
 
     /// In kB.
     var residentMemory: (all: UInt64, anonymous: UInt64) {
-        let status = System.text(of: "/proc/\(pid)/status") ?? ""
-        return (System.number("VmRSS", in: status) ?? 0, System.number("RssAnon", in: status) ?? 0)
+        var sum: (all: UInt64, anonymous: UInt64) = (0, 0)
+        for process in processes {
+            let status = System.text(of: "/proc/\(process)/status") ?? ""
+            sum.all += System.number("VmRSS", in: status) ?? 0
+            sum.anonymous += System.number("RssAnon", in: status) ?? 0
+        }
+        return sum
     }
 
     func stop() {

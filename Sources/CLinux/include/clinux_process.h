@@ -45,3 +45,29 @@ int clinux_access(int dirfd, const char *path, int mode);
 int clinux_openat2(int dirfd, const char *path, uint64_t flags, uint64_t resolve);
 // The next signal of a signalfd and its si_code.
 int clinux_read_signal(int fd, int *code);
+
+// Becomes another program, with the caller's signal mask; returns only an error.
+int clinux_exec(const char *path, char *const *argv, char *const *envp);
+// The next child that has ended or was stopped: its pid and raw status; 0 where there is none now, -ECHILD without children.
+pid_t clinux_wait_any(int *status);
+int clinux_fchdir(int fd);
+int clinux_chroot(const char *path);
+int clinux_rename(const char *from, const char *to);
+// Has exec close every descriptor from `first` on.
+int clinux_close_on_exec_from(int first);
+// What ps shows of the calling thread, 15 bytes at most.
+int clinux_set_name(const char *name);
+
+// Memory that several processes share (a memfd): makes it `size` bytes long, or maps it; NULL and `error` where not.
+int clinux_memfd_sized(const char *name, size_t size);
+void *clinux_map_shared(int fd, size_t size, int *error);
+void clinux_unmap(void *start, size_t size);
+// The size of a file.
+int64_t clinux_file_size(int fd);
+static inline uint64_t clinux_load64(const void *at) { return __atomic_load_n((const uint64_t *)at, __ATOMIC_ACQUIRE); }
+static inline void clinux_store64(void *at, uint64_t value) { __atomic_store_n((uint64_t *)at, value, __ATOMIC_RELEASE); }
+
+// A datagram to the service manager's socket (a path, or `@name` of the abstract kind) with `count` descriptors.
+int clinux_notify(const char *socket, const char *text, const int *fds, size_t count);
+// Both ends of a stream connection.
+int clinux_socketpair(int ends[2]);

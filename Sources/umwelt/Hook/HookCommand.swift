@@ -2,6 +2,7 @@
 // Copyright the Umwelt authors
 
 import ArgumentParser
+import Attachment
 import FoundationEssentials
 import Kernel
 import NodeLink

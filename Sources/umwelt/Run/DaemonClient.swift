@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright the Umwelt authors
 
+import Glibc
 import Kernel
 import NodeLink
 
@@ -18,12 +19,14 @@ final class DaemonClient {
     struct Absent: Error {}
 
     let socket: String
+    private let holds: Bool
     private(set) var greeting = Greeting(version: "", pid: 0, mountPoint: "", isEmbedded: false)
     private var link: Link
 
     /// Connects and says hello; `hold`: an embedded daemon stays for as long as this object lives.
     init(socket: String, hold: Bool) throws {
         self.socket = socket
+        holds = hold
         do throws(Errno) {
             link = try Link(connectingTo: Path(socket))
         } catch {
@@ -49,17 +52,55 @@ final class DaemonClient {
         }
     }
 
+    /// How long a daemon that was killed may take to be followed by the next one.
+    private static let patienceMilliseconds = 5000
+
     /// The answer's fields.
+    ///
+    /// Where the daemon's worker ends meanwhile, the next one is asked: what was answered is known to it.
     func request(_ kind: Message.Kind, _ fields: [String]) throws(Failure) -> [[UInt8]] {
-        do throws(LinkError) {
-            return try link.request(Message(kind, fields.map { Array($0.utf8) }))
-        } catch {
-            do { throw try Self.failure(error, socket: socket, isGreeting: false) } catch let error as Failure {
-                throw error
-            } catch {
-                throw .failed("the daemon at \(socket) has gone")
-            }
+        let message = Message(kind, fields.map { Array($0.utf8) })
+        do throws(LinkError) { return try link.request(message) } catch {
+            guard Self.isEnd(error), reconnect() else { throw words(error) }
         }
+        do throws(LinkError) { return try link.request(message) } catch {
+            // The first one came through, and its answer did not.
+            if kind == .register, case .refused(let text) = error, text.hasSuffix("is registered already") {
+                return [Array("\(greeting.mountPoint)/containers/\(fields.first ?? "")".utf8)]
+            }
+            if kind == .deregister, case .refused = error { return [] }
+            throw words(error)
+        }
+    }
+
+    /// Another end of the same connection.
+    private func duplicate() throws(Errno) -> Link { Link(try link.fd.duplicate()) }
+
+    private func words(_ error: LinkError) -> Failure {
+        do { return try Self.failure(error, socket: socket, isGreeting: false) } catch {
+            return .failed("the daemon at \(socket) has gone")
+        }
+    }
+
+    /// Whether the daemon's process ended, and not its answer was no.
+    private static func isEnd(_ error: LinkError) -> Bool {
+        switch error {
+        case .truncated: true
+        case .system(let errno): errno == .connectionReset || errno == .brokenPipe
+        case .message, .unexpected, .refused: false
+        }
+    }
+
+    private func reconnect() -> Bool {
+        for _ in 0..<(Self.patienceMilliseconds / 50) {
+            if let fresh = try? DaemonClient(socket: socket, hold: holds), let other = try? fresh.duplicate() {
+                link = other
+                greeting = fresh.greeting
+                return true
+            }
+            usleep(50_000)
+        }
+        return false
     }
 
     /// Throws `Absent` where a daemon that ends closed the connection instead of answering the first words.

@@ -45,17 +45,3 @@ struct HostFacts: Equatable {
         return nil
     }
 }
-
-/// The files that show the container's own machine, as below the daemon's directory for it.
-enum Views {
-    /// Below `proc/`.
-    ///
-    /// The runtimes let these be mounted over.
-    static let procFiles = [
-        "meminfo", "cpuinfo", "stat", "uptime", "loadavg", "diskstats", "swaps", "slabinfo",
-    ]
-    /// Below `proc/pressure/`, over which runc mounts nothing: the hook does.
-    static let pressureFiles = ["cpu", "memory", "io"]
-    static let cpuDirectory = "sys/devices/system/cpu"
-    static let nodeDirectory = "sys/devices/system/node"
-}

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright the Umwelt authors
 
+import Attachment
 import OCISpec
 
 /// Builds a container's `config.json` from what was asked for and what the host is; touches nothing.

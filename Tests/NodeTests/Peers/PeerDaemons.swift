@@ -52,23 +52,24 @@ struct PeerUmwelt {
 /// Debian's lxcfs in its most capable form, running for one lab.
 struct PeerLxcfs {
     let mountPoint: Path
+    let pid: Int32
 
-    init(_ lab: PeerLab) throws {
-        mountPoint = try lab.makeDirectory("lx")
+    init(_ lab: PeerLab, name: String = "lx") throws {
+        mountPoint = try lab.makeDirectory(name)
         guard let program = PeerCommand.find("lxcfs") else { throw PeerFailure("no lxcfs") }
         let version = try PeerCommand.run("lxcfs", ["--version"]).drop { !$0.isNumber }
-        var options = ["-l", "--enable-cfs", "--enable-pidfd", "-f", "-p", lab.path("lx.pid").description]
+        var options = ["-l", "--enable-cfs", "--enable-pidfd", "-f", "-p", lab.path("\(name).pid").description]
         // Several instances at a time, since 6.0.1.
-        if !version.hasPrefix("5.") { options += ["--runtime-dir", try lab.makeDirectory("lxrun").description] }
+        if !version.hasPrefix("5.") { options += ["--runtime-dir", try lab.makeDirectory("\(name)run").description] }
         let mountPoint = mountPoint
         lab.atEnd { try? Mount.unmount(mountPoint, lazily: true) }
         // Asked to end, it sleeps out its five seconds of load average.
-        _ = try lab.startDaemon(
+        pid = try lab.startDaemon(
             program,
             options + [mountPoint.description],
-            log: "lxcfs.log",
+            log: "\(name).log",
             patienceMilliseconds: 0
-        )
+        ).pid
         try PeerLab.wait(for: "lxcfs to mount") { FileTree.isThere(mountPoint.appending("proc/meminfo")) }
     }
 }

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Umwelt authors
+
+import Documents
+import KubeletSettings
+import LocalFiles
+import PodDNS
+import Terminal
+
+/// The node as the kubelet and the runtime see it: settings, and the files they read.
+struct Node {
+    var kubelet: Kubelet
+    var settings: KubeletSettings
+    /// What is at resolvConf, or was given in its place.
+    var file: Kubelet.NodeFile
+    /// Where `file` was read from; nil where no file is looked at.
+    var filePath: String?
+    var host: Rendering.Host
+    var runtime: Runtime
+    /// Who said so, for people.
+    var runtimeSource: String
+    var network: Runtime.Network?
+    /// What is odd about all that.
+    var remarks: [String] = []
+
+    private static let systemdPath = "/run/systemd/resolve/resolv.conf"
+
+    /// Looks at the node, and at what the options put in its place.
+    init(_ options: NodeOptions) throws(Failure) {
+        if let path = options.kubeletConfig {
+            do throws(DocumentError) { settings = try KubeletFinder.read(file: path) } catch {
+                throw .failed("--kubelet-config: \(error)")
+            }
+        } else {
+            settings = KubeletFinder().find()
+            if settings == KubeletSettings() {
+                remarks.append("no kubelet's settings were found on this node: give --kubelet-config")
+            }
+        }
+        if !options.nodeIp.isEmpty {
+            let addresses = options.nodeIp.flatMap { $0.split(separator: ",").map(String.init) }
+            for address in addresses where IPAddress(sloppy: address) == nil {
+                throw .usage("--node-ip: \(address) is no IP address")
+            }
+            settings.nodeIPs = .init(addresses, from: "--node-ip")
+        }
+        remarks += settings.problems
+        let path = settings.resolvConf?.value ?? KubeletSettings.Default.resolvConf
+        kubelet = Kubelet(
+            resolvConf: Word(path),
+            clusterDNS: (settings.clusterDNS?.value ?? []).map { Word($0) },
+            clusterDomain: Word(settings.clusterDomain?.value ?? ""),
+            nodeIPs: (settings.nodeIPs?.value ?? []).map { Word($0) },
+            behaviour: Behaviour(options.kubernetesVersion, featureGates: settings.featureGates)
+        )
+        (file, filePath) = Self.nodeFile(path, options)
+        if let given = options.resolvConf, case .cannotOpen(let reason) = file {
+            remarks.append("--resolv-conf: \(given): \(reason); composed as for a node without its file")
+        }
+        let hostPath = options.hostResolvConf ?? options.resolvConf ?? "/etc/resolv.conf"
+        host = Rendering.Host(
+            resolvConf: try? LocalFile.contents(of: hostPath, limit: Limits.fileSize),
+            systemdResolvConf: try? LocalFile.contents(of: Self.systemdPath, limit: Limits.fileSize)
+        )
+        network = options.network
+        if let runtime = options.runtime {
+            (self.runtime, runtimeSource) = (runtime, "--runtime")
+        } else if let endpoint = settings.runtimeEndpoint, let kind = Self.kind(of: endpoint.value) {
+            (runtime, runtimeSource) = (Runtime(kind), endpoint.source)
+        } else {
+            (runtime, runtimeSource) = (Runtime(.containerd), "the most common one")
+        }
+    }
+
+    private static func nodeFile(_ path: String, _ options: NodeOptions) -> (Kubelet.NodeFile, String?) {
+        guard path != "" else { return (.contents([]), nil) }
+        let real = options.resolvConf ?? path
+        do throws(FileError) {
+            return (.contents(try LocalFile.contents(of: real, limit: Limits.fileSize + 1)), real)
+        } catch {
+            // Too large: as many bytes as the kubelet stops at.
+            if error.code == 0 { return (.contents([UInt8](repeating: 0x20, count: Limits.fileSize)), real) }
+            return (error.operation == "open" ? .cannotOpen(error.reason) : .cannotRead(error.reason), real)
+        }
+    }
+
+    /// The runtime behind a CRI socket, by its usual name.
+    static func kind(of endpoint: String) -> Runtime.Kind? {
+        let name = endpoint.split(separator: "/").last.map(String.init) ?? ""
+        if name.contains("dockerd") || name.contains("dockershim") { return .criDockerd }
+        if name.contains("crio") { return .crio }
+        return name.contains("containerd") ? .containerd : nil
+    }
+}

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Umwelt authors
+
+import ArgumentParser
+import PodDNS
+
+/// What says how the node is, where that is not to be found on it.
+struct NodeOptions: ParsableArguments {
+    @Option(help: ArgumentHelp("A KubeletConfiguration, in place of the running kubelet's.", valueName: "file"))
+    var kubeletConfig: String?
+    @Option(
+        help: ArgumentHelp("The kubelet's --node-ip. Can be repeated, or a list with commas.", valueName: "address")
+    )
+    var nodeIp: [String] = []
+    @Option(
+        help: ArgumentHelp("The kubelet's release, from 1.10 to 1.36. Default: 1.36.", valueName: "version"),
+        transform: NodeOptions.kubernetesVersion
+    )
+    var kubernetesVersion: Version = Behaviour.newest
+    @Option(help: ArgumentHelp("In place of the node's resolv.conf, whatever resolvConf names.", valueName: "file"))
+    var resolvConf: String?
+    @Option(
+        help: ArgumentHelp(
+            "In place of the /etc/resolv.conf that a runtime copies. Default: that of --resolv-conf, else the node's.",
+            valueName: "file"
+        )
+    )
+    var hostResolvConf: String?
+    @Option(
+        help: ArgumentHelp(
+            """
+            What writes the file: containerd, cri-o, cri-dockerd or docker, with :VERSION or without. Default: what the \
+            kubelet uses, else containerd.
+            """,
+            valueName: "runtime"
+        ),
+        transform: NodeOptions.runtime
+    )
+    var runtime: Runtime?
+    @Option(
+        help: ArgumentHelp("Docker's network, for --runtime docker: bridge, none, host or user.", valueName: "network"),
+        transform: NodeOptions.network
+    )
+    var network: Runtime.Network?
+
+    private static func kubernetesVersion(_ text: String) throws -> Version {
+        guard let version = Version(text) else { throw ValidationError("\(text) is no version, as 1.36 is") }
+        guard version >= Behaviour.oldest, version.major == 1,
+            version.minor <= Behaviour.newest.minor || version.minor == .max
+        else {
+            throw ValidationError("Kubernetes \(text) is not known: it goes from 1.10 to 1.36")
+        }
+        return version.minor == .max ? Behaviour.newest : version
+    }
+
+    private static func runtime(_ text: String) throws -> Runtime {
+        guard let runtime = Runtime(text) else {
+            let names = Runtime.Kind.allCases.map(\.rawValue).joined(separator: ", ")
+            throw ValidationError("\(text) is no runtime: NAME or NAME:VERSION, and NAME one of \(names)")
+        }
+        return runtime
+    }
+
+    private static func network(_ text: String) throws -> Runtime.Network {
+        guard let network = Runtime.Network(rawValue: text) else {
+            throw ValidationError("\(text) is no network of Docker's: bridge, none, host or user")
+        }
+        return network
+    }
+}
+
+/// What is asked about.
+struct PodOptions: ParsableArguments {
+    @Argument(help: ArgumentHelp("A manifest (- for standard input), or a container that runs here.", valueName: "pod"))
+    var subject: String
+    @Option(help: ArgumentHelp("The pod's namespace. Default: the manifest's, else default.", valueName: "name"))
+    var namespace: String?
+    @Option(help: ArgumentHelp("Which pod, where the manifest has several.", valueName: "name"))
+    var pod: String?
+}
+
+/// In what form.
+enum OutputForm: String, ExpressibleByArgument, CaseIterable {
+    case text, json, yaml
+}

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Umwelt authors
+
+package import Kernel
+
+/// Goes into other processes' mount namespaces and back.
+///
+/// For processes with one thread only: the kernel lets no other change its root.
+package final class NamespaceVisit {
+    private let home: Fd
+    private let homeRoot: Fd
+
+    package init() throws(Errno) {
+        home = try Fd.open("/proc/self/ns/mnt")
+        homeRoot = try Fd.open("/", [.path, .directory])
+    }
+
+    /// Runs `body` where `pid` is: in its mount namespace, with its root directory.
+    ///
+    /// A process that could not return would take the container's files for the host's: it ends instead.
+    package func inside<Result>(_ pid: Int32, _ body: () throws(Errno) -> Result) throws(Errno) -> Result {
+        let directory = try Fd.open(Path("/proc/\(pid)"), [.path, .directory])
+        let namespace = try directory.open("ns/mnt")
+        let root = try directory.open("root", [.path, .directory])
+        try Namespaces.mount.enter(namespace)
+        defer { Self.enter(home, root: homeRoot) }
+        try Directories.changeRoot(to: root)
+        return try body()
+    }
+
+    private static func enter(_ namespace: borrowing Fd, root: borrowing Fd) {
+        do throws(Errno) {
+            try Namespaces.mount.enter(namespace)
+            try Directories.changeRoot(to: root)
+        } catch {
+            ProcessID.abandon()
+        }
+    }
+}

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Umwelt authors
+
+package import Kernel
+
+/// Puts views into a running container, and takes them out.
+///
+/// For processes with one thread only.
+package struct ViewMounts {
+    private let visit: NamespaceVisit
+
+    package init() throws(Errno) { visit = try NamespaceVisit() }
+
+    /// Why a view could not be put there.
+    package struct Failure: Error, Equatable {
+        package var target: Path
+        package var cause: Errno
+    }
+
+    /// Mounts the views of `plan` that are free or stale, from `directory` (the daemon's for the container), in the mount
+    /// namespace of `pid`.
+    ///
+    /// All or none: where one fails, those mounted before are taken off again. Returns what was mounted; a file that the
+    /// container's kernel or file system does not have is left out. Blocks while the daemon answers.
+    package func place(_ plan: ViewPlan, from directory: Path, in pid: Int32) throws(Failure) -> [Path] {
+        let steps = plan.steps.filter { $0.standing == .free || $0.standing == .stale }
+        var trees: [(step: ViewPlan.Step, tree: Tree)] = []
+        for step in steps {
+            do throws(Errno) {
+                trees.append((step, Tree(try Mount.clone(directory.appending(Path(step.view))))))
+            } catch .noEntry {
+                // A file this kernel does not have.
+            } catch {
+                throw Failure(target: step.target, cause: error)
+            }
+        }
+        var placed: [Path] = []
+        var failure: Failure?
+        do throws(Errno) {
+            try visit.inside(pid) { () throws(Errno) in
+                for (step, tree) in trees {
+                    do throws(Errno) {
+                        if step.standing == .stale {
+                            try Mending.replace(step.target, with: tree.fd)
+                        } else {
+                            try Mount.attach(tree.fd, on: step.target)
+                        }
+                        placed.append(step.target)
+                    } catch {
+                        // The container has no such place.
+                        if error == .noEntry || error == .notDirectory { continue }
+                        failure = Failure(target: step.target, cause: error)
+                        break
+                    }
+                }
+                guard failure != nil else { return }
+                for target in placed { try? Mount.unmount(target, lazily: true) }
+            }
+        } catch {
+            throw Failure(target: Path("/proc/\(pid)/ns/mnt"), cause: error)
+        }
+        if let failure { throw failure }
+        return placed
+    }
+
+    /// Takes the views of `plan` that are ours off, so that the container sees the kernel's own files; returns which.
+    package func remove(_ plan: ViewPlan, from pid: Int32) throws(Failure) -> [Path] {
+        var removed: [Path] = []
+        var failure: Failure?
+        do throws(Errno) {
+            try visit.inside(pid) { () throws(Errno) in
+                for step in plan.steps where step.standing == .ours || step.standing == .stale {
+                    do throws(Errno) {
+                        try Mount.unmount(step.target, lazily: true)
+                        removed.append(step.target)
+                    } catch {
+                        failure = failure ?? Failure(target: step.target, cause: error)
+                    }
+                }
+            }
+        } catch {
+            throw Failure(target: Path("/proc/\(pid)/ns/mnt"), cause: error)
+        }
+        if let failure { throw failure }
+        return removed
+    }
+
+    private final class Tree {
+        let fd: Fd
+
+        init(_ fd: consuming Fd) { self.fd = fd }
+    }
+}

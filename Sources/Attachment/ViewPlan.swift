@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Umwelt authors
+
+package import Kernel
+package import Samples
+
+/// Which files of a running container are to be covered, by what is mounted in it already.
+///
+/// Pure.
+package struct ViewPlan: Equatable, Sendable {
+    /// What is at one place.
+    package enum Standing: Equatable, Sendable {
+        /// The kernel's own file, as far as mounts tell.
+        case free
+        /// A file of the present daemon.
+        case ours
+        /// A file of a daemon that is gone.
+        case stale
+        /// The container has something of its own there; the type of its file system.
+        case covered(by: String)
+        /// What is mounted there would show on the host too.
+        case shared
+    }
+
+    package struct Step: Equatable, Sendable {
+        /// As below the daemon's directory of a container: `proc/meminfo`.
+        package var view: String
+        package var standing: Standing
+
+        /// Where it is in the container.
+        package var target: Path { Path("/" + view) }
+    }
+
+    package var steps: [Step]
+
+    /// All views that there are.
+    package static var views: [String] {
+        Views.procFiles.map { "proc/" + $0 } + Views.pressureFiles.map { "proc/pressure/" + $0 }
+            + [Views.cpuDirectory, Views.nodeDirectory]
+    }
+
+    /// - Parameters:
+    ///   - mounts: Of the container's first process.
+    ///   - host: Of process 1 and the daemon: what shows there is not to be changed from a container.
+    ///   - mountPoint: Where the daemon's file system is mounted on the host.
+    package init(mounts: [MountInfo], host: [MountInfo], mountPoint: Path) {
+        let present = host.topmost.ours(of: mountPoint).first { $0.mountPoint == mountPoint.bytes }
+        let groups = Set(host.map(\.peerGroup)).subtracting([0])
+        let topmost = mounts.topmost
+        steps = Self.views.map { view in
+            let target = Path("/" + view).bytes
+            guard let mount = topmost.last(where: { $0.mountPoint == target }) else {
+                let around = topmost.filter { Self.isBelow(target, $0.mountPoint) }
+                    .max { $0.mountPoint.count < $1.mountPoint.count }
+                return Step(view: view, standing: groups.contains(around?.peerGroup ?? 0) ? .shared : .free)
+            }
+            guard [mount].ours(of: mountPoint).count == 1 else {
+                return Step(view: view, standing: .covered(by: String(decoding: mount.type, as: UTF8.self)))
+            }
+            let isPresent = mount.major == present?.major && mount.minor == present?.minor
+            return Step(view: view, standing: isPresent ? .ours : .stale)
+        }
+    }
+
+    private static func isBelow(_ path: [UInt8], _ directory: [UInt8]) -> Bool {
+        guard directory.count > 1 else { return true }
+        return path.starts(with: directory) && path.count > directory.count
+            && path[directory.count] == UInt8(ascii: "/")
+    }
+}

@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Umwelt authors
+#define _GNU_SOURCE
+#include "clinux_upcall.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/keyctl.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#define OR_ERRNO(call) ({ __typeof__(call) r_; do r_ = (call); while (r_ == -1 && errno == EINTR); r_ == -1 ? -errno : r_; })
+#define OR_ERRNO_ONCE(call) ({ __typeof__(call) r_ = (call); r_ == -1 ? -errno : r_; })
+
+static long keyctl(int command, unsigned long a, unsigned long b, unsigned long c, unsigned long d) {
+    return OR_ERRNO_ONCE(syscall(SYS_keyctl, command, a, b, c, d));
+}
+long clinux_key_describe(int32_t key, char *buffer, size_t size) {
+    return keyctl(KEYCTL_DESCRIBE, (unsigned long)key, (unsigned long)buffer, size, 0);
+}
+long clinux_key_read(int32_t key, void *buffer, size_t size) {
+    return keyctl(KEYCTL_READ, (unsigned long)key, (unsigned long)buffer, size, 0);
+}
+int clinux_key_assume(int32_t key) { return (int)keyctl(KEYCTL_ASSUME_AUTHORITY, (unsigned long)key, 0, 0, 0); }
+int clinux_key_timeout(int32_t key, unsigned int seconds) {
+    return (int)keyctl(KEYCTL_SET_TIMEOUT, (unsigned long)key, seconds, 0, 0);
+}
+int clinux_key_instantiate(int32_t key, const void *payload, size_t size) {
+    return (int)keyctl(KEYCTL_INSTANTIATE, (unsigned long)key, (unsigned long)payload, size, 0);
+}
+int clinux_key_reject(int32_t key, unsigned int seconds, unsigned int error) {
+    return (int)keyctl(KEYCTL_REJECT, (unsigned long)key, seconds, error, 0);
+}
+int clinux_key_clear(int32_t keyring) { return (int)keyctl(KEYCTL_CLEAR, (unsigned long)keyring, 0, 0, 0); }
+int32_t clinux_key_join_session(void) { return (int32_t)keyctl(KEYCTL_JOIN_SESSION_KEYRING, 0, 0, 0, 0); }
+int32_t clinux_key_request(const char *type, const char *description, const char *callout) {
+    return (int32_t)OR_ERRNO_ONCE(syscall(SYS_request_key, type, description, callout, KEY_SPEC_THREAD_KEYRING));
+}
+
+static struct {
+    int32_t key;
+    int late, broken;
+    uint64_t *late_count, *broken_count;
+    uint32_t *worker;
+    pid_t child;
+} last_word;
+static char last_word_stack[65536] __attribute__((aligned(16)));
+static const int ending[] = {SIGHUP, SIGINT, SIGQUIT, SIGILL, SIGTRAP, SIGABRT, SIGBUS, SIGFPE, SIGUSR1, SIGSEGV, SIGUSR2,
+    SIGALRM, SIGTERM, SIGSTKFLT, SIGXCPU, SIGXFSZ, SIGVTALRM, SIGPROF, SIGIO, SIGPWR, SIGSYS};
+
+static void say_last_word(int signal) {
+    const int is_late = signal == SIGALRM;
+    if (last_word.child > 0) kill(last_word.child, SIGKILL);
+    syscall(SYS_keyctl, KEYCTL_REJECT, last_word.key, 1, is_late ? last_word.late : last_word.broken, 0);
+    uint64_t *count = is_late ? last_word.late_count : last_word.broken_count;
+    if (count) __atomic_fetch_add(count, 1, __ATOMIC_RELAXED);
+    if (last_word.worker) __atomic_store_n(last_word.worker, 0, __ATOMIC_RELEASE);
+    _exit(1);
+}
+
+int clinux_last_word(int32_t key, int milliseconds, int late, int broken) {
+    last_word.key = key;
+    last_word.late = late;
+    last_word.broken = broken;
+    const stack_t stack = {.ss_sp = last_word_stack, .ss_size = sizeof last_word_stack};
+    if (sigaltstack(&stack, NULL) == -1) return -errno;
+    struct sigaction action = {.sa_handler = say_last_word, .sa_flags = SA_ONSTACK};
+    // A second one during the first waits; the first ends the process.
+    sigfillset(&action.sa_mask);
+    for (size_t i = 0; i < sizeof ending / sizeof *ending; i++)
+        if (sigaction(ending[i], &action, NULL) == -1) return -errno;
+    sigset_t none;
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    const struct itimerval timer = {.it_value = {milliseconds / 1000, milliseconds % 1000 * 1000}};
+    return OR_ERRNO_ONCE(setitimer(ITIMER_REAL, &timer, NULL));
+}
+void clinux_last_word_counts(uint64_t *late, uint64_t *broken, uint32_t *worker) {
+    last_word.late_count = late;
+    last_word.broken_count = broken;
+    last_word.worker = worker;
+}
+void clinux_last_word_child(pid_t child) { last_word.child = child; }
+int clinux_last_word_end(void) {
+    const struct itimerval none = {0};
+    // Handlers become defaults with exec.
+    return OR_ERRNO_ONCE(setitimer(ITIMER_REAL, &none, NULL));
+}
+
+int clinux_shared_map(int fd, size_t size, void **address) {
+    void *got = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    if (got == MAP_FAILED) return -errno;
+    *address = got;
+    return 0;
+}
+uint64_t clinux_shared_load(const void *page, size_t offset) {
+    return __atomic_load_n((const uint64_t *)((const char *)page + offset), __ATOMIC_RELAXED);
+}
+void clinux_shared_add(void *page, size_t offset, uint64_t value) {
+    __atomic_fetch_add((uint64_t *)((char *)page + offset), value, __ATOMIC_RELAXED);
+}
+uint32_t *clinux_shared_word(void *page, size_t offset, size_t index) { return (uint32_t *)((char *)page + offset) + index; }
+static int clear_gone(uint32_t *word) {
+    uint32_t pid = __atomic_load_n(word, __ATOMIC_ACQUIRE);
+    if (pid == 0 || (pid <= INT32_MAX && (kill((pid_t)pid, 0) == 0 || errno != ESRCH))) return 0;
+    return __atomic_compare_exchange_n(word, &pid, 0, 0, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
+}
+int clinux_shared_enter(void *page, size_t offset, size_t count, uint32_t *gone) {
+    const uint32_t own = (uint32_t)getpid();
+    for (size_t i = 0; i < count; i++) {
+        uint32_t *word = clinux_shared_word(page, offset, i);
+        *gone += (uint32_t)clear_gone(word);
+        uint32_t expected = 0;
+        if (__atomic_load_n(word, __ATOMIC_RELAXED) == 0 &&
+            __atomic_compare_exchange_n(word, &expected, own, 0, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
+            return (int)i;
+    }
+    return -ENOSPC;
+}
+void clinux_shared_leave(void *page, size_t offset, size_t index) {
+    __atomic_store_n(clinux_shared_word(page, offset, index), 0, __ATOMIC_RELEASE);
+}
+int clinux_shared_sweep(void *page, size_t offset, size_t count) {
+    int gone = 0;
+    for (size_t i = 0; i < count; i++) gone += clear_gone(clinux_shared_word(page, offset, i));
+    return gone;
+}
+
+int clinux_inet_connect(const uint8_t *address, size_t length, uint16_t port, int stream) {
+    union {
+        struct sockaddr any;
+        struct sockaddr_in v4;
+        struct sockaddr_in6 v6;
+    } to;
+    memset(&to, 0, sizeof to);
+    socklen_t size;
+    if (length == 4) {
+        to.v4.sin_family = AF_INET;
+        to.v4.sin_port = htons(port);
+        memcpy(&to.v4.sin_addr, address, 4);
+        size = sizeof to.v4;
+    } else if (length == 16) {
+        to.v6.sin6_family = AF_INET6;
+        to.v6.sin6_port = htons(port);
+        memcpy(&to.v6.sin6_addr, address, 16);
+        size = sizeof to.v6;
+    } else {
+        return -EINVAL;
+    }
+    int fd = socket(to.any.sa_family, (stream ? SOCK_STREAM : SOCK_DGRAM) | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd == -1) return -errno;
+    if (connect(fd, &to.any, size) == 0 || (stream && errno == EINPROGRESS)) return fd;
+    const int error = errno;
+    close(fd);
+    return -error;
+}
+int clinux_unix_datagram(const char *path, const void *bytes, size_t size) {
+    struct sockaddr_un to = {.sun_family = AF_UNIX};
+    if (strlen(path) >= sizeof to.sun_path) return -ENAMETOOLONG;
+    strcpy(to.sun_path, path);
+    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd == -1) return -errno;
+    const ssize_t sent = sendto(fd, bytes, size, MSG_NOSIGNAL, (struct sockaddr *)&to, sizeof to);
+    const int error = sent == -1 ? -errno : 0;
+    close(fd);
+    return error;
+}
+int clinux_poll_events(const int *fds, const short *events, short *ready, size_t count, int milliseconds) {
+    struct pollfd p[64];
+    if (count > 64) return -EINVAL;
+    for (size_t i = 0; i < count; i++) p[i] = (struct pollfd){fds[i], events[i], 0};
+    const int n = poll(p, count, milliseconds);
+    if (n == -1 && errno != EINTR) return -errno;
+    for (size_t i = 0; i < count; i++) ready[i] = n > 0 ? p[i].revents : 0;
+    return n > 0 ? n : 0;
+}
+
+ssize_t clinux_pwrite(int fd, const void *buffer, size_t size, int64_t offset) { return OR_ERRNO(pwrite(fd, buffer, size, offset)); }
+int clinux_ftruncate(int fd, int64_t size) { return OR_ERRNO(ftruncate(fd, size)); }
+int clinux_rename_new(const char *from, const char *to) {
+    return (int)OR_ERRNO_ONCE(syscall(SYS_renameat2, AT_FDCWD, from, AT_FDCWD, to, 1));
+}
+int clinux_fsync(int fd) { return OR_ERRNO(fsync(fd)); }
+static int lock_range(int fd, int type, int64_t offset, int64_t length) {
+    struct flock lock = {.l_type = (short)type, .l_whence = SEEK_SET, .l_start = offset, .l_len = length};
+    return OR_ERRNO(fcntl(fd, F_OFD_SETLKW, &lock));
+}
+int clinux_lock_range(int fd, int64_t offset, int64_t length) { return lock_range(fd, F_WRLCK, offset, length); }
+int clinux_unlock_range(int fd, int64_t offset, int64_t length) { return lock_range(fd, F_UNLCK, offset, length); }
+
+pid_t clinux_fork(void) { return OR_ERRNO_ONCE(fork()); }
+int clinux_exec_inheriting(const char *path, char *const *argv) {
+    execve(path, argv, environ);
+    return -errno;
+}
+void clinux_exit(int code) { _exit(code); }

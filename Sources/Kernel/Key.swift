@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Umwelt authors
+
+import CLinux
+import Glibc
+
+/// A key of the kernel's key service (keyctl(2)), by its number.
+package struct Key: Equatable, Sendable {
+    package let serial: Int32
+
+    package init(_ serial: Int32) { self.serial = serial }
+
+    /// The authorisation to answer a request, which the helper that the kernel started has; its content is the
+    /// callout info.
+    package static let requestAuthority = Key(-7)
+
+    /// `TYPE;UID;GID;PERM;DESCRIPTION`, at most `limit` bytes; EMSGSIZE where it is longer.
+    package func described(limit: Int = 1024) throws(Errno) -> [UInt8] {
+        // SAFETY: the kernel writes at most the buffer's size and returns the size there is.
+        try unsafe Self.filled(limit) { buffer in
+            unsafe clinux_key_describe(serial, buffer.baseAddress?.assumingMemoryBound(to: CChar.self), buffer.count)
+        }
+    }
+
+    /// The key's content, at most `limit` bytes; EMSGSIZE where it is longer.
+    package func content(limit: Int = 4096) throws(Errno) -> [UInt8] {
+        // SAFETY: as above.
+        try unsafe Self.filled(limit) { buffer in unsafe clinux_key_read(serial, buffer.baseAddress, buffer.count) }
+    }
+
+    private static func filled(
+        _ limit: Int,
+        _ call: (UnsafeMutableRawBufferPointer) -> Int
+    ) throws(Errno) -> [UInt8] {
+        // SAFETY: the caller's call wrote what it says, up to the size of the buffer.
+        try unsafe [UInt8](unsafeUninitializedCapacityChecked: limit) { (buffer) throws(Errno) in
+            let size = try Errno.check(unsafe call(buffer))
+            guard size <= buffer.count else { throw Errno(rawValue: EMSGSIZE) }
+            return size
+        }
+    }
+
+    /// Takes up the authority to answer for this key, which the process's session keyring holds.
+    package func assumeAuthority() throws(Errno) { _ = try Errno.check(clinux_key_assume(serial)) }
+
+    /// Seconds until it expires; 0 means never.
+    ///
+    /// EACCES once the key has its content.
+    package func setTimeout(seconds: UInt32) throws(Errno) { _ = try Errno.check(clinux_key_timeout(serial, seconds)) }
+
+    /// Gives a key that is under construction its content, once.
+    package func instantiate(_ payload: [UInt8]) throws(Errno) {
+        // SAFETY: the kernel copies the bytes within the call.
+        _ = try unsafe payload.withUnsafeBufferPointer { (buffer) throws(Errno) in
+            try unsafe Errno.check(clinux_key_instantiate(serial, buffer.baseAddress, buffer.count))
+        }
+    }
+
+    /// Answers a request with an error, for so long.
+    package func reject(seconds: UInt32, error: Int32) throws(Errno) {
+        _ = try Errno.check(clinux_key_reject(serial, seconds, UInt32(bitPattern: error)))
+    }
+
+    /// Empties a keyring.
+    package func clear() throws(Errno) { _ = try Errno.check(clinux_key_clear(serial)) }
+
+    /// Asks the kernel for a key, as its own clients do: with the thread's keyring to put it into.
+    ///
+    /// Blocks for as long as the helper takes.
+    package static func request(type: Path, description: Path, callout: Path) throws(Errno) -> Key {
+        // SAFETY: the strings live for the call; the kernel only reads them.
+        Key(
+            try unsafe Errno.check(
+                type.withCString { type in
+                    unsafe description.withCString { description in
+                        unsafe callout.withCString { unsafe clinux_key_request(type, description, $0) }
+                    }
+                }
+            )
+        )
+    }
+
+    /// Gives the process a session keyring of its own.
+    package static func joinSession() throws(Errno) { _ = try Errno.check(clinux_key_join_session()) }
+}
+
+/// The answer that is given for a key whatever happens to this process, SIGKILL excepted.
+package enum LastWord {
+    /// From now on, once: after `milliseconds` the key is rejected with `late`, at a signal that would end the
+    /// process with `broken`, and the process ends with 1.
+    ///
+    /// The handler calls nothing but the kernel, on a stack of its own: it works without memory, and after a trap.
+    package static func arm(_ key: Key, milliseconds: Int32, late: Int32, broken: Int32) throws(Errno) {
+        _ = try Errno.check(clinux_last_word(key.serial, milliseconds, late, broken))
+    }
+
+    /// Kills this process first.
+    package static func kills(_ child: Child) { clinux_last_word_child(child.pid) }
+
+    /// Stops the clock, before another program takes over; handlers end with the program.
+    package static func disarm() { _ = clinux_last_word_end() }
+}
+
+/// What replaces or copies the calling process.
+package enum ProcessImage {
+    /// Becomes another program with the same environment; returns only to throw.
+    package static func become(_ path: Path, arguments: [[UInt8]]) throws(Errno) -> Never {
+        var block: [CChar] = []
+        var offsets: [Int] = []
+        for argument in arguments {
+            offsets.append(block.count)
+            for byte in argument where byte != 0 { block.append(CChar(bitPattern: byte)) }
+            block.append(0)
+        }
+        // SAFETY: the pointers are into a block that outlives the call, at the offsets where strings start.
+        let result = unsafe block.withUnsafeMutableBufferPointer { bytes in
+            let argv = unsafe offsets.map { unsafe bytes.baseAddress?.advanced(by: $0) } + [nil]
+            return unsafe argv.withUnsafeBufferPointer { argv in
+                unsafe path.withCString { unsafe clinux_exec_inheriting($0, argv.baseAddress) }
+            }
+        }
+        throw Errno(rawValue: 0 &- result)
+    }
+
+    /// Copies the process, which must have no other thread; nil in the copy.
+    package static func fork() throws(Errno) -> Child? {
+        let pid = try Errno.check(clinux_fork())
+        return pid == 0 ? nil : Child(pid: pid)
+    }
+
+    /// Ends the process at once: nothing registered for its end runs.
+    package static func end(code: Int32) -> Never { clinux_exit(code) }
+}

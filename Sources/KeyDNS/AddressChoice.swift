@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Umwelt authors
+
+package import Resolver
+
+/// Which of several addresses one client is given.
+package enum AddressChoice {
+    /// The one given before where it is still there; else, of all, the one that ranks first for this node and name.
+    ///
+    /// So a client stays where it is as long as that pod lives, also after the cache was lost, and nodes spread over
+    /// the pods. nil for none.
+    package static func one(
+        of addresses: [IPAddress],
+        name: DNSName,
+        previous: IPAddress?,
+        seed: UInt64
+    ) -> IPAddress? {
+        if let previous, addresses.contains(previous) { return previous }
+        let key = name.folded.wire
+        var best: IPAddress?
+        var highest: UInt64 = 0
+        for address in addresses {
+            let rank = rank(address, key, seed)
+            if best == nil || rank > highest { (best, highest) = (address, rank) }
+        }
+        return best
+    }
+
+    /// FNV-1a over all three, mixed: rendezvous hashing.
+    private static func rank(_ address: IPAddress, _ name: [UInt8], _ seed: UInt64) -> UInt64 {
+        var hash = Digest.of(name, from: seed ^ Digest.basis)
+        hash = Digest.of(address.bytes, from: hash)
+        hash ^= hash >> 33
+        hash = hash &* 0xff51_afd7_ed55_8ccd
+        return hash ^ hash >> 33
+    }
+}
+
+/// FNV-1a, 64 bits: for places in a table and for damage, not against an enemy.
+package enum Digest {
+    package static let basis: UInt64 = 0xcbf2_9ce4_8422_2325
+
+    package static func of(_ bytes: [UInt8], from start: UInt64 = basis) -> UInt64 {
+        var hash = start
+        for byte in bytes { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }
+        return hash
+    }
+}

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Umwelt authors
+
+package import Resolver
+
+/// What helper processes know of one name: a slot of the shared cache file.
+///
+/// Of a fixed size, with a digest: a slot that was torn or damaged is no record.
+package struct CacheRecord: Equatable, Sendable {
+    /// What was asked: the name in lower case, and which families.
+    package struct Key: Hashable, Sendable {
+        package var name: DNSName
+        /// The types asked for, in their order, and whether all of them: what makes another question.
+        package var form: UInt8
+
+        package init(name: DNSName, form: UInt8) {
+            self.name = name.folded
+            self.form = form
+        }
+
+        package var digest: UInt64 { Digest.of(name.wire, from: Digest.of([form])) }
+    }
+
+    package var key: Key
+    /// Nanoseconds of CLOCK_BOOTTIME: until when the addresses may be given without asking.
+    package var freshUntil: UInt64
+    /// When they came.
+    package var storedAt: UInt64
+    /// The second, and how many questions were put to servers in it.
+    package var rateSecond: UInt64 = 0
+    package var rateCount: UInt32 = 0
+    /// As DNS gave them; at most `maximumAddresses`.
+    package var addresses: [IPAddress]
+    /// The one that was given last.
+    package var chosen: IPAddress?
+
+    package static let size = 1024
+    package static let maximumAddresses = 32
+    private static let magic: [UInt8] = Array("UMKD".utf8) + [0, 0, 0, 1]
+
+    package init(
+        key: Key,
+        freshUntil: UInt64,
+        storedAt: UInt64,
+        addresses: [IPAddress],
+        chosen: IPAddress? = nil
+    ) {
+        self.key = key
+        self.freshUntil = freshUntil
+        self.storedAt = storedAt
+        self.addresses = Array(addresses.prefix(Self.maximumAddresses))
+        self.chosen = chosen
+    }
+
+    /// Exactly `size` bytes.
+    package func encoded() -> [UInt8] {
+        var bytes = Self.magic
+        bytes.reserveCapacity(Self.size)
+        bytes.append(u64: 0)
+        for number in [freshUntil, storedAt, rateSecond, UInt64(rateCount)] { bytes.append(u64: number) }
+        bytes.append(key.form)
+        bytes.append(UInt8(truncatingIfNeeded: key.name.wire.count))
+        bytes += key.name.wire
+        let chosen = chosen.flatMap { addresses.firstIndex(of: $0) } ?? 255
+        bytes.append(UInt8(truncatingIfNeeded: chosen))
+        bytes.append(UInt8(truncatingIfNeeded: min(addresses.count, Self.maximumAddresses)))
+        for address in addresses.prefix(Self.maximumAddresses) { bytes += [address.isV4 ? 4 : 16] + address.bytes }
+        bytes += [UInt8](repeating: 0, count: max(0, Self.size - bytes.count))
+        let digest = Digest.of(bytes)
+        for index in 0..<8 { bytes[8 + index] = UInt8(truncatingIfNeeded: digest >> UInt64(index * 8)) }
+        return bytes
+    }
+
+    /// nil for anything but what `encoded` makes.
+    package init?(decoding slot: ArraySlice<UInt8>) {
+        guard slot.count == Self.size else { return nil }
+        var bytes = Array(slot)
+        guard bytes.starts(with: Self.magic) else { return nil }
+        let digest = Self.number(bytes, at: 8)
+        for index in 8..<16 { bytes[index] = 0 }
+        guard Digest.of(bytes) == digest else { return nil }
+        freshUntil = Self.number(bytes, at: 16)
+        storedAt = Self.number(bytes, at: 24)
+        rateSecond = Self.number(bytes, at: 32)
+        rateCount = UInt32(clamping: Self.number(bytes, at: 40))
+        let nameEnd = 50 + Int(bytes[49])
+        guard let name = DNSName(wireForm: bytes[50..<nameEnd]) else { return nil }
+        key = Key(name: name, form: bytes[48])
+        let chosen = Int(bytes[nameEnd])
+        let count = Int(bytes[nameEnd + 1])
+        guard count <= Self.maximumAddresses else { return nil }
+        addresses = []
+        var index = nameEnd + 2
+        for _ in 0..<count {
+            let length = Int(bytes[index])
+            guard length == 4 || length == 16, let address = IPAddress(bytes: bytes[(index + 1)..<(index + 1 + length)])
+            else { return nil }
+            addresses.append(address)
+            index += 1 + length
+        }
+        self.chosen = addresses.indices.contains(chosen) ? addresses[chosen] : nil
+    }
+
+    /// When the slot's record came; nil where there is none at first sight.
+    static func storedAt(_ slot: ArraySlice<UInt8>) -> UInt64? {
+        guard slot.count == size else { return nil }
+        for (index, byte) in magic.enumerated() where slot[slot.startIndex + index] != byte { return nil }
+        return (0..<8).reversed().reduce(0) { $0 << 8 | UInt64(slot[slot.startIndex + 24 + $1]) }
+    }
+
+    /// Whether the slot's record is of this key, at first sight.
+    static func isOf(_ key: Key, _ slot: ArraySlice<UInt8>) -> Bool {
+        let wire = key.name.wire
+        let start = slot.startIndex
+        guard slot.count == size, slot[start + 48] == key.form, Int(slot[start + 49]) == wire.count,
+            50 + wire.count <= size
+        else { return false }
+        for index in wire.indices where slot[start + 50 + index] != wire[index] { return false }
+        return true
+    }
+
+    private static func number(_ bytes: [UInt8], at offset: Int) -> UInt64 {
+        bytes[offset..<(offset + 8)].reversed().reduce(0) { $0 << 8 | UInt64($1) }
+    }
+
+    /// Whether another question to a server is within `limit` a second (0: no limit); counts it where it is.
+    package mutating func admits(limit: UInt32, now: UInt64) -> Bool {
+        let second = now / 1_000_000_000
+        if rateSecond != second {
+            rateSecond = second
+            rateCount = 0
+        }
+        guard limit == 0 || rateCount < limit else { return false }
+        rateCount &+= 1
+        return true
+    }
+}
+
+extension [UInt8] {
+    fileprivate mutating func append(u64 value: UInt64) {
+        for index in 0..<8 { append(UInt8(truncatingIfNeeded: value >> UInt64(index * 8))) }
+    }
+}

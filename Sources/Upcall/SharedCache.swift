@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Umwelt authors
+
+package import KeyDNS
+package import Kernel
+
+/// What helper processes share: a file of a fixed size with counters and recent answers.
+///
+/// Not a word in it is trusted: a slot without its digest is no slot, a file of another size or owner is replaced.
+/// Every error means doing without.
+package final class SharedCache {
+    private let file: Fd
+    package let page: SharedPage
+    private var worker: Int?
+
+    private init(_ file: consuming Fd, _ page: SharedPage) {
+        self.file = file
+        self.page = page
+    }
+
+    /// Opens the file, or makes it, with its directory.
+    package static func open(_ path: Path) throws(Errno) -> SharedCache {
+        var isDamaged = false
+        do throws(Errno) {
+            if let cache = try existing(path) { return cache }
+            isDamaged = true
+        } catch {
+            guard error == .noEntry else { throw error }
+        }
+        do throws(Errno) {
+            let file = try make(path, replacing: isDamaged)
+            let page = try SharedPage(file, size: CacheLayout.pageSize)
+            let cache = SharedCache(file, page)
+            if isDamaged { cache.add(.cacheDamaged) }
+            return cache
+        } catch .exists {
+            // Another helper was first.
+            guard let cache = try existing(path) else { throw .exists }
+            return cache
+        }
+    }
+
+    /// The file as it should be; nil where it is something else.
+    private static func existing(_ path: Path) throws(Errno) -> SharedCache? {
+        let file = try Fd.open(path, .readWriteGuarded)
+        let status = try file.status()
+        guard status.isRegular, status.size == UInt64(CacheLayout.fileSize) else { return nil }
+        let page = try SharedPage(file, size: CacheLayout.pageSize)
+        return page.load(0) == CacheLayout.mark ? SharedCache(file, page) : nil
+    }
+
+    /// A fresh file; in the place of whatever is there with `replacing`, else EEXIST where there is something.
+    private static func make(_ path: Path, replacing: Bool) throws(Errno) -> Fd {
+        let stage = Path(path.bytes + Array(".\(ProcessID.own).new".utf8))
+        if let slash = path.bytes.lastIndex(of: UInt8(ascii: "/")), slash > 0 {
+            try Directories.make(Path(path.bytes[..<slash]))
+        }
+        do throws(Errno) {
+            let file = try Fd.open(stage, [.readWrite, .create, .truncate, .noFollow], mode: 0o600)
+            try file.resize(to: Int64(CacheLayout.fileSize))
+            let mark = CacheLayout.mark
+            try file.write((0..<8).map { UInt8(truncatingIfNeeded: mark >> UInt64($0 * 8)) }, at: 0)
+            try FileTree.rename(stage, to: path, replacing: replacing)
+            return file
+        } catch {
+            try? Directories.unlink(stage)
+            throw error
+        }
+    }
+
+    // MARK: Counters
+
+    package func add(_ counter: KeyCounter, _ value: UInt64 = 1) { page.add(value, at: counter.offset) }
+
+    package func count(_ counter: KeyCounter) -> UInt64 { page.load(counter.offset) }
+
+    /// Notes that this process is at work, and counts those that ended without a word.
+    package func enter() {
+        let (index, gone) = page.enter(at: KeyCounter.workersOffset, count: KeyCounter.workers)
+        worker = index
+        if gone > 0 { add(.killed, UInt64(gone)) }
+        page.lastWordCounts(
+            late: KeyCounter.deadlines.offset,
+            broken: KeyCounter.crashes.offset,
+            workers: KeyCounter.workersOffset,
+            index: index
+        )
+    }
+
+    package func leave() {
+        if let worker { page.leave(at: KeyCounter.workersOffset, index: worker) }
+    }
+
+    /// Counts all who ended without a word.
+    package func sweep() {
+        let gone = page.sweep(at: KeyCounter.workersOffset, count: KeyCounter.workers)
+        if gone > 0 { add(.killed, UInt64(gone)) }
+    }
+
+    // MARK: Answers
+
+    /// Waits for whoever is asking for the same name, and keeps others waiting until `unlock`, or until this process
+    /// ends.
+    package func lock(_ key: CacheRecord.Key) { try? file.lockByte(at: CacheLayout.lockOffset(of: key)) }
+
+    package func unlock(_ key: CacheRecord.Key) { try? file.unlockByte(at: CacheLayout.lockOffset(of: key)) }
+
+    package func record(_ key: CacheRecord.Key) -> CacheRecord? {
+        let size = CacheLayout.ways * CacheRecord.size
+        guard let set = try? file.read(count: size, at: Int64(CacheLayout.offset(of: key))) else { return nil }
+        return CacheLayout.place(key, in: set).record
+    }
+
+    package func store(_ record: CacheRecord) {
+        let offset = CacheLayout.offset(of: record.key)
+        guard let set = try? file.read(count: CacheLayout.ways * CacheRecord.size, at: Int64(offset)) else { return }
+        let way = CacheLayout.place(record.key, in: set).way
+        try? file.write(record.encoded(), at: Int64(offset + way * CacheRecord.size))
+    }
+}

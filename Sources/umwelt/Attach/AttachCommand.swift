@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Umwelt authors
+
+import ArgumentParser
+import Kernel
+
+/// `umwelt attach`: the command line of it.
+struct AttachCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "attach",
+        abstract: "Give a running container its own files, without a restart.",
+        usage: "umwelt attach TARGET\n       umwelt attach --all",
+        discussion: """
+            Mounts the files of 'umwelt help view' in a container that runs already, /proc/pressure included. What the \
+            container covers itself is left alone, and named. Where a file cannot be mounted, nothing is changed.
+
+            TARGET is a process's number, or the id, the beginning of the id, or the name of a container of docker, \
+            podman, containerd, CRI-O, runc or crun. They are found in their state directories; no engine is asked.
+
+            EXAMPLES
+              umwelt attach web
+              umwelt attach 4711
+              umwelt attach --all
+              umwelt detach web
+
+            EXIT STATUS
+              0; 1 where a container cannot be attached, 2 for a wrong command line.
+            """
+    )
+
+    @Argument(help: ArgumentHelp("A process's number, or a container's id or name.", valueName: "target"))
+    var target: String?
+    @Flag(help: "Every running container that is found, but for those of pods that hold namespaces only.") var all =
+        false
+    @Option(help: RunHelp.stateDirectory, transform: RunParsing.stateDirectory) var stateDir: String?
+
+    func validate() throws {
+        guard all != (target != nil) else {
+            throw ValidationError(
+                all ? "--all and a target exclude each other" : "which container? name one, or say --all"
+            )
+        }
+    }
+
+    func run() throws {
+        let attacher = try Attacher(state: StateDirectory(stateDir))
+        guard let target else { return try attachAll(attacher) }
+        let container = try attacher.container(target)
+        try Standard.output(Array(Self.words(container, try attacher.attach(container)).utf8))
+    }
+
+    private func attachAll(_ attacher: Attacher) throws {
+        var failures = 0
+        let containers = EngineStates(stateDirectory: attacher.state.path).containers().filter { !$0.isSandbox }
+        for container in containers {
+            do throws(Failure) {
+                try Standard.output(Array(Self.words(container, try attacher.attach(container)).utf8))
+            } catch {
+                failures += 1
+                Standard.complain(error.message ?? "")
+            }
+        }
+        if containers.isEmpty { Standard.complain("no container runs") }
+        guard failures == 0 else {
+            throw Failure.failed("\(failures) of \(containers.count) containers could not be attached")
+        }
+    }
+
+    static func words(_ container: EngineContainer, _ outcome: Attacher.Outcome) -> String {
+        var text = "\(container.label): "
+        text += outcome.placed.isEmpty ? "has its views already" : "\(outcome.placed.count) files attached"
+        if !outcome.leftAlone.isEmpty { text += "; left alone: " + outcome.leftAlone.joined(separator: ", ") }
+        return text + "\n"
+    }
+}
+
+/// `umwelt detach`: the command line of it.
+struct DetachCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "detach",
+        abstract: "Take a running container's own files away: it sees the kernel's.",
+        usage: "umwelt detach TARGET",
+        discussion: """
+            Takes off what 'umwelt attach' or any other route put there. The container goes on.
+
+            EXIT STATUS
+              0; 1 where the container has none or one cannot be taken off, 2 for a wrong
+              command line.
+            """
+    )
+
+    @Argument(help: ArgumentHelp("A process's number, or a container's id or name.", valueName: "target"))
+    var target: String
+    @Option(help: RunHelp.stateDirectory, transform: RunParsing.stateDirectory) var stateDir: String?
+
+    func run() throws {
+        let attacher = try Attacher(state: StateDirectory(stateDir))
+        let container = try attacher.container(target)
+        let removed = try attacher.detach(container)
+        try Standard.output(Array("\(container.label): \(removed.count) files taken away\n".utf8))
+    }
+}

@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Umwelt authors
+
+import Attachment
+import Kernel
+import NodeLink
+import Samples
+
+/// Gives running containers their views and takes them away; what `attach` and `detach` share.
+struct Attacher {
+    let daemon: DaemonClient
+    let state: StateDirectory
+    let mounts: ViewMounts
+
+    init(state: StateDirectory) throws {
+        self.state = state
+        do { daemon = try DaemonClient(socket: state.socket, hold: false) } catch is DaemonClient.Absent {
+            throw Failure.failed("no umweltd listens at \(state.socket); start it: systemctl start umweltd")
+        }
+        do throws(Errno) { mounts = try ViewMounts() } catch {
+            throw Failure.failed("cannot look at mount namespaces: \(error)")
+        }
+    }
+
+    var mountPoint: Path { Path(daemon.greeting.mountPoint) }
+
+    /// The container that `target` means: a process's number, or a container's id or name.
+    func container(_ target: String) throws(Failure) -> EngineContainer {
+        let known = EngineStates(stateDirectory: state.path).containers()
+        if let pid = Int32(target), pid > 0, known.allSatisfy({ $0.id != target && $0.name != target }) {
+            guard FileTree.isThere(Path("/proc/\(pid)/ns")) else { throw .failed("there is no process \(pid)") }
+            return try container(of: pid, known)
+        }
+        switch known.match(target) {
+        case .one(let container): return container
+        case .several(let ids):
+            throw .failed("\(target) can be any of \(ids.joined(separator: ", ")); write more of the id")
+        case .none:
+            if let pid = CgroupSearch.firstProcess(of: target) { return try container(of: pid, known, id: target) }
+            throw .failed("no running container has the id or name \(target), nor is it a process's number")
+        }
+    }
+
+    /// The container that a process is in: that of the oldest process in its mount namespace.
+    private func container(
+        of pid: Int32,
+        _ known: [EngineContainer],
+        id: String? = nil
+    ) throws(Failure) -> EngineContainer {
+        guard let namespace = try? FileStatus.of(Path("/proc/\(pid)/ns/mnt")).inode else {
+            throw .failed("cannot look at process \(pid): it has ended, or is more privileged than this command")
+        }
+        if namespace == (try? FileStatus.of("/proc/1/ns/mnt"))?.inode {
+            throw .failed("process \(pid) is in the host's own mount namespace: there is no container to attach to")
+        }
+        let first = CgroupSearch.oldestProcess(inMountNamespace: namespace) ?? pid
+        if let container = known.first(where: { $0.pid == first || $0.pid == pid }) { return container }
+        return EngineContainer(id: id ?? "pid-\(first)", engine: "-", pid: first)
+    }
+
+    /// What became of one container.
+    struct Outcome: Equatable {
+        var placed: [Path] = []
+        /// Were there already.
+        var present: [Path] = []
+        /// `path (type)`.
+        var leftAlone: [String] = []
+    }
+
+    func attach(_ container: EngineContainer) throws(Failure) -> Outcome {
+        let plan = try plan(of: container)
+        var outcome = Outcome()
+        for step in plan.steps {
+            switch step.standing {
+            case .ours: outcome.present.append(step.target)
+            case .covered(let type): outcome.leftAlone.append("\(step.target) (\(type))")
+            case .shared: outcome.leftAlone.append("\(step.target) (shared with the host)")
+            case .free, .stale: break
+            }
+        }
+        guard plan.steps.contains(where: { $0.standing == .free || $0.standing == .stale }) else { return outcome }
+        let (directory, isNew) = try register(container)
+        do throws(ViewMounts.Failure) {
+            outcome.placed = try mounts.place(plan, from: Path(directory), in: container.pid)
+        } catch {
+            if isNew { _ = try? daemon.request(.deregister, [container.registeredID]) }
+            throw .failed("cannot put \(error.target) into \(container.label): \(error.cause); nothing was changed")
+        }
+        return outcome
+    }
+
+    /// What was taken away.
+    func detach(_ container: EngineContainer) throws(Failure) -> [Path] {
+        let plan = try plan(of: container)
+        guard plan.steps.contains(where: { $0.standing == .ours || $0.standing == .stale }) else {
+            throw .failed("\(container.label) has no views")
+        }
+        let removed: [Path]
+        do throws(ViewMounts.Failure) { removed = try mounts.remove(plan, from: container.pid) } catch {
+            throw .failed(
+                error.cause == .invalidArgument
+                    ? "cannot take \(error.target) off \(container.label): it was there when the container's user namespace was made"
+                    : "cannot take \(error.target) off \(container.label): \(error.cause)"
+            )
+        }
+        if let known = try registered().first(where: { $0.pid == container.pid && $0.route == "attach" }) {
+            _ = try daemon.request(.deregister, [known.id])
+        }
+        return removed
+    }
+
+    func plan(of container: EngineContainer) throws(Failure) -> ViewPlan {
+        do throws(Errno) {
+            return ViewPlan(
+                mounts: try MountSurvey.mounts(of: container.pid),
+                // The daemon may be in another mount namespace than process 1.
+                host: try MountSurvey.mounts(of: daemon.greeting.pid) + MountSurvey.mounts(of: 1),
+                mountPoint: mountPoint
+            )
+        } catch {
+            throw .failed("cannot read the mounts of \(container.label): \(error)")
+        }
+    }
+
+    private func register(_ container: EngineContainer) throws(Failure) -> (directory: String, isNew: Bool) {
+        if let known = try registered().first(where: { $0.pid == container.pid }) {
+            return (daemon.greeting.mountPoint + "/containers/" + known.id, false)
+        }
+        let fields = try daemon.request(.register, [container.registeredID, "attach", "\(container.pid)"])
+        let directory = fields.first.map { String(decoding: $0, as: UTF8.self) }
+        return (directory ?? daemon.greeting.mountPoint + "/containers/" + container.registeredID, true)
+    }
+
+    struct Registered: Equatable {
+        var id: String
+        var route: String
+        var pid: Int32
+    }
+
+    /// The containers that the daemon knows.
+    func registered() throws(Failure) -> [Registered] {
+        var result: [Registered] = []
+        while true {
+            let fields = try daemon.request(.containers, ["\(result.count)"]).map {
+                String(decoding: $0, as: UTF8.self)
+            }
+            guard fields.count >= 4 else { return result }
+            for start in stride(from: 0, to: fields.count - 3, by: 4) {
+                result.append(
+                    Registered(id: fields[start], route: fields[start + 1], pid: Int32(fields[start + 2]) ?? 0)
+                )
+            }
+        }
+    }
+}
+
+extension EngineContainer {
+    /// For people.
+    var label: String { name.isEmpty ? String(id.prefix(20)) : name }
+}

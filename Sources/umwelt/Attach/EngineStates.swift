@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Umwelt authors
+
+import FoundationEssentials
+import Kernel
+
+/// Finds running containers in the state directories of runtimes and engines; asks no daemon.
+struct EngineStates {
+    /// `/`, or a fixture.
+    var root = "/"
+    /// Where `umwelt run` has its own.
+    var stateDirectory = StateDirectory.standard
+    /// Whether a process of that number runs, and when it started (field 22 of /proc/PID/stat); nil where none does.
+    var startOf: (Int32) -> UInt64? = { pid in
+        guard let text = try? Fd.contents(of: Path("/proc/\(pid)/stat"), limit: 4096),
+            let close = text.lastIndex(of: UInt8(ascii: ")"))
+        else { return nil }
+        let fields = text[(close + 1)...].split(separator: 32)
+        // Behind the name comes field 3, the state.
+        guard fields.count > 19, fields[0].first != UInt8(ascii: "Z") else { return nil }
+        return UInt64(String(decoding: fields[19], as: UTF8.self))
+    }
+
+    private static let directoryLimit = 65536
+    private static let fileLimit = 8 << 20
+
+    /// All, sorted by engine and id; those that have ended are left out.
+    func containers() -> [EngineContainer] {
+        var result: [EngineContainer] = []
+        for (directory, engine) in places {
+            for name in names(in: directory) {
+                guard var container = container(at: directory + "/" + name, id: name, engine: engine),
+                    !result.contains(where: { $0.pid == container.pid })
+                else { continue }
+                describe(&container)
+                result.append(container)
+            }
+        }
+        return result.sorted { ($0.engine, $0.id) < ($1.engine, $1.id) }
+    }
+
+    /// Directories with one directory for each container.
+    ///
+    /// The engines' own come before those all share.
+    private var places: [(String, String)] {
+        var result = [(stateDirectory + "/runtime/runc", "umwelt"), (stateDirectory + "/runtime/crun", "umwelt")]
+        for runtime in ["runtime-runc", "runtime-crun", "runtime-io.containerd.runc.v2"] {
+            result.append(("/run/docker/\(runtime)/moby", "docker"))
+        }
+        result.append(("/var/run/docker/runtime-runc/moby", "docker"))
+        for runtime in ["runc", "crun"] {
+            for namespace in names(in: "/run/containerd/\(runtime)") {
+                let engine = namespace == "k8s.io" ? "cri" : namespace == "moby" ? "docker" : "containerd"
+                result.append(("/run/containerd/\(runtime)/\(namespace)", engine))
+            }
+        }
+        return result + [("/run/runc", "runc"), ("/run/crun", "crun"), ("/run/user/0/runc", "runc")]
+    }
+
+    private func names(in directory: String) -> [String] {
+        let opened = try? Fd.open(Path(root + directory), [.readOnly, .directory])
+        guard let entries = try? opened?.entries(limit: Self.directoryLimit) else { return [] }
+        return entries.filter { $0.type == 4 || $0.type == 0 || $0.type == 10 }
+            .map { String(decoding: $0.name, as: UTF8.self) }.sorted()
+    }
+
+    private func json<Value: Decodable>(_ type: Value.Type, at path: String) -> Value? {
+        guard let bytes = try? Fd.contents(of: Path(root + path), limit: Self.fileLimit) else { return nil }
+        return try? JSONDecoder().decode(type, from: Data(bytes))
+    }
+
+    // MARK: Runtimes
+
+    /// runc's state.json (libcontainer.State).
+    private struct RuncState: Decodable {
+        struct Config: Decodable { var labels: [String]? }
+        var id: String
+        var init_process_pid: Int32
+        var init_process_start: UInt64?
+        var config: Config?
+    }
+
+    /// crun's status.
+    private struct CrunStatus: Decodable {
+        var pid: Int32
+        var processStartTime: UInt64?
+        var bundle: String?
+
+        enum CodingKeys: String, CodingKey {
+            case pid
+            case processStartTime = "process-start-time"
+            case bundle
+        }
+    }
+
+    private func container(at directory: String, id: String, engine: String) -> EngineContainer? {
+        let pid: Int32
+        let start: UInt64?
+        var bundle = ""
+        if let state = json(RuncState.self, at: directory + "/state.json") {
+            (pid, start) = (state.init_process_pid, state.init_process_start)
+            bundle = state.config?.labels?.first { $0.hasPrefix("bundle=") }.map { String($0.dropFirst(7)) } ?? ""
+        } else if let status = json(CrunStatus.self, at: directory + "/status") {
+            (pid, start, bundle) = (status.pid, status.processStartTime, status.bundle ?? "")
+        } else {
+            return nil
+        }
+        guard pid > 0, let now = startOf(pid), start == nil || start == 0 || start == now else { return nil }
+        var container = EngineContainer(id: id, engine: engine, pid: pid)
+        read(bundle: bundle, &container)
+        return container
+    }
+
+    // MARK: Engines
+
+    private struct BundleConfig: Decodable { var annotations: [String: String]? }
+
+    /// What CRI runtimes note of a container in its configuration.
+    private func read(bundle: String, _ container: inout EngineContainer) {
+        guard let notes = json(BundleConfig.self, at: bundle + "/config.json")?.annotations else { return }
+        let kind = notes["io.kubernetes.cri.container-type"] ?? notes["io.kubernetes.cri-o.ContainerType"]
+        container.isSandbox = kind == "sandbox"
+        if notes.keys.contains(where: { $0.hasPrefix("io.kubernetes.cri-o.") }) { container.engine = "cri-o" }
+        if notes.keys.contains("io.container.manager"), notes["io.container.manager"] == "libpod" {
+            container.engine = "podman"
+        }
+        let pod = notes["io.kubernetes.cri.sandbox-name"] ?? notes["io.kubernetes.pod.name"]
+        let name = notes["io.kubernetes.cri.container-name"] ?? notes["io.kubernetes.container.name"]
+        if let name { container.name = (pod.map { $0 + "/" } ?? "") + name }
+        if container.isSandbox, let pod { container.name = pod }
+    }
+
+    private struct DockerConfig: Decodable { var Name: String? }
+
+    private struct PodmanEntry: Decodable {
+        var id: String
+        var names: [String]?
+    }
+
+    /// The names that docker and podman keep elsewhere.
+    private func describe(_ container: inout EngineContainer) {
+        if container.engine == "docker",
+            let name = json(DockerConfig.self, at: "/var/lib/docker/containers/\(container.id)/config.v2.json")?.Name
+        {
+            container.name = name.hasPrefix("/") ? String(name.dropFirst()) : name
+        }
+        guard container.name.isEmpty else { return }
+        for driver in ["overlay", "vfs", "btrfs", "zfs"] {
+            let path = "/var/lib/containers/storage/\(driver)-containers/containers.json"
+            guard let entry = json([PodmanEntry].self, at: path)?.first(where: { $0.id == container.id }) else {
+                continue
+            }
+            container.name = entry.names?.first ?? ""
+            container.engine = "podman"
+        }
+    }
+}

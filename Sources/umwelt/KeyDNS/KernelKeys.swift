@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Umwelt authors
+
+/// The lines of /proc/keys that matter here.
+struct KernelKeys: Equatable {
+    struct Entry: Equatable {
+        var serial: Int32
+        /// As the kernel prints it: `4s`, `perm`, `expd`.
+        var timeLeft: String
+        var description: String
+        /// Bytes of the address; nil for a name that was rejected.
+        var length: Int?
+        /// Under construction: a helper is at work.
+        var isUnderConstruction: Bool
+    }
+
+    /// The kernel's own cache; nil where the module that has it is not loaded.
+    var cache: Int32?
+    var entries: [Entry] = []
+
+    /// `01234567 I--Q---  1 4s 3b010000 0 0 dns_resol NAME: 8` (proc_keys_show(), security/keys/proc.c).
+    init(parsing bytes: [UInt8]) {
+        for line in bytes.split(separator: UInt8(ascii: "\n")) {
+            let text = String(decoding: line, as: UTF8.self)
+            let fields = text.split(separator: " ", maxSplits: 8, omittingEmptySubsequences: true).map(String.init)
+            guard fields.count == 9, let raw = UInt32(fields[0], radix: 16) else { continue }
+            let serial = Int32(bitPattern: raw)
+            // The type is filled up with blanks.
+            let rest = fields[8].trimmingSpaces()
+            if fields[7] == "keyring", rest.hasPrefix(".dns_resolver:") { cache = serial }
+            guard fields[7] == "dns_resol" else { continue }
+            let colon = rest.lastIndex(of: ":") ?? rest.endIndex
+            // Of a rejected key the description stands alone, and may have a type of its own before a colon.
+            let length = colon < rest.endIndex ? Int(rest[rest.index(after: colon)...].trimmingSpaces()) : nil
+            entries.append(
+                Entry(
+                    serial: serial,
+                    timeLeft: fields[3],
+                    description: length == nil ? rest : String(rest[..<colon]),
+                    length: length,
+                    isUnderConstruction: fields[1].contains("U")
+                )
+            )
+        }
+    }
+}

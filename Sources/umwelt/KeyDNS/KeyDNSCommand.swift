@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Umwelt authors
+
+import ArgumentParser
+import KeyDNS
+import Kernel
+import Resolver
+import Upcall
+
+/// `umwelt keydns`: names of the cluster for the kernel's own mounts.
+struct KeyDNSCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "keydns",
+        abstract: "Let the kernel resolve the cluster's names, so that mounts follow a Service.",
+        usage: "umwelt keydns install | uninstall | refresh | status | resolve NAME | flush | check",
+        discussion: """
+            A mount of CIFS, of NFSv4 with referrals, of Ceph or AFS has its names resolved by the kernel, which asks a \
+            helper on the host; the host does not know the cluster's names. 'install' adds a rule that gives such names \
+            to umwelt-keydns, which asks the cluster's DNS. /etc/resolv.conf and /etc/hosts stay as they are.
+
+            EXAMPLES
+              umwelt keydns install
+              umwelt keydns resolve smb.default.svc.cluster.local
+              umwelt keydns status
+
+            FILES
+              /etc/umwelt/keydns.conf
+                  The policy. None is needed where a kubelet runs.
+              /etc/request-key.d/umwelt-keydns.conf
+                  The rule, made by 'install'.
+              /var/lib/umwelt-keydns/keydns.flat
+                  What helpers read, made by 'install' and 'refresh'.
+
+            See umwelt-keydns(8).
+            """,
+        subcommands: [
+            Install.self, Uninstall.self, Refresh.self, Status.self, Resolve.self, Flush.self, Check.self,
+        ]
+    )
+}
+
+extension KeyDNSCommand {
+    static func requireRoot(_ verb: String) throws(Failure) {
+        guard ProcessID.effectiveUser == 0 else { throw .failed("keydns \(verb) must be run as root") }
+    }
+
+    static func say(_ line: String) throws(Failure) { try Standard.output(Array((line + "\n").utf8)) }
+
+    /// A program of the installation, beside umwelt or where `make install` puts it.
+    static func program(_ name: String) throws(Failure) -> String? {
+        let own = try Programs.own()
+        let directory = own.split(separator: "/").dropLast().map { "/" + $0 }.joined()
+        for place in ["", "/../sbin", "/../libexec/umwelt"] {
+            let candidate = CleanPath.absolute(directory + place + "/" + name)
+            if Programs.isProgram(candidate) { return candidate }
+        }
+        return nil
+    }
+
+    /// Empties the kernel's cache, as `keyctl clear %:.dns_resolver`; false where the kernel has none yet.
+    static func flushKernel() throws(Failure) -> Bool {
+        let bytes: [UInt8]
+        do throws(Errno) { bytes = try Fd.contents(of: "/proc/keys", limit: 1 << 20) } catch {
+            throw KeyDNSNode.failure("read", "/proc/keys", error)
+        }
+        guard let cache = KernelKeys(parsing: bytes).cache else { return false }
+        do throws(Errno) { try Key(cache).clear() } catch {
+            throw .failed(
+                "cannot clear the kernel's cache of names: \(error)\(error == .permissionDenied ? "; be root" : "")"
+            )
+        }
+        return true
+    }
+
+    /// Makes the flat file, and says what there is to say.
+    static func refresh(_ node: KeyDNSNode) throws(Failure) -> Policy {
+        let policy = try node.policy()
+        let seed = ((try? node.flat()) ?? nil).map { $0.seed << 1 } ?? UInt64.random(in: 2...(.max))
+        let refresh = KeyDNSRefresh(node: node, kubeletReader: try program("umwelt-kubelet"))
+        let (flat, notes) = try refresh.flattened(policy, seed: seed)
+        for note in notes { Standard.complain(note) }
+        try node.write(flat: flat)
+        return flat
+    }
+
+    static func describe(_ zone: Zone) -> String {
+        let servers = (zone.servers ?? []).map(\.description).joined(separator: " ")
+        return
+            "\(zone.domain?.description ?? "?") by \(servers) (\(zone.origin ?? "by hand"); strategy \(zone.strategy.rawValue))"
+    }
+
+    struct Install: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "install",
+            abstract: "Add the rule; the same again changes nothing."
+        )
+
+        func run() throws {
+            try KeyDNSCommand.requireRoot("install")
+            let node = KeyDNSNode()
+            guard let helper = try KeyDNSCommand.program("umwelt-keydns") else {
+                throw Failure.failed("umwelt-keydns, the helper, is not installed beside umwelt nor in its sbin")
+            }
+            if !FileTree.isThere("/sbin/request-key") {
+                Standard.complain(
+                    "/sbin/request-key is not there, so the kernel can ask nobody: install the package keyutils"
+                )
+            }
+            let flat = try KeyDNSCommand.refresh(node)
+            try node.writeRule(helper: helper)
+            _ = try KeyDNSCommand.flushKernel()
+            for zone in flat.zones where zone.servers != nil {
+                try KeyDNSCommand.say("zone \(KeyDNSCommand.describe(zone))")
+            }
+            try KeyDNSCommand.say("installed \(node.ruleFile)")
+            let rules = node.rules()
+            for problem in rules.problems { Standard.complain(problem) }
+            if let winner = rules.winner("x.\(flat.zones.first?.domain?.description ?? "x")"),
+                winner.file != "\(node.ruleFile)"
+            {
+                throw Failure.failed("another rule is preferred: \(winner.file):\(winner.line): \(winner.command)")
+            }
+            if node.enforcesSELinux {
+                for line in KeyDNSNode.seLinuxAdvice(helper: helper) { try KeyDNSCommand.say(line) }
+            }
+        }
+    }
+
+    struct Uninstall: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "uninstall",
+            abstract: "Take away the rule, and everything that install and the helpers made."
+        )
+
+        func run() throws {
+            try KeyDNSCommand.requireRoot("uninstall")
+            let node = KeyDNSNode()
+            let cache = ((try? node.flat()) ?? nil)?.cache ?? Policy().cache
+            try node.removeAll(cache: cache.map { Path($0) })
+            _ = try KeyDNSCommand.flushKernel()
+            try KeyDNSCommand.say("removed \(node.ruleFile) and \(node.state)")
+        }
+    }
+
+    struct Refresh: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "refresh",
+            abstract: "Read the policy and the kubelet's configuration again."
+        )
+
+        func run() throws {
+            try KeyDNSCommand.requireRoot("refresh")
+            let flat = try KeyDNSCommand.refresh(KeyDNSNode())
+            for zone in flat.zones where zone.servers != nil {
+                try KeyDNSCommand.say("zone \(KeyDNSCommand.describe(zone))")
+            }
+        }
+    }
+
+    struct Flush: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "flush",
+            abstract: "Forget what the kernel and the helpers have cached."
+        )
+
+        func run() throws {
+            try KeyDNSCommand.requireRoot("flush")
+            let cache = ((try? KeyDNSNode().flat()) ?? nil)?.cache ?? Policy().cache
+            if let cache { try? Directories.unlink(Path(cache)) }
+            try KeyDNSCommand.say(
+                try KeyDNSCommand.flushKernel() ? "flushed" : "flushed; the kernel has no cache of names yet"
+            )
+        }
+    }
+
+    struct Check: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "check",
+            abstract: "Say what is wrong with a policy file."
+        )
+
+        @Argument(help: "The file (default /etc/umwelt/keydns.conf).") var file: String?
+
+        func run() throws {
+            let node = KeyDNSNode()
+            let policy = try node.policy(at: file.map { Path($0) })
+            for (index, zone) in policy.zones.enumerated() {
+                let domain = zone.domain?.description ?? "the kubelet's clusterDomain"
+                let servers =
+                    zone.servers.map { $0.map(\.description).joined(separator: " ") } ?? "the kubelet's clusterDNS"
+                if index > 0, zone.servers?.isEmpty != false {
+                    throw Failure.failed("\(file ?? "\(node.policyFile)"): [zone \(domain)] needs 'servers ='")
+                }
+                try KeyDNSCommand.say("zone \(domain) by \(servers), strategy \(zone.strategy.rawValue)")
+            }
+            try KeyDNSCommand.say("\(file ?? "\(node.policyFile)"): ok")
+        }
+    }
+}

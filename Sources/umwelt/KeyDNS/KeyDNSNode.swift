@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Umwelt authors
+
+import KeyDNS
+import Kernel
+import Resolver
+import Upcall
+
+/// The files of a node that keydns reads and writes; `root` is put before each of their paths, for tests.
+struct KeyDNSNode {
+    var root = ""
+
+    /// Where a path of the node is.
+    func path(_ bytes: [UInt8]) -> Path { Path(Array(root.utf8) + bytes) }
+
+    var policyFile: Path { Path(root + KeyDNSPaths.policy.description) }
+    var state: Path { Path(root + KeyDNSPaths.state.description) }
+    var flatFile: Path { Path(root + KeyDNSPaths.flat.description) }
+    var ruleFile: Path { Path(root + KeyDNSPaths.rule.description) }
+    var ruleDirectory: Path { Path(root + "/etc/request-key.d") }
+    private var mainRules: Path { Path(root + "/etc/request-key.conf") }
+    private var enforce: Path { Path(root + "/sys/fs/selinux/enforce") }
+    /// What is there where the installation made the rule's directory.
+    private var directoryMark: Path { state.appending("made-request-key.d") }
+
+    private static let fileLimit = 1 << 20
+
+    /// An error of the kernel in words, with what was tried.
+    static func failure(_ action: String, _ path: Path, _ error: Errno) -> Failure {
+        var remedy = ""
+        if error == .permissionDenied || error == .notPermitted { remedy = "; be root" }
+        if error == .readOnly { remedy = "; the file system is read-only: add the file by the means of this system" }
+        return .failed("cannot \(action) \(path): \(error)\(remedy)")
+    }
+
+    // MARK: Policy
+
+    /// What the operator wrote; the defaults where there is no file.
+    func policy(at path: Path? = nil) throws(Failure) -> Policy {
+        let file = path ?? policyFile
+        let bytes: [UInt8]
+        do throws(Errno) { bytes = try Fd.contents(of: file, limit: Policy.maximumLength + 1) } catch {
+            if error == .noEntry, path == nil { return Policy() }
+            throw Self.failure("read", file, error)
+        }
+        do throws(PolicyError) { return try Policy(parsing: bytes) } catch {
+            throw .failed(error.line > 0 ? "\(file):\(error.line): \(error.message)" : "\(file): \(error.message)")
+        }
+    }
+
+    /// What helpers read; nil where it was never made.
+    func flat() throws(Failure) -> Policy? {
+        let bytes: [UInt8]
+        do throws(Errno) { bytes = try Fd.contents(of: flatFile, limit: Policy.maximumLength + 1) } catch {
+            if error == .noEntry { return nil }
+            throw Self.failure("read", flatFile, error)
+        }
+        do throws(PolicyError) { return try Policy(parsing: bytes, isFlat: true) } catch {
+            throw .failed("\(flatFile): \(error); run 'umwelt keydns refresh'")
+        }
+    }
+
+    /// A digest of a file's content as `Policy.Source` keeps it; one that no file has where it is not there.
+    func digest(of path: Path) -> UInt64 {
+        guard let bytes = try? Fd.contents(of: path, limit: Self.fileLimit) else { return 1 << 1 }
+        return Digest.of(bytes) & ~1
+    }
+
+    /// Writes what helpers read, and each namespace's files; whole or not at all.
+    func write(flat policy: Policy) throws(Failure) {
+        do throws(Errno) {
+            try Directories.make(state)
+            for zone in policy.zones where zone.strategy == .namespace {
+                let conf = zone.resolvConf(deadlineMilliseconds: policy.deadlineMilliseconds)
+                let path = KeyDNSPaths.resolvConf(of: zone.domain?.description ?? "", in: state)
+                try FileTree.replace(path, with: conf.rendered())
+                try FileTree.replace(KeyDNSPaths.nsswitch(in: state), with: KeyDNSPaths.nsswitchContent)
+            }
+            try FileTree.replace(flatFile, with: policy.rendered())
+        } catch {
+            throw Self.failure("write", flatFile, error)
+        }
+    }
+
+    // MARK: Rule
+
+    static func rule(helper: String) -> [UInt8] {
+        Array(
+            """
+            # Names of the cluster, for mounts that the kernel makes. Added by 'umwelt keydns install'; 'umwelt keydns
+            # uninstall' takes it away. Names of no zone of Umwelt's go on to /sbin/key.dns_resolver.
+            create dns_resolver * * \(helper) %k
+
+            """.utf8
+        )
+    }
+
+    /// All rules of request-key, in the order in which it reads them.
+    func rules() -> RequestKeyRules {
+        var rules = RequestKeyRules()
+        let entries = (try? Fd.open(ruleDirectory, .directory).entries(limit: 1000)) ?? []
+        for entry in entries where entry.name.first != UInt8(ascii: ".") && entry.name.suffix(5) == Array(".conf".utf8)
+        {
+            let path = ruleDirectory.appending(Path(entry.name))
+            // request-key skips what is no regular file, links among it.
+            guard (try? FileStatus.of(path, follow: false))?.isRegular == true else { continue }
+            if let bytes = try? Fd.contents(of: path, limit: Self.fileLimit) { rules.add(bytes, file: "\(path)") }
+        }
+        if let bytes = try? Fd.contents(of: mainRules, limit: Self.fileLimit) { rules.add(bytes, file: "\(mainRules)") }
+        return rules
+    }
+
+    func writeRule(helper: String) throws(Failure) {
+        guard !helper.contains(where: { $0 == " " || $0 == "\t" || $0 == "%" || $0 == "\n" }) else {
+            throw .failed("request-key cannot run \(helper): no blanks or '%' may be in its path; install it elsewhere")
+        }
+        do throws(Errno) {
+            if !FileTree.isThere(ruleDirectory) {
+                try Directories.make(state)
+                try Directories.make(ruleDirectory)
+                try FileTree.makeFile(directoryMark)
+            }
+            let rule = Self.rule(helper: helper)
+            // The same again changes nothing, not even a time.
+            let isRegular = (try? FileStatus.of(ruleFile, follow: false))?.isRegular == true
+            if isRegular, (try? Fd.contents(of: ruleFile, limit: Self.fileLimit)) == rule { return }
+            try FileTree.replace(ruleFile, with: rule)
+        } catch {
+            throw Self.failure("write", ruleFile, error)
+        }
+    }
+
+    /// Takes away all that `install`, `refresh` and helpers made.
+    func removeAll(cache: Path?) throws(Failure) {
+        for path in [ruleFile, cache].compactMap({ $0 }) {
+            do throws(Errno) { try Directories.unlink(path) } catch {
+                guard error == .noEntry || error == .notDirectory else { throw Self.failure("remove", path, error) }
+            }
+        }
+        // The daemon's too: it stays where anything is in it.
+        if let cache, let slash = cache.bytes.lastIndex(of: UInt8(ascii: "/")) {
+            try? Directories.remove(Path(Array(cache.bytes[..<slash])))
+        }
+        if FileTree.isThere(directoryMark) { try? Directories.remove(ruleDirectory) }
+        do throws(Errno) { try FileTree.removeAll(state) } catch { throw Self.failure("remove", state, error) }
+    }
+
+    /// Whether SELinux enforces: then request-key may run only what is labelled for it.
+    var enforcesSELinux: Bool { (try? Fd.contents(of: enforce, limit: 8))?.first == UInt8(ascii: "1") }
+
+    /// What an administrator has to do where SELinux enforces.
+    static func seLinuxAdvice(helper: String) -> [String] {
+        [
+            "SELinux enforces: request-key may run only programs that are labelled for it. Label the helper:",
+            "  semanage fcontext -a -t keyutils_dns_resolver_exec_t '\(helper)' && restorecon -v '\(helper)'",
+            "It also needs to read \(KeyDNSPaths.flat), to write below /run/umwelt, and for the strategy 'namespace' to "
+                + "mount; 'ausearch -m avc -c umwelt-keydns' shows what is still denied, for audit2allow.",
+        ]
+    }
+}

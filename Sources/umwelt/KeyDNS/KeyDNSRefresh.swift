@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Umwelt authors
+
+import Glibc
+import KeyDNS
+import Kernel
+import Resolver
+import Upcall
+
+/// Makes the flat file that helpers read, from the policy and what the kubelet says.
+struct KeyDNSRefresh {
+    let node: KeyDNSNode
+    /// The program that reads the kubelet's configuration, which is YAML.
+    var kubeletReader: String?
+
+    /// What that program found.
+    struct Kubelet: Equatable {
+        var domain: String?
+        var domainOrigin = ""
+        var servers: [String] = []
+        var serversOrigin = ""
+        var files: [String] = []
+        var problems: [String] = []
+
+        /// A word and a value on each line: `domain cluster.local`, `server 10.96.0.10`.
+        init(parsing text: String) {
+            for line in text.split(separator: "\n") {
+                let parts = line.split(separator: " ", maxSplits: 1).map(String.init)
+                guard parts.count == 2 else { continue }
+                switch parts[0] {
+                case "domain": domain = parts[1]
+                case "domain-origin": domainOrigin = parts[1]
+                case "server": servers.append(parts[1])
+                case "server-origin": serversOrigin = parts[1]
+                case "file": files.append(parts[1])
+                case "problem": problems.append(parts[1])
+                default: continue
+                }
+            }
+        }
+    }
+
+    /// The whole policy, nothing left open; with what there is to say about it.
+    func flattened(_ policy: Policy, seed: UInt64) throws(Failure) -> (Policy, notes: [String]) {
+        var result = policy
+        var notes: [String] = []
+        result.seed = seed
+        result.sources = [.init(path: KeyDNSPaths.policy.bytes, digest: node.digest(of: node.policyFile))]
+        guard var cluster = result.zones.first else { return (result, []) }
+        if cluster.domain == nil || cluster.servers == nil {
+            let kubelet = try askKubelet(policy)
+            notes += kubelet.problems
+            result.sources += kubelet.files.prefix(Policy.maximumSources - 1).map {
+                .init(path: Array($0.utf8), digest: node.digest(of: node.path(Array($0.utf8))))
+            }
+            if cluster.domain == nil, let text = kubelet.domain {
+                guard let name = DNSName(text), name != .root else {
+                    throw .failed("clusterDomain of the kubelet is no domain name: \(text) (\(kubelet.domainOrigin))")
+                }
+                cluster.domain = name
+                cluster.origin = kubelet.domainOrigin
+            }
+            if cluster.servers == nil {
+                let servers = kubelet.servers.compactMap { Server($0) }
+                for text in kubelet.servers where Server(text) == nil {
+                    notes.append("clusterDNS of the kubelet has \(text) in it, which is no address; skipped")
+                }
+                cluster.servers = servers.isEmpty ? nil : Array(servers.prefix(Zone.maximumServers))
+                cluster.origin = kubelet.serversOrigin
+            }
+        } else {
+            cluster.origin = "\(node.policyFile)"
+        }
+        result.zones[0] = cluster
+        if cluster.domain == nil || cluster.servers == nil {
+            let lack = cluster.domain == nil ? "clusterDomain" : "clusterDNS"
+            let advice =
+                "no \(lack) found: no kubelet runs here, and none of its usual configuration files says one; "
+                + "write 'domain =' and 'servers =' below [cluster] in \(node.policyFile)"
+            guard result.zones.count > 1 else { throw .failed(advice) }
+            notes.append(advice)
+        }
+        for index in result.zones.indices.dropFirst() {
+            let zone = result.zones[index]
+            result.zones[index].origin = "\(node.policyFile)"
+            guard zone.servers?.isEmpty == false else {
+                throw .failed("\(node.policyFile): [zone \(zone.domain?.description ?? "")] needs 'servers ='")
+            }
+        }
+        return (result, notes)
+    }
+
+    private func askKubelet(_ policy: Policy) throws(Failure) -> Kubelet {
+        guard let program = kubeletReader else {
+            throw .failed(
+                "umwelt-kubelet, which reads the kubelet's configuration, is not installed beside umwelt nor in "
+                    + "libexec/umwelt; install it, or write 'domain =' and 'servers =' below [cluster] in \(node.policyFile)"
+            )
+        }
+        var arguments = [program]
+        if let file = policy.kubeletConfig { arguments += ["--config", String(decoding: file, as: UTF8.self)] }
+        if !node.root.isEmpty { arguments += ["--root", node.root] }
+        return Kubelet(parsing: try Self.output(of: program, arguments))
+    }
+
+    /// Runs a program to its end; its standard error is ours.
+    private static func output(of program: String, _ arguments: [String]) throws(Failure) -> String {
+        do throws(Errno) {
+            var pipe = try Fd.pipe()
+            var command = Command(
+                path: Path(program),
+                arguments: arguments.map { Array($0.utf8) },
+                environment: [Array("PATH=/usr/sbin:/usr/bin:/sbin:/bin".utf8)]
+            )
+            command.files = [-1, pipe.writing.raw, 2]
+            let child = try command.spawn()
+            pipe.closeWriting()
+            var bytes: [UInt8] = []
+            while bytes.count < 1 << 20 {
+                var buffer = [UInt8](repeating: 0, count: 65536)
+                let count = try pipe.reading.read(into: &buffer)
+                if count == 0 { break }
+                bytes += buffer.prefix(count)
+            }
+            let status = try child.wait()
+            guard status == .exited(0) else { throw .io }
+            return String(decoding: bytes, as: UTF8.self)
+        } catch {
+            throw .failed("\(program), which reads the kubelet's configuration, failed: \(error)")
+        }
+    }
+}

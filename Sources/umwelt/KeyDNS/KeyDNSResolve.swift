@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Umwelt authors
+
+import ArgumentParser
+import KeyDNS
+import Kernel
+import Resolver
+import Upcall
+
+extension KeyDNSCommand {
+    struct Resolve: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "resolve",
+            abstract: "Do what the helper would do for a name, and explain each step.",
+            discussion: """
+                Asks the servers, through the cache that helpers share; the kernel is told nothing.
+
+                EXAMPLES
+                  umwelt keydns resolve smb.default.svc.cluster.local
+                  umwelt keydns resolve smb.default.svc --callout list
+                  umwelt keydns resolve afsdb:example.com --callout srv=1
+
+                EXIT STATUS
+                  0 where there is an answer, 1 where there is none.
+                """
+        )
+
+        @Argument(help: "As the kernel writes it: NAME, or TYPE:NAME.") var name: String
+        @Option(help: ArgumentHelp("Words that come with the question: ipv4, ipv6, list, srv=1.", valueName: "words"))
+        var callout = ""
+        @Flag(help: "Leave the shared cache alone.") var noCache = false
+
+        func run() throws {
+            let start = Clock.boot
+            let node = KeyDNSNode()
+            guard let query = KeyQuery(description: Array(name.utf8)) else {
+                throw Failure.usage("\(name) is no name that DNS could have")
+            }
+            guard let policy = try node.flat() else {
+                throw Failure.failed("\(node.flatFile) is not there: run 'umwelt keydns refresh' (or install) first")
+            }
+            if let rule = node.rules().winner(name, callout: callout) {
+                try say("rule      \(rule.file):\(rule.line): \(rule.command)")
+            } else {
+                try say("rule      none: request-key would fail")
+            }
+            guard let zone = policy.zone(of: query) else {
+                let next = policy.fallback.map { "goes to \(String(decoding: $0, as: UTF8.self))" }
+                try say("zone      none: the name \(next ?? "is rejected, as there is no fallback")")
+                return
+            }
+            try say("zone      \(describe(zone))")
+            if zone.strategy == .namespace { return try runStock(query, policy, zone, node) }
+            for candidate in zone.candidates(query) where query.kind == .host { try say("may mean  \(candidate)") }
+            let cache = noCache ? nil : policy.cache.flatMap { try? SharedCache.open(Path($0)) }
+            let limit = UInt64(policy.deadlineMilliseconds) * 1_000_000
+            var answering = Answering(policy, zone: zone, cache: cache, deadline: start + limit)
+            let answer = answering.answer(query, Callout(parsing: Array(callout.utf8)))
+            for event in answering.events { try say(Self.line(event)) }
+            let took = Double((Clock.boot - start) / 1000) / 1000
+            switch answer {
+            case .payload(let payload, let seconds, let source):
+                let shown =
+                    payload.first == 0
+                    ? "\(payload.count) bytes: a server list, version 1"
+                    : "\(String(decoding: payload.dropLast(), as: UTF8.self)) and a NUL"
+                try say("answer    \(shown); for \(seconds) s; from \(source.rawValue); \(took) ms")
+            case .rejected(let rejection):
+                try say("rejected  errno \(rejection.errno) for \(Rejection.seconds) s; \(took) ms")
+                throw Failure.failed("\(name): \(rejection.reason)")
+            }
+        }
+
+        private func say(_ line: String) throws(Failure) { try KeyDNSCommand.say(line) }
+
+        private func describe(_ zone: Zone) -> String { KeyDNSCommand.describe(zone) }
+
+        static func line(_ event: LookupEvent) -> String {
+            switch event {
+            case .sent(let question, let server, let transport):
+                "asked     \(server) for \(question.type) of \(question.name)\(transport == .tcp ? " over TCP" : "")"
+            case .answered(_, let code, let records, let server): "said      \(server): \(code), \(records) records"
+            case .alias(let name, let ttl): "alias     of \(name), \(ttl) s"
+            case .failed(_, let failure): "failed    \(failure)"
+            case .ignored(let count): "ignored   \(count) messages that answer nothing that was asked"
+            }
+        }
+
+        /// The stock helper tells a key or a terminal alone; getent asks glibc for the same, in the same namespace.
+        private func runStock(_ query: KeyQuery, _ policy: Policy, _ zone: Zone, _ node: KeyDNSNode) throws {
+            try KeyDNSCommand.requireRoot("resolve for a zone with the strategy 'namespace'")
+            guard let fallback = policy.fallback else { throw Failure.failed("the strategy needs a fallback") }
+            let program = String(decoding: fallback, as: UTF8.self)
+            try say("runs      \(program) in a mount namespace with this resolv.conf, where getent says what it would:")
+            let conf = zone.resolvConf(deadlineMilliseconds: policy.deadlineMilliseconds).rendered()
+            for line in String(decoding: conf, as: UTF8.self).split(separator: "\n") { try say("          \(line)") }
+            let child: Child?
+            do throws(Errno) { child = try ProcessImage.fork() } catch {
+                throw Failure.failed("cannot make a process: \(error)")
+            }
+            guard let child else {
+                let words = Callout(parsing: Array(callout.utf8))
+                let isAny = words.wantsList && words.family == nil
+                let family = words.family == .v6 ? "ahostsv6" : isAny ? "ahosts" : "ahostsv4"
+                // -A (glibc 2.33): also on a machine with no address but the loopback's, as the helper.
+                let arguments = ["-A", family, query.name.description].map { Array($0.utf8) }
+                do throws(Errno) {
+                    try NamespaceRun.become("/usr/bin/getent", arguments: arguments, zone: zone, state: node.state)
+                } catch {
+                    Standard.complain("getent in a mount namespace: \(error)")
+                    ProcessImage.end(code: 1)
+                }
+            }
+            let status = try? child.wait()
+            guard status == .exited(0) else { throw Failure.failed("\(name): no address") }
+        }
+    }
+}

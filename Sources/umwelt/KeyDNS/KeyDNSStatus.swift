@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Umwelt authors
+
+import ArgumentParser
+import KeyDNS
+import Kernel
+import Resolver
+import Upcall
+
+extension KeyDNSCommand {
+    struct Status: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "status",
+            abstract: "Show the rule that wins, the servers, what is cached, and what was counted.",
+            discussion: """
+                EXIT STATUS
+                  0 where names of the cluster reach the helper; 1 where something is wrong, which a line beginning with \
+                'problem:' names.
+                """
+        )
+
+        @Argument(help: "The name to find the rule for (default: one of the cluster's).") var name: String?
+
+        func run() throws {
+            let node = KeyDNSNode()
+            var report = StatusReport()
+            var flat: Policy?
+            do throws(Failure) { flat = try node.flat() } catch { report.add(problem: error.message ?? "") }
+            let example = name ?? "x.\(flat?.zones.first?.domain?.description ?? "svc.cluster.local")"
+            report.addRule(node, for: example)
+            report.addPolicy(node, flat)
+            report.addCache(flat)
+            report.addKeys((try? Fd.contents(of: "/proc/keys", limit: 1 << 20)) ?? [])
+            try Standard.output(Array(report.text.utf8))
+            if report.hasProblem { throw Failure(code: 1, nil) }
+        }
+    }
+}
+
+/// The lines of `keydns status`.
+struct StatusReport {
+    private(set) var text = ""
+    private(set) var hasProblem = false
+
+    mutating func add(_ label: String, _ value: String) {
+        text += label + ":" + String(repeating: " ", count: max(1, 12 - label.count)) + value + "\n"
+    }
+
+    mutating func add(problem: String) {
+        hasProblem = true
+        add("problem", problem)
+    }
+
+    mutating func addRule(_ node: KeyDNSNode, for name: String) {
+        let rules = node.rules()
+        for problem in rules.problems { add(problem: problem) }
+        if !FileTree.isThere(Path(node.root + "/sbin/request-key")) {
+            add(problem: "/sbin/request-key is not there, so the kernel can ask nobody: install the package keyutils")
+        }
+        guard let winner = rules.winner(name) else {
+            return add(problem: "no rule of request-key is for \(name): run 'umwelt keydns install'")
+        }
+        add("rule", "\(winner.file):\(winner.line): \(winner.command) (for \(name))")
+        if winner.file != "\(node.ruleFile)" {
+            let isThere = FileTree.isThere(node.ruleFile)
+            add(problem: isThere ? "that rule is preferred to ours" : "not installed: run 'umwelt keydns install'")
+        }
+        let program = winner.command.split(separator: " ").first.map(String.init) ?? ""
+        if !Programs.isProgram(program) { add(problem: "\(program) is no program: every name fails for 60 seconds") }
+        if node.enforcesSELinux {
+            for line in KeyDNSNode.seLinuxAdvice(helper: program) { add("selinux", line) }
+        }
+    }
+
+    mutating func addPolicy(_ node: KeyDNSNode, _ flat: Policy?) {
+        add("policy", "\(node.policyFile)\(FileTree.isThere(node.policyFile) ? "" : " (not there: the defaults)")")
+        guard let flat else {
+            if !hasProblem { add(problem: "\(node.flatFile) is not there: run 'umwelt keydns refresh'") }
+            return
+        }
+        let changed = flat.sources.filter { node.digest(of: node.path($0.path)) >> 1 != $0.digest }
+        add("flat file", "\(node.flatFile), \(changed.isEmpty ? "as its sources say" : "older than its sources")")
+        for source in changed {
+            add(problem: "\(Path(source.path)) has changed since: run 'umwelt keydns refresh'")
+        }
+        for zone in flat.zones { add("zone", KeyDNSCommand.describe(zone)) }
+        if flat.zones.isEmpty { add(problem: "no zone: every name goes to the fallback") }
+        let fallback = flat.fallback.map { String(decoding: $0, as: UTF8.self) }
+        add("fallback", fallback ?? "none: names of no zone are rejected")
+        if let fallback, !Programs.isProgram(fallback) {
+            add(problem: "\(fallback), the fallback, is not there: install the package keyutils")
+        }
+    }
+
+    mutating func addCache(_ flat: Policy?) {
+        guard let path = flat?.cache else { return }
+        guard FileTree.isThere(Path(path)), let cache = try? SharedCache.open(Path(path)) else {
+            return add("cache", "\(Path(path)): none yet, or not readable")
+        }
+        cache.sweep()
+        add("cache", "\(Path(path))")
+        for counter in KeyCounter.allCases { add("counter", "\(counter.name) \(cache.count(counter))") }
+    }
+
+    mutating func addKeys(_ bytes: [UInt8]) {
+        let keys = KernelKeys(parsing: bytes)
+        if keys.cache == nil { add("kernel", "the module dns_resolver is not loaded; the first mount loads it") }
+        for entry in keys.entries.prefix(1000) {
+            let what =
+                entry.isUnderConstruction
+                ? "a helper is at work" : entry.length.map { "\($0) bytes" } ?? "rejected"
+            add("key", "\(entry.description): \(what), \(entry.timeLeft) left")
+        }
+    }
+}

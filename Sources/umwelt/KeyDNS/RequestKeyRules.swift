@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Umwelt authors
+
+/// The rules of /sbin/request-key (request-key.conf(5)), and which of them wins for a key.
+struct RequestKeyRules {
+    struct Rule: Equatable {
+        /// The file it stands in, and the line.
+        var file: String
+        var line: Int
+        /// The patterns for operation, type, description and callout info.
+        var patterns: [String]
+        /// The program and its arguments.
+        var command: String
+    }
+
+    private(set) var rules: [Rule] = []
+    /// Lines that request-key cannot read: each of them breaks every request, of whatever type.
+    private(set) var problems: [String] = []
+
+    /// Adds a file's lines.
+    ///
+    /// In the order in which request-key reads them: files of the directory as readdir gives them, then
+    /// request-key.conf.
+    mutating func add(_ bytes: [UInt8], file: String) {
+        if let last = bytes.last, last != UInt8(ascii: "\n") {
+            problems.append("\(file): no newline at its end: request-key drops the last character")
+        }
+        let lines = bytes.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
+        for (index, line) in lines.enumerated() {
+            let words = String(decoding: line, as: UTF8.self).split { $0 == " " || $0 == "\t" }.map(String.init)
+            guard let first = words.first, !first.hasPrefix("#") else { continue }
+            guard words.count >= 5, words.prefix(4).allSatisfy({ $0.filter { $0 == "*" }.count <= 1 }) else {
+                problems.append("\(file):\(index + 1): request-key cannot read this line, and fails for every key")
+                continue
+            }
+            rules.append(
+                Rule(
+                    file: file,
+                    line: index + 1,
+                    patterns: Array(words.prefix(4)),
+                    command: words.dropFirst(4).joined(separator: " ")
+                )
+            )
+        }
+    }
+
+    /// The rule whose asterisks stand for the least, column by column; of equals the first.
+    func winner(
+        operation: String = "create",
+        type: String = "dns_resolver",
+        _ description: String,
+        callout: String = ""
+    )
+        -> Rule?
+    {
+        let subject = [operation, type, description, callout]
+        var best: (rule: Rule, wildness: [Int])?
+        for rule in rules {
+            var wildness: [Int] = []
+            for (pattern, text) in zip(rule.patterns, subject) {
+                guard let wild = Self.wildness(of: pattern, matching: text) else { break }
+                wildness.append(wild)
+            }
+            guard wildness.count == subject.count else { continue }
+            if let best, !wildness.lexicographicallyPrecedes(best.wildness) { continue }
+            best = (rule, wildness)
+        }
+        return best?.rule
+    }
+
+    /// How many characters the asterisk stands for; nil where the pattern does not match.
+    ///
+    /// Case counts.
+    static func wildness(of pattern: String, matching text: String) -> Int? {
+        let pattern = Array(pattern.utf8)
+        let text = Array(text.utf8)
+        guard let star = pattern.firstIndex(of: UInt8(ascii: "*")) else { return pattern == text ? 0 : nil }
+        let tail = pattern[(star + 1)...]
+        guard text.count >= pattern.count - 1, text.starts(with: pattern[..<star]), text.suffix(tail.count) == tail
+        else { return nil }
+        return text.count - (pattern.count - 1)
+    }
+}

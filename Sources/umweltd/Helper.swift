@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Umwelt authors
+
+import Attachment
+import Glibc
+import Kernel
+
+/// A process that changes mounts in containers for the keeper, which must not wait for them itself.
+final class Helper {
+    let child: Child
+    private let deadline: UInt64
+    private let whenOver: () -> Void
+    private var isOver = false
+
+    init(_ child: Child, limitNs: UInt64, whenOver: @escaping () -> Void) {
+        self.child = child
+        deadline = Clock.monotonic &+ limitNs
+        self.whenOver = whenOver
+    }
+
+    /// One that takes too long is ended.
+    func hurry() {
+        guard !isOver, Clock.monotonic > deadline else { return }
+        try? child.kill(SIGKILL)
+        over()
+    }
+
+    func ended(_ pid: Int32, _ status: ExitStatus) { if pid == child.pid { over() } }
+
+    /// Starts this program as one of its parts that change mounts.
+    static func start(
+        _ part: Options.Part,
+        of options: Options,
+        limitNs: UInt64,
+        whenOver: @escaping () -> Void
+    ) throws(Errno) -> Helper {
+        let command = Command(
+            path: "/proc/self/exe",
+            arguments: options.arguments(for: part).map { Array($0.utf8) },
+            environment: Environment.own
+        )
+        return Helper(try command.spawn(), limitNs: limitNs, whenOver: whenOver)
+    }
+
+    private func over() {
+        guard !isOver else { return }
+        isOver = true
+        whenOver()
+    }
+}
+
+/// The work of such a process.
+struct HelperPart {
+    private let options: Options
+
+    init(_ options: Options) { self.options = options }
+
+    /// Says in a line what it did, where there was something to do.
+    func run() throws(DaemonError) {
+        ProcessID.setName("umweltd-mounts")
+        let started = Clock.monotonic
+        let (report, words) = try attempt("look at the containers' mounts") { () throws(Errno) in
+            let mending = try Mending(mountPoint: options.mount)
+            return options.part == .mend
+                ? (mending.replaceDead(), "replaced") : (mending.takeAway(), "took away")
+        }
+        guard report.namespaces > 0 else { return }
+        let milliseconds = (Clock.monotonic &- started) / 1_000_000
+        Notice.print("\(words) \(report.files) files in \(report.namespaces) containers in \(milliseconds) ms")
+        for failure in report.failures { Notice.print("not \(words): \(failure)") }
+    }
+}

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Umwelt authors
+
+import FuseServer
+import Glibc
+import Keeper
+import Kernel
+import ProcFS
+
+extension Keeper {
+    /// Connections that may be aborted in a minute until it is taken to be meant.
+    private static let remountLimit = 5
+    private static let takeAwayLimitNs: UInt64 = 10_000_000_000
+    private static let drainLimitNs: UInt64 = 2_000_000_000
+    private static let mendLimitNs: UInt64 = 60_000_000_000
+
+    /// Ends for good: first the views are taken away from running containers.
+    ///
+    /// Under a service manager that keeps the connection, a signal only ends this process; who follows goes on.
+    func stop(by signal: Int32) {
+        guard stage == .serving else { return }
+        stage = .stopping
+        guard !manager.keeps || signal == 0 || isMeant else { return handOver() }
+        help(with: .takeAway, limitNs: Self.takeAwayLimitNs) { [unowned self] in drain() }
+    }
+
+    /// The mount goes, and nobody can open a file any more; who has one open reads on for a moment.
+    ///
+    /// The kernel says goodbye when the last one is closed.
+    private func drain() {
+        unmount()
+        stage = .draining(until: Clock.monotonic &+ Self.drainLimitNs)
+    }
+
+    /// Ends, and leaves the mount and the connection to the process that the service manager starts next.
+    private func handOver() {
+        isHandedOver = true
+        finish("")
+    }
+
+    /// Has another process do what may take long; `whenOver` is called when it has ended, or has had its time.
+    private func help(with part: Options.Part, limitNs: UInt64, whenOver: @escaping () -> Void) {
+        do throws(Errno) {
+            helper = try Helper.start(part, of: options, limitNs: limitNs, whenOver: whenOver)
+        } catch {
+            Notice.print("cannot look at the containers' mounts: \(error)")
+            whenOver()
+        }
+    }
+
+    /// It is over: nothing is left to serve, or what is left is the successor's.
+    func finish(_ reason: String) {
+        if !reason.isEmpty { Notice.print(reason) }
+        stage = .over
+    }
+
+    /// Once: what may be mounted beneath is not ours.
+    private func unmount() {
+        guard isMounted else { return }
+        isMounted = false
+        try? mountPoint.unmount()
+    }
+
+    /// The last steps: the mount goes, requests in hand are answered, and the worker ends.
+    func end() {
+        guard !isHandedOver else { return worker.map { try? $0.child.kill(SIGKILL) } ?? () }
+        unmount()
+        if let worker {
+            for _ in 0..<20 where worker.area.progress.contains(where: { $0 % 2 == 1 }) { usleep(5000) }
+            try? worker.child.kill(SIGKILL)
+        }
+        try? Directories.unlink(options.socket)
+        try? Directories.unlink(options.table)
+    }
+
+    /// The connection was aborted: another one takes its place, here and in the containers.
+    func remount() throws(DaemonError) {
+        let now = Clock.monotonic
+        remounts = remounts.filter { now &- $0 < 60_000_000_000 } + [now]
+        guard remounts.count <= Self.remountLimit else {
+            throw DaemonError("the connection of \(options.mount) was aborted \(remounts.count) times in a minute")
+        }
+        notices.print("the connection of \(options.mount) was aborted; making another")
+        if let worker {
+            try? worker.child.kill(SIGKILL)
+            leaving[worker.child.pid] = worker
+            self.worker = nil
+        }
+        manager.forget()
+        let kept = try Self.connect(mountPoint)
+        negotiated = kept.negotiated
+        device = kept.takeDevice()
+        keepAll()
+        unsettled = []
+        hasMended = false
+        restart(after: 0)
+    }
+
+    /// Looks, once for each connection, for dead mounts of an earlier one in running containers.
+    func mendOnce() {
+        guard !hasMended else { return }
+        hasMended = true
+        help(with: .mend, limitNs: Self.mendLimitNs) {}
+    }
+}

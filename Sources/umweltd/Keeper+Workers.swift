@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Umwelt authors
+
+import FuseServer
+import FuseWire
+import Glibc
+import Keeper
+import Kernel
+import ProcFS
+
+extension Keeper {
+    /// Signals by which a process ends itself, through a bug.
+    private static let crashes: Set<Int32> = [SIGILL, SIGTRAP, SIGABRT, SIGBUS, SIGFPE, SIGSEGV, SIGSYS]
+
+    /// Longer than any start takes that comes to an end.
+    private static let startLimitNs: UInt64 = 30_000_000_000
+
+    /// How long a killed worker is waited for before the next one starts beside it.
+    private static let deathLimitNs: UInt64 = 100_000_000
+
+    func startWorker() throws(DaemonError) {
+        startsAt = nil
+        do throws(Errno) {
+            let area = try RequestArea(threads: options.threadCount)
+            let pair = try SocketPair()
+            let part = Options.Part.worker(negotiated, refused: suspects.refused, areas: unsettled.count)
+            var command = Command(
+                path: "/proc/self/exe",
+                arguments: options.arguments(for: part).map { Array($0.utf8) },
+                environment: Environment.own
+            )
+            command.files = [0, 1, 2, device.raw, listener.raw, lock.raw, pair.far.raw, area.memory.fd.raw]
+            command.files += [store.memory.fd.raw, accounts.memory.fd.raw]
+            command.files += unsettled.map { $0.memory.fd.raw }
+            let child = try command.spawn()
+            let worker = Worker(child: child, channel: pair.takeNear(), area: area)
+            try poller.add(worker.channel)
+            self.worker = worker
+        } catch {
+            guard isAnnounced else { throw DaemonError("cannot start a worker: \(error)") }
+            notices.print("cannot start a worker: \(error); trying again")
+            restart(after: policy.workerEnded(hadServed: false) + 10)
+        }
+    }
+
+    func restart(after milliseconds: UInt64) { startsAt = Clock.monotonic &+ milliseconds * 1_000_000 }
+
+    /// Takes in what a worker says.
+    func listen(to worker: Worker) throws(DaemonError) {
+        var words = [UInt8](repeating: 0, count: 64)
+        let count = (try? worker.channel.read(into: &words)) ?? 0
+        if count == 0 {
+            worker.isSilent = true
+            try? poller.remove(worker.channel)
+        }
+        for word in words.prefix(count) {
+            switch Inheritance.Word(rawValue: word) {
+            case .ready: serves(worker)
+            case .unmounted: finish("")
+            case .aborted: try remount()
+            case .idle: stop(by: 0)
+            case .stop:
+                isMeant = true
+                stop(by: SIGTERM)
+            case .upgrade: goOver()
+            case nil: break
+            }
+        }
+    }
+
+    private func serves(_ worker: Worker) {
+        worker.readyAt = Clock.monotonic
+        unsettled = []
+        if !isAnnounced {
+            isAnnounced = true
+            announce()
+        }
+        if upgrade != nil {
+            upgrade = nil
+            Notice.print("went over to version \(Options.version)")
+        }
+        manager.tell("READY=1\nSTATUS=Serving \(options.mount)")
+        mendOnce()
+    }
+
+    private func announce() {
+        Notice.print("\(Options.version) serves \(options.mount) with \(options.threadCount) threads")
+        if !HostPlace.seesAllProcesses {
+            Notice.print("not in the host's pid namespace: callers from elsewhere are taken for the host (use hostPID)")
+        }
+        if let fd = options.readyFd { try? Fd(adopting: fd).write(Array("ready\n".utf8)) }
+    }
+
+    /// Takes in what became of a child.
+    func note(_ change: Child.Change, of pid: Int32) throws(DaemonError) {
+        switch change {
+        case .stopped:
+            // It does nothing until somebody continues it, and readers wait.
+            if let worker, worker.child.pid == pid { replace(worker, because: "was stopped") }
+        case .ended(let status):
+            if let worker = leaving.removeValue(forKey: pid) {
+                settle(worker, status)
+            } else if let worker, worker.child.pid == pid {
+                self.worker = nil
+                settle(worker, status)
+                try followUp(worker, status)
+            } else {
+                helper?.ended(pid, status)
+            }
+        }
+    }
+
+    /// What a worker had in hand goes to the next.
+    private func settle(_ worker: Worker, _ status: ExitStatus) {
+        if !worker.isSilent { try? poller.remove(worker.channel) }
+        if case .signaled(let signal) = status, Self.crashes.contains(signal) {
+            suspects.workerCrashed(with: worker.inHand)
+        }
+        if negotiated.hasResend {
+            resend()
+        } else if unsettled.count < Held.areaLimit {
+            unsettled.append(worker.area)
+            // A worker that is there already did not get it.
+            if let worker = self.worker { replace(worker, because: "has to answer for another") }
+        }
+        if worker.hung, self.worker == nil, startsAt != nil { startsAt = 0 }
+    }
+
+    private func followUp(_ worker: Worker, _ status: ExitStatus) throws(DaemonError) {
+        guard stage == .serving else { return }
+        guard isAnnounced else {
+            // It has said why.
+            end()
+            if case .signaled(let signal) = status { throw DaemonError("the worker was killed by signal \(signal)") }
+            throw DaemonError("")
+        }
+        let pause = policy.workerEnded(hadServed: worker.hadServed)
+        notices.print("the worker \(status.words); another starts\(pause > 0 ? " in \(pause) ms" : "")")
+        watch.workerStarted(afterHang: false)
+        restart(after: pause)
+        if policy.failures >= 3 { upgradeFailed("its worker \(status.words) before it served") }
+    }
+
+    /// Kills a worker that does not go on, and has another one start: when it has ended, or after a moment beside it.
+    private func replace(_ worker: Worker, because reason: String) {
+        notices.print("the worker \(reason); another takes its place")
+        worker.hung = true
+        try? worker.child.kill(SIGKILL)
+        leaving[worker.child.pid] = worker
+        if self.worker === worker { self.worker = nil }
+        if stage == .serving { startsAt = Clock.monotonic &+ Self.deathLimitNs }
+        watch.workerStarted(afterHang: true)
+    }
+
+    /// From time to time: whether the worker goes on.
+    func look() {
+        let now = Clock.monotonic
+        guard now &- lookedAt >= UInt64(HealthWatch.intervalMilliseconds) * 1_000_000 else { return }
+        lookedAt = now
+        if now &- relaxedAt > 60_000_000_000 {
+            relaxedAt = now
+            watch.relax()
+        }
+        guard let worker else { return }
+        guard worker.readyAt != nil else {
+            if now &- worker.startedAt > Self.startLimitNs { replace(worker, because: "does not come to serve") }
+            return
+        }
+        let look = HealthWatch.Look(
+            progress: worker.area.progress,
+            heart: worker.area.pulse,
+            hasWaiting: device.hasRequests()
+        )
+        if watch.hangs(look) { replace(worker, because: "hangs") }
+    }
+}
+
+extension ExitStatus {
+    var words: String {
+        switch self {
+        case .exited(let code): "ended with status \(code)"
+        case .signaled(let signal): "was killed by signal \(signal)"
+        }
+    }
+}

@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Umwelt authors
+
+import FuseServer
+import FuseWire
+import Glibc
+import Keeper
+import Kernel
+import ProcFS
+
+/// The process that people start: mounts, agrees with the kernel on the protocol, and from then on holds the connection
+/// while a worker serves it.
+///
+/// The connection lives for as long as somebody holds its descriptor, and the kernel keeps what a dead worker had in hand
+/// for the next one: so a worker may end at any instant. This process has one thread, reads no request and no file of a
+/// container, and calls nothing that can wait for long. Ends last.
+final class Keeper {
+    static let signals: [Int32] = [SIGTERM, SIGINT, SIGHUP, SIGCHLD]
+
+    let options: Options
+    let mountPoint: MountPoint
+    /// This program's own file, by the name it had when it was started.
+    let program: Path
+    var device: Fd
+    var negotiated: Negotiated
+    let listener: Fd
+    let lock: Fd
+    /// What open files read, whichever worker opened them.
+    let store: SnapshotStore
+    /// What containers were told of their CPU times, whichever worker told it.
+    let accounts: AccountStore
+    let poller: Poller
+    private let signalQueue: Fd
+    let manager = ServiceManagerLink()
+
+    /// Who serves, or is about to.
+    var worker: Worker?
+    /// Killed, and not ended yet.
+    var leaving: [Int32: Worker] = [:]
+    /// What ended workers had in hand, where the kernel does not resend it.
+    var unsettled: [RequestArea] = []
+    /// When the next worker is to be started, of the monotonic clock; nil where one is there.
+    var startsAt: UInt64? = 0
+    var policy = RestartPolicy()
+    var watch = HealthWatch()
+    var suspects = Suspects()
+    var lookedAt: UInt64 = 0
+    var relaxedAt: UInt64 = Clock.monotonic
+    /// When aborted connections were replaced, of the monotonic clock.
+    var remounts: [UInt64] = []
+    /// A worker has served.
+    var isAnnounced = false
+    var upgrade: UpgradeProbation?
+    var helper: Helper?
+    /// Containers with dead mounts of ours were looked for.
+    var hasMended = false
+    /// A client asked for the end, and not whoever restarts the service.
+    var isMeant = false
+    var isMounted = true
+    /// The mount and the connection are the successor's.
+    var isHandedOver = false
+    var stage = Stage.serving
+    var notices = NoticeLimit()
+
+    enum Stage: Equatable {
+        case serving
+        /// A worker serves on while the views are taken away.
+        case stopping
+        /// A worker serves on while somebody has a file open: until this moment of the monotonic clock.
+        case draining(until: UInt64)
+        case over
+    }
+
+    /// Mounts and listens, or takes over what `held` names; on return clients can connect, and the kernel's requests wait.
+    init(_ options: Options, _ held: Held?) throws(DaemonError) {
+        self.options = options
+        mountPoint = MountPoint(options.mount)
+        // Before anything is held: what comes meanwhile waits.
+        signalQueue = try attempt("set up signals") { () throws(Errno) in try Fd.signals(Self.signals) }
+        let exe = (try? FileTree.linkTarget("/proc/self/exe").description) ?? "/proc/self/exe"
+        program = Path(exe.hasSuffix(" (deleted)") ? String(exe.dropLast(" (deleted)".count)) : exe)
+        _ = try? ProcessLimits.raiseOpenFiles()
+        if let held {
+            device = Fd(adopting: held.device)
+            listener = Fd(adopting: held.listener)
+            lock = Fd(adopting: held.lock)
+            negotiated = held.negotiated
+            for area in held.areas {
+                if let area = try? RequestArea(adopting: Fd(adopting: area)) { unsettled.append(area) }
+            }
+            upgrade = held.previous.map { UpgradeProbation(previous: Fd(adopting: $0)) }
+            isAnnounced = true
+            store = try Self.store(held.snapshots.map { Fd(adopting: $0) })
+            accounts = try Self.accounts(held.accounts.map { Fd(adopting: $0) })
+        } else {
+            lock = try Listener.lock(for: options.socket)
+            let kept = try Self.connection(of: mountPoint, manager)
+            negotiated = kept.negotiated
+            device = kept.takeDevice()
+            store = try Self.store(manager.takeMemory(.snapshots))
+            accounts = try Self.accounts(manager.takeMemory(.accounts))
+            do throws(DaemonError) { listener = try Listener.listen(options.socket) } catch {
+                try? mountPoint.unmount()
+                throw error
+            }
+        }
+        poller = try attempt("set up events") { () throws(Errno) in try Poller() }
+        try attempt("watch signals") { () throws(Errno) in try poller.add(signalQueue) }
+        ProcessID.inheritNothing()
+        resend()
+        keepAll()
+    }
+
+    /// Has the service manager keep what is to outlive this process.
+    func keepAll() {
+        manager.keep(device, negotiated)
+        manager.keep(store.memory.fd, as: .snapshots)
+        manager.keep(accounts.memory.fd, as: .accounts)
+    }
+
+    private static func accounts(_ kept: consuming Fd?) throws(DaemonError) -> AccountStore {
+        if let kept = kept.take(), let accounts = try? AccountStore(adopting: kept) { return accounts }
+        return try attempt("make memory for accounts") { () throws(Errno) in try UmweltFS.makeAccountStore() }
+    }
+
+    /// What an earlier process kept, or new memory.
+    private static func store(_ kept: consuming Fd?) throws(DaemonError) -> SnapshotStore {
+        if let kept = kept.take(), let store = try? SnapshotStore(adopting: kept) { return store }
+        return try attempt("make memory for snapshots") { () throws(Errno) in try SnapshotStore() }
+    }
+
+    private static func connection(
+        of mountPoint: MountPoint,
+        _ manager: ServiceManagerLink
+    ) throws(DaemonError) -> Kept {
+        switch manager.takeConnection(of: mountPoint) {
+        case .some(let kept): return kept
+        case .none: return try connect(mountPoint)
+        }
+    }
+
+    /// Mounts, and answers the kernel's first request.
+    static func connect(_ mountPoint: MountPoint) throws(DaemonError) -> Kept {
+        do {
+            let device = try mountPoint.mount()
+            let connection = try Connection(negotiatingOn: device.duplicate(), maxPages: UmweltFS.pagesWanted())
+            return Kept(device, connection.negotiated)
+        } catch let error as MountPoint.Refusal {
+            throw DaemonError(error.description)
+        } catch {
+            try? mountPoint.unmount()
+            throw DaemonError("cannot serve \(mountPoint.path): \(error)")
+        }
+    }
+
+    /// Returns when it is all over.
+    func run() throws(DaemonError) {
+        ProcessLimits.dropProgramPages()
+        while stage != .over {
+            let now = Clock.monotonic
+            if case .draining(let end) = stage, now >= end { finish("") }
+            if let due = startsAt, now >= due { try startWorker() }
+            let ready: [Int32]
+            do throws(Errno) { ready = try poller.wait(milliseconds: patience(now)) } catch {
+                throw DaemonError("cannot wait for events: \(error)")
+            }
+            if ready.contains(signalQueue.raw) { takeSignals() }
+            if let worker, ready.contains(worker.channel.raw) { try listen(to: worker) }
+            while let (pid, change) = Child.nextChange() { try note(change, of: pid) }
+            look()
+            helper?.hurry()
+            if upgrade?.isOverdue == true { upgradeFailed("its worker does not come to serve") }
+            manager.ping()
+        }
+        end()
+        if isHandedOver { exit(Self.handedOverStatus) }
+    }
+
+    /// EX_TEMPFAIL, for the service manager: everything is left to the next process.
+    private static let handedOverStatus: Int32 = 75
+
+    /// How long nothing needs to be done if nothing happens.
+    private func patience(_ now: UInt64) -> Int32 {
+        guard let due = startsAt else {
+            if case .draining(let end) = stage {
+                return Int32(clamping: min(end > now ? (end - now) / 1_000_000 + 1 : 0, 250))
+            }
+            return HealthWatch.intervalMilliseconds
+        }
+        return Int32(clamping: min((due &- now) / 1_000_000 + 1, UInt64(HealthWatch.intervalMilliseconds)))
+    }
+
+    private func takeSignals() {
+        while (try? signalQueue.waitReadable(milliseconds: 0)) == true, let signal = try? signalQueue.nextSignal() {
+            switch signal {
+            case SIGTERM, SIGINT: stop(by: signal)
+            case SIGHUP: goOver()
+            default: break
+            }
+        }
+    }
+
+    /// Has the kernel send what an ended worker had in hand to those that read now.
+    func resend() { if negotiated.hasResend { try? device.resendRequests() } }
+}

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Umwelt authors
+
+import Kernel
+import Samples
+import Testing
+
+@testable import Attachment
+
+/// What of ours is found in a mountinfo.
+struct MountSurveyTests {
+    private func mounts(_ text: String) -> [MountInfo] { MountInfo.parse(Array(text.utf8).span) }
+
+    private let text = """
+        100 90 0:60 / /proc rw - proc proc rw
+        101 100 0:53 /proc/meminfo /proc/meminfo ro - fuse.umwelt /var/lib/umwelt ro
+        102 100 0:53 /containers/a/proc/stat /proc/stat ro shared:7 - fuse.umwelt /var/lib/umwelt ro
+        103 102 0:54 /proc/stat /proc/stat ro - fuse.umwelt /var/lib/umwelt ro
+        104 100 0:55 /proc/uptime /proc/uptime ro - fuse.umwelt /run/other ro
+        105 100 0:56 /proc/loadavg /proc/loadavg ro - fuse.lxcfs lxcfs ro
+        106 101 0:57 / /proc/meminfo rw - tmpfs tmpfs rw
+
+        """
+
+    @Test func onlyOursAreFound() {
+        let ours = mounts(text).ours(of: "/var/lib/umwelt")
+        #expect(ours.map(\.id) == [101, 102, 103])
+        #expect(ours.map(\.peerGroup) == [0, 7, 0])
+    }
+
+    @Test func ofSeveralMountsAPathLeadsToTheLast() {
+        let topmost = mounts(text).topmost
+        #expect(topmost.map(\.id) == [100, 103, 104, 105, 106])
+        #expect(topmost.ours(of: "/var/lib/umwelt").map(\.id) == [103])
+    }
+
+    @Test func pathsOfDeadFilesAreTheirNames() {
+        #expect(Mending.alive(Array("/proc/meminfo//deleted".utf8)) == Array("/proc/meminfo".utf8))
+        #expect(Mending.alive(Array("/proc/meminfo".utf8)) == Array("/proc/meminfo".utf8))
+        #expect(Mending.withoutContainer(Array("/containers/a/proc/meminfo".utf8)) == Array("/proc/meminfo".utf8))
+        #expect(Mending.withoutContainer(Array("/proc/meminfo".utf8)) == nil)
+        #expect(Mending.withoutContainer(Array("/containers/a".utf8)) == nil)
+    }
+}

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Umwelt authors
+
+import Attachment
+import Kernel
+import Samples
+import Testing
+
+@testable import umwelt
+
+/// Where containers are found, and what is covered in them.
+struct AttachPartsTests {
+    private func fixture(_ files: [String: String]) throws -> String {
+        let root = "/tmp/umw-states-\(UInt32.random(in: 0...UInt32.max))"
+        for (path, text) in files {
+            let parts = (root + path).split(separator: "/").dropLast()
+            try Directories.make(Path("/" + parts.joined(separator: "/")))
+            try FileTree.write(Array(text.utf8), to: Path(root + path))
+        }
+        return root
+    }
+
+    @Test func containersOfEveryEngine() throws {
+        let docker = String(repeating: "d", count: 64)
+        let podman = String(repeating: "b", count: 64)
+        let root = try fixture([
+            "/run/docker/runtime-runc/moby/\(docker)/state.json":
+                #"{"id":"\#(docker)","init_process_pid":10,"init_process_start":100,"config":{"labels":["bundle=/b/1"]}}"#,
+            "/var/lib/docker/containers/\(docker)/config.v2.json": #"{"Name":"/web","Config":{}}"#,
+            "/run/containerd/runc/k8s.io/c1/state.json":
+                #"{"id":"c1","init_process_pid":11,"init_process_start":100,"config":{"labels":["x=y","bundle=/b/2"]}}"#,
+            "/b/2/config.json":
+                #"{"annotations":{"io.kubernetes.cri.container-type":"container","io.kubernetes.cri.container-name":"app","io.kubernetes.cri.sandbox-name":"pod"}}"#,
+            "/run/containerd/runc/k8s.io/c2/state.json":
+                #"{"id":"c2","init_process_pid":12,"init_process_start":100,"config":{"labels":["bundle=/b/3"]}}"#,
+            "/b/3/config.json":
+                #"{"annotations":{"io.kubernetes.cri.container-type":"sandbox","io.kubernetes.cri.sandbox-name":"pod"}}"#,
+            "/run/crun/\(podman)/status": #"{"pid":13,"process-start-time":100,"bundle":"/b/4"}"#,
+            "/var/lib/containers/storage/overlay-containers/containers.json": #"[{"id":"\#(podman)","names":["db"]}]"#,
+            "/run/runc/plain/state.json": #"{"id":"plain","init_process_pid":14,"init_process_start":100}"#,
+            // Ended, used again by another process, not a state.
+            "/run/runc/ended/state.json": #"{"id":"ended","init_process_pid":99,"init_process_start":100}"#,
+            "/run/runc/other/state.json": #"{"id":"other","init_process_pid":15,"init_process_start":7}"#,
+            "/run/runc/junk/state.json": "{",
+        ])
+        defer { try? FileTree.removeAll(Path(root)) }
+        let states = EngineStates(root: root, stateDirectory: "/none") { (10...20).contains($0) ? 100 : nil }
+        let found = states.containers()
+        #expect(found.map(\.engine) == ["cri", "cri", "docker", "podman", "runc"])
+        #expect(found.map(\.name) == ["pod/app", "pod", "web", "db", ""])
+        #expect(found.map(\.pid) == [11, 12, 10, 13, 14])
+        #expect(found.map(\.isSandbox) == [false, true, false, false, false])
+
+        #expect(found.match("web") == found.match(docker))
+        #expect(found.match("ddd") == found.match(docker))
+        #expect(found.match("dd") == .none)
+        #expect(found.match("plain") == .one(found[4]))
+        #expect(found.match("pod/app") == .one(found[0]))
+        #expect(found.match("c") == .none)
+    }
+
+    @Test func idsThatAreTakenForNames() {
+        var container = EngineContainer(id: "a b/c", engine: "runc", pid: 1)
+        #expect(container.registeredID == "a_b_c")
+        container.id = "-x"
+        #expect(container.registeredID == "c-x")
+        container.id = String(repeating: "x", count: 500)
+        #expect(container.registeredID.count <= 128)
+    }
+
+    @Test(arguments: [
+        ("4:memory:/docker/0123456789abcdef\n", true), ("0::/system.slice/docker-0123456789abcdef.scope\n", true),
+        ("0::/kubepods/pod1/cri-containerd-0123456789abcdef.scope/init\n", true), ("0::/x0123456789abcdef\n", false),
+        ("0::/\n", false),
+    ]) func cgroupsAreNamedAfterIDs(cgroups: String, isNamed: Bool) {
+        #expect(CgroupSearch.isNamed(cgroups, "0123456789ab") == isNamed)
+    }
+
+    @Test func whatIsThereDecides() {
+        let host = MountInfo.parse(
+            Array(
+                """
+                1 0 8:1 / / rw shared:1 - ext4 /dev/sda rw
+                2 1 0:53 / /var/lib/umwelt ro shared:9 - fuse.umwelt /var/lib/umwelt ro
+
+                """.utf8
+            ).span
+        )
+        let container = MountInfo.parse(
+            Array(
+                """
+                10 9 0:40 / / rw - overlay overlay rw
+                11 10 0:41 / /proc rw - proc proc rw
+                12 10 0:42 / /sys ro shared:1 - sysfs sysfs ro
+                13 11 0:53 /proc/meminfo /proc/meminfo ro - fuse.umwelt /var/lib/umwelt ro
+                14 11 0:50 /proc/stat /proc/stat ro - fuse.umwelt /var/lib/umwelt ro
+                15 11 0:43 /x /proc/uptime rw - tmpfs tmpfs rw
+
+                """.utf8
+            ).span
+        )
+        let plan = ViewPlan(mounts: container, host: host, mountPoint: "/var/lib/umwelt")
+        func standing(_ view: String) -> ViewPlan.Standing? { plan.steps.first { $0.view == view }?.standing }
+        #expect(standing("proc/meminfo") == .ours)
+        #expect(standing("proc/stat") == .stale)
+        #expect(standing("proc/uptime") == .covered(by: "tmpfs"))
+        #expect(standing("proc/cpuinfo") == .free)
+        #expect(standing("proc/pressure/cpu") == .free)
+        #expect(standing("sys/devices/system/cpu") == .shared)
+        #expect(PsCommand.health(plan) == "dead")
+    }
+
+    @Test func restartsAreToldFromStops() {
+        let jobs = "1201 umweltd.service restart running\n1300 other.service stop waiting\n"
+        #expect(Restart.hasRestart(jobs, "umweltd.service"))
+        #expect(!Restart.hasRestart(jobs, "other.service"))
+        #expect(!Restart.hasRestart("", "umweltd.service"))
+    }
+
+    @Test func tableHasColumns() {
+        #expect(PsCommand.table([["ID", "N"], ["abc", "d"]]) == "ID   N\nabc  d\n")
+    }
+}

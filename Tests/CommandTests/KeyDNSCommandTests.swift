@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Umwelt authors
+
+import Glibc
+import KeyDNS
+import Kernel
+import Resolver
+import Testing
+
+@testable import umwelt
+
+@Suite struct RequestKeyRulesTests {
+    private func rules(_ files: (String, String)...) -> RequestKeyRules {
+        var rules = RequestKeyRules()
+        for (name, text) in files { rules.add(Array(text.utf8), file: name) }
+        return rules
+    }
+
+    /// The stock line and ours are equally wild: the directory is read first.
+    @Test func ofEqualsTheFirstWins() {
+        let rules = rules(
+            ("d/a.conf", "# remark\n\ncreate dns_resolver * * /ours %k\n"),
+            ("main", "create\tdns_resolver *\t* /stock %k\nnegate * * * /bin/keyctl negate %k 30 %S\n")
+        )
+        #expect(rules.winner("x.cluster.local")?.command == "/ours %k")
+        #expect(rules.winner("x.cluster.local")?.line == 3)
+        #expect(rules.winner(type: "user", "x") == nil)
+        #expect(rules.winner(operation: "negate", "x")?.file == "main")
+        #expect(rules.problems.isEmpty)
+    }
+
+    @Test func theLeastWildWins() {
+        let rules = rules(
+            ("a", "create dns_resolver * * /all %k\n"),
+            ("b", "create dns_resolver *.cluster.local * /zone %k\n"),
+            ("c", "create * x.cluster.local * /name %k\n")
+        )
+        #expect(
+            rules.winner("x.cluster.local")?.command == "/zone %k",
+            "the type's column comes before the description's"
+        )
+        // What a suffix misses.
+        #expect(rules.winner("X.CLUSTER.LOCAL")?.command == "/all %k")
+        #expect(rules.winner("x.cluster.local.")?.command == "/all %k")
+    }
+
+    @Test func wildnessIsWhatTheAsteriskStandsFor() {
+        #expect(RequestKeyRules.wildness(of: "*", matching: "abc") == 3)
+        #expect(RequestKeyRules.wildness(of: "a*c", matching: "abc") == 1)
+        #expect(RequestKeyRules.wildness(of: "abc*", matching: "abc") == 0)
+        #expect(RequestKeyRules.wildness(of: "ab*bc", matching: "abc") == nil)
+        #expect(RequestKeyRules.wildness(of: "abc", matching: "abcd") == nil)
+        #expect(RequestKeyRules.wildness(of: "*", matching: "") == 0)
+    }
+
+    @Test func whatBreaksEveryRequestIsSaid() {
+        #expect(rules(("x.conf", "create user only\n")).problems.first?.hasPrefix("x.conf:1:") == true)
+        #expect(rules(("x.conf", "create user a*b* * /p %k\n")).problems.count == 1)
+        #expect(rules(("x.conf", "create user * * /p %k")).problems.first?.contains("newline") == true)
+    }
+}
+
+@Suite struct KernelKeysTests {
+    @Test func readsTheKernelsLines() {
+        let text = """
+            0bd1c0d6 I------     1 perm 1f030000     0     0 keyring   .dns_resolver: 2
+            2a61eafc I--Q---     2   4s 3b010000     0     0 dns_resol smb.default.svc.cluster.local: 8
+            2a61eafd IN-Q---     1  57s 3b010000     0     0 dns_resol gone.cluster.local
+            2a61eafe --U-Q--     1 perm 3b010000     0     0 dns_resol afsdb:cell.cluster.local
+            3a61eafe I--Q---     1 perm 3b010000     0     0 user      some: 3
+            nonsense
+            """
+        let keys = KernelKeys(parsing: Array(text.utf8))
+        #expect(keys.cache == 0x0bd1_c0d6)
+        #expect(
+            keys.entries.map(\.description) == [
+                "smb.default.svc.cluster.local", "gone.cluster.local", "afsdb:cell.cluster.local",
+            ]
+        )
+        #expect(keys.entries.map(\.length) == [8, nil, nil])
+        #expect(keys.entries.map(\.timeLeft) == ["4s", "57s", "perm"])
+        #expect(keys.entries.map(\.isUnderConstruction) == [false, false, true])
+        #expect(KernelKeys(parsing: []).cache == nil)
+    }
+}
+
+/// The files of a node, below a directory of the test's own.
+@Suite struct KeyDNSNodeTests {
+    private final class Lab {
+        let root = "/tmp/umwkt\(getpid())-\(UInt32.random(in: 0...(.max)))"
+        var node: KeyDNSNode { KeyDNSNode(root: root) }
+
+        init(_ files: [String: String] = [:]) throws {
+            try Directories.make(Path(root))
+            for (path, text) in files {
+                let path = Path(root + path)
+                try Directories.make(path.prefixes.dropLast().last ?? "/")
+                try FileTree.write(Array(text.utf8), to: path)
+            }
+        }
+
+        deinit { try? FileTree.removeAll(Path(root)) }
+
+        func text(_ path: String) -> String? {
+            (try? Fd.contents(of: Path(root + path), limit: 65536)).map { String(decoding: $0, as: UTF8.self) }
+        }
+
+        /// Every file and directory, with content.
+        func tree(_ path: String = "") -> [String] {
+            let entries = (try? Fd.open(Path(root + path), .directory).entries(limit: 1000)) ?? []
+            return entries.flatMap { entry -> [String] in
+                let child = path + "/" + String(decoding: entry.name, as: UTF8.self)
+                return [child + (text(child).map { "=" + $0 } ?? "")] + (entry.type == 4 ? tree(child) : [])
+            }.sorted()
+        }
+    }
+
+    @Test func theRuleIsARegularFileThatEndsInANewline() throws {
+        let lab = try Lab(["/etc/request-key.d/other.conf": "create user x * /p %k\n"])
+        try lab.node.writeRule(helper: "/usr/sbin/umwelt-keydns")
+        let rule = try #require(lab.text("/etc/request-key.d/umwelt-keydns.conf"))
+        #expect(rule.hasSuffix("create dns_resolver * * /usr/sbin/umwelt-keydns %k\n"))
+        #expect(lab.node.rules().winner("x.y")?.command == "/usr/sbin/umwelt-keydns %k")
+        #expect(lab.node.rules().problems.isEmpty)
+        // Again: nothing changes, and nothing else is there.
+        let before = lab.tree()
+        try lab.node.writeRule(helper: "/usr/sbin/umwelt-keydns")
+        #expect(lab.tree() == before)
+        #expect(throws: Failure.self) { try lab.node.writeRule(helper: "/a b") }
+    }
+
+    @Test func uninstallingLeavesNoTrace() throws {
+        for files in [[:], ["/etc/request-key.d/other.conf": "create user x * /p %k\n"], ["/etc/hosts": "x"]] {
+            let lab = try Lab(files)
+            try Directories.make(Path(lab.root + "/etc"))
+            try Directories.make(Path(lab.root + "/var/lib"))
+            let before = lab.tree()
+            try lab.node.writeRule(helper: "/x")
+            var policy = Policy()
+            policy.zones[0].domain = DNSName("cluster.local")
+            policy.zones[0].servers = [Server(.v4(1))]
+            policy.zones[0].strategy = .namespace
+            try lab.node.write(flat: policy)
+            #expect(
+                lab.text("/var/lib/umwelt-keydns/resolv.conf.cluster.local")?.hasPrefix("nameserver 0.0.0.1\n") == true
+            )
+            #expect(lab.tree() != before)
+            try lab.node.removeAll(cache: Path(lab.root + "/run/umwelt/keydns.cache"))
+            #expect(lab.tree() == before)
+        }
+    }
+
+    @Test func seLinuxIsSaidWhereItEnforces() throws {
+        for (text, expected) in [("1", true), ("0", false), (nil, false)] as [(String?, Bool)] {
+            let lab = try Lab(text.map { ["/sys/fs/selinux/enforce": $0] } ?? [:])
+            #expect(lab.node.enforcesSELinux == expected)
+        }
+        #expect(KeyDNSNode.seLinuxAdvice(helper: "/opt/x").joined().contains("'/opt/x'"))
+    }
+
+    @Test func aRuleThatIsALinkIsNoRule() throws {
+        let lab = try Lab([
+            "/etc/request-key.d/a.conf": "create dns_resolver * * /a %k\n", "/b": "create dns_resolver x * /b %k\n",
+        ])
+        #expect(symlink("\(lab.root)/b", "\(lab.root)/etc/request-key.d/b.conf") == 0)
+        #expect(lab.node.rules().winner("x")?.command == "/a %k")
+    }
+
+    @Test func errorsOfAPolicyNameFileAndLine() throws {
+        let lab = try Lab(["/etc/umwelt/keydns.conf": "deadline = 3s\ncolour = red\n"])
+        do {
+            _ = try lab.node.policy()
+            Issue.record("no error")
+        } catch {
+            #expect(error.message?.hasPrefix("\(lab.root)/etc/umwelt/keydns.conf:2: unknown setting 'colour'") == true)
+            #expect(error.code == 1)
+        }
+    }
+
+    /// A program in the place of umwelt-kubelet.
+    private func kubelet(_ lab: Lab, _ lines: String) throws -> String {
+        let path = lab.root + "/kubelet"
+        try FileTree.write(Array("#!/bin/sh\nprintf '%s' '\(lines)'\n".utf8), to: Path(path), mode: 0o755)
+        return path
+    }
+
+    @Test func theKubeletsValuesFillWhatIsOpen() throws {
+        let lab = try Lab(["/var/lib/kubelet/config.yaml": "x"])
+        let reader = try kubelet(
+            lab,
+            "domain k8s.example\ndomain-origin a\nserver 10.96.0.10\nserver nonsense\nserver fd00::a\nserver-origin clusterDNS of f\nfile /var/lib/kubelet/config.yaml\n"
+        )
+        let refresh = KeyDNSRefresh(node: lab.node, kubeletReader: reader)
+        let (flat, notes) = try refresh.flattened(try lab.node.policy(), seed: 4)
+        #expect(flat.zones[0].domain == DNSName("k8s.example"))
+        #expect(flat.zones[0].servers?.map(\.description) == ["10.96.0.10", "fd00::a"])
+        #expect(flat.zones[0].origin == "clusterDNS of f" && notes.count == 1)
+        try lab.node.write(flat: flat)
+        let read = try #require(try lab.node.flat())
+        // `status` compares what the sources are now with what they were.
+        for source in read.sources { #expect(lab.node.digest(of: lab.node.path(source.path)) >> 1 == source.digest) }
+        try FileTree.write(Array("y".utf8), to: Path(lab.root + "/var/lib/kubelet/config.yaml"))
+        let changed = read.sources.last.map { lab.node.digest(of: lab.node.path($0.path)) >> 1 != $0.digest }
+        #expect(changed == true)
+    }
+
+    @Test func withoutAKubeletTheRemedyIsSaid() throws {
+        let lab = try Lab()
+        let none = KeyDNSRefresh(node: lab.node, kubeletReader: nil)
+        #expect(throws: Failure.self) { try none.flattened(Policy(), seed: 2) }
+        let silent = KeyDNSRefresh(node: lab.node, kubeletReader: try kubelet(lab, ""))
+        do {
+            _ = try silent.flattened(Policy(), seed: 2)
+            Issue.record("no error")
+        } catch { #expect("\(error)".contains("[cluster]")) }
+        // By hand it needs nobody.
+        var policy = Policy()
+        policy.zones[0].domain = DNSName("cluster.local")
+        policy.zones[0].servers = [Server(.v4(1))]
+        #expect(try none.flattened(policy, seed: 2).0.zones[0].servers?.count == 1)
+    }
+}

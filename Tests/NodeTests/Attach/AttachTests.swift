@@ -1,0 +1,254 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Umwelt authors
+
+import Glibc
+import Kernel
+import NodeLink
+import Testing
+
+extension DaemonSuite {
+    /// `umwelt attach`, `detach`, `ps`, `stop` and `upgrade`, on containers that run already.
+    @Suite(.serialized) struct AttachTests {
+        /// A daemon that `umwelt --state-dir` finds.
+        private func lab() throws -> DaemonLab {
+            let lab = try DaemonLab()
+            symlink("\(lab.socket)", "\(lab.directory)/umweltd.sock")
+            return lab
+        }
+
+        private func umwelt(_ lab: DaemonLab, _ arguments: String) throws -> LabShell.Output {
+            let program = Programs.directory.appending("umwelt")
+            return try lab.shell().run("'\(program)' \(arguments) --state-dir \(lab.directory)", seconds: 60)
+        }
+
+        private func memory(_ shell: LabShell) throws -> UInt64? {
+            try shell.run("cat /proc/meminfo").number("MemTotal:")
+        }
+
+        @Test func containerGetsItsViewsAndLosesThem() throws {
+            let lab = try lab()
+            let cgroup = try lab.cgroup()
+            try cgroup.limitMemory(77 << 20)
+            let container = try lab.container(in: cgroup)
+            let host = try memory(container.shell)
+            // It has something of its own over one file.
+            try container.shell.run("echo own >/tmp/own-\(lab.name); mount --bind /tmp/own-\(lab.name) /proc/uptime")
+            let pid = container.initPID
+
+            let attached = try umwelt(lab, "attach \(pid)")
+            #expect(attached.code == 0, "\(attached.text)")
+            #expect(attached.text.contains("files attached"), "\(attached.text)")
+            #expect(attached.text.contains("left alone: /proc/uptime ("), "\(attached.text)")
+            #expect(try memory(container.shell) == 77 << 10)
+            #expect(try container.shell.run("cat /proc/uptime").text == "own")
+            #expect(try container.shell.run("cat /proc/stat /proc/cpuinfo /proc/loadavg").code == 0)
+            if FileTree.isThere("/proc/pressure/cpu") {
+                let mounts = try container.shell.run("grep -c ' /proc/pressure/cpu .*umwelt' /proc/self/mountinfo")
+                #expect(mounts.text == "1")
+            }
+
+            let list = try umwelt(lab, "ps")
+            let row = list.text.split(separator: "\n").first { $0.contains("attach") }
+            #expect(row?.contains("77M") == true && row?.contains("attach") == true, "\(list.text)")
+
+            let again = try umwelt(lab, "attach \(pid)")
+            #expect(again.code == 0 && again.text.contains("has its views already"), "\(again.text)")
+
+            let detached = try umwelt(lab, "detach \(pid)")
+            #expect(detached.code == 0 && detached.text.contains("files taken away"), "\(detached.text)")
+            #expect(try memory(container.shell) == host)
+            #expect(try container.shell.run("cat /proc/uptime").text == "own")
+            // The copy of the host's own mount stays.
+            #expect(try container.shell.run("grep -c 'umwelt \(lab.mount) ' /proc/self/mountinfo").text == "1")
+            #expect(try lab.request(Message(.containers)).isEmpty)
+            #expect(try umwelt(lab, "detach \(pid)").text.contains("has no views"))
+            try container.shell.run("rm /tmp/own-\(lab.name)")
+        }
+
+        /// As root of a user namespace, where the views are mounted from outside.
+        @Test func containerWithAUserNamespace() throws {
+            let lab = try lab()
+            let cgroup = try lab.cgroup()
+            try cgroup.limitMemory(66 << 20)
+            let shell = try lab.shell(["unshare", "-U", "-r", "-m", "-p", "-f", "--mount-proc"], in: cgroup)
+            #expect(try shell.run("id -u").text == "0")
+            let pid = try #require(cgroup.processes.last)
+            let attached = try umwelt(lab, "attach \(pid)")
+            #expect(attached.code == 0 && attached.text.contains("files attached"), "\(attached.text)")
+            #expect(try memory(shell) == 66 << 10)
+            // The daemon's death heals there too.
+            try lab.crash()
+            try lab.start()
+            var seen: UInt64?
+            for _ in 0..<100 * Programs.patience {
+                seen = try memory(shell)
+                if seen == 66 << 10 { break }
+                usleep(50_000)
+            }
+            #expect(seen == 66 << 10, "\(lab.said)")
+            let detached = try umwelt(lab, "detach \(pid)")
+            #expect(detached.code == 0, "\(detached.text)")
+            #expect(try memory(shell) != 66 << 10)
+        }
+
+        /// By name, in a runtime's state directory.
+        @Test(
+            .enabled(if: PeerCommand.find("runc") != nil, "no runc"),
+            .enabled(if: FileTree.isThere("/bin/busybox"), "no busybox")
+        )
+        func containerOfRunc() throws {
+            let lab = try lab()
+            let root = "\(lab.directory)/bundle"
+            let name = "web-\(lab.name)"
+            let runc = "runc --root \(lab.directory)/runtime/runc"
+            let shell = try lab.shell()
+            let made = try shell.run(
+                """
+                set -e; mkdir -p \(root)/rootfs/bin \(root)/rootfs/proc \(root)/rootfs/sys \(root)/rootfs/dev
+                cp /bin/busybox \(root)/rootfs/bin/
+                for name in sh sleep cat head; do ln -s busybox \(root)/rootfs/bin/$name; done; cd \(root); runc spec
+                sed -i -e 's/"terminal": true/"terminal": false/' -e 's/"sh"/"sleep", "1000"/' config.json
+                sed -i 's|"linux": {|"linux": { "cgroupsPath": "/\(name)",|' config.json
+                \(runc) run --detach \(name); set +e
+                """
+            )
+            #expect(made.code == 0, "\(made.text)")
+            let clean = { _ = try? shell.run("\(runc) kill \(name) KILL; sleep 0.3; \(runc) delete --force \(name)") }
+            defer { clean() }
+            let attached = try umwelt(lab, "attach \(name)")
+            #expect(attached.code == 0 && attached.text.hasPrefix("\(name): "), "\(attached.text)")
+            #expect(try shell.run("\(runc) exec \(name) cat /proc/self/mountinfo").text.contains("/proc/meminfo"))
+            let list = try umwelt(lab, "ps")
+            let row = list.text.split(separator: "\n").first { $0.contains(name.prefix(20)) }
+            #expect(row?.contains("attach") == true && row?.hasSuffix("ok") == true, "\(list.text)")
+            #expect(try shell.run("\(runc) exec \(name) head -n 1 /proc/meminfo").number("MemTotal:") != nil)
+            // What the file system of a container lacks does no harm; a part of an id is enough.
+            #expect(try umwelt(lab, "detach \(name.dropLast())").code == 0)
+            #expect(try !shell.run("\(runc) exec \(name) cat /proc/self/mountinfo").text.contains("umwelt"))
+        }
+
+        /// By its id, where the state directory is not the usual one: by its cgroup's name.
+        @Test(
+            .enabled(if: PeerCommand.find("dockerd") != nil && PeerCommand.find("docker") != nil, "no docker"),
+            .enabled(if: FileTree.isThere("/bin/busybox"), "no busybox")
+        )
+        func containerOfDocker() throws {
+            let lab = try lab()
+            let root = "\(lab.directory)/docker"
+            let docker = "docker -H unix://\(root)/sock"
+            let daemon = try lab.shell()
+            try daemon.begin(
+                """
+                mkdir -p \(root); exec dockerd --data-root \(root)/data --exec-root \(root)/exec -H unix://\(root)/sock \
+                  -p \(root)/pid --iptables=false --ip6tables=false --bridge=none >\(root)/log
+                """
+            )
+            let shell = try lab.shell()
+            let made = try shell.run(
+                """
+                for i in $(seq 300); do \(docker) info >/dev/null 2>&1 && break; sleep 0.1; done
+                mkdir -p \(root)/image/bin \(root)/image/proc \(root)/image/sys; cp /bin/busybox \(root)/image/bin/
+                for name in sh sleep head; do ln -s busybox \(root)/image/bin/$name; done
+                tar -C \(root)/image -c . | \(docker) import - image
+                \(docker) run --detach --network none --memory 80m --cpus 0.5 --name web image /bin/sleep 1000
+                """,
+                seconds: 60
+            )
+            defer {
+                _ = try? shell.run("\(docker) rm --force web; kill $(cat \(root)/pid); sleep 2")
+                _ = try? shell.run("for m in $(awk '{print $2}' /proc/mounts | grep ^\(root)); do umount -l $m; done")
+            }
+            guard made.code == 0, let id = made.text.split(separator: "\n").last else {
+                throw LabError("no container: \(made.text) \(try shell.run("tail -n 5 \(root)/log").text)")
+            }
+            let attached = try umwelt(lab, "attach \(id)")
+            #expect(attached.code == 0 && attached.text.contains("files attached"), "\(attached.text)")
+            #expect(try shell.run("\(docker) exec web head -n 1 /proc/meminfo").number("MemTotal:") == 80 << 10)
+            #expect(try shell.run("\(docker) exec web head -n 1 /sys/devices/system/cpu/online").text == "0")
+            let row = try umwelt(lab, "ps").text.split(separator: "\n").last
+            #expect(row?.contains("80M") == true && row?.hasSuffix("ok") == true, "\(row ?? "")")
+            // docker restart makes another first process: the old registration goes, and it can be attached again.
+            try shell.run("\(docker) restart -t 0 web; sleep 1", seconds: 60)
+            #expect(try umwelt(lab, "attach \(id)").code == 0)
+            #expect(try shell.run("\(docker) exec web head -n 1 /proc/meminfo").number("MemTotal:") == 80 << 10)
+            #expect(try umwelt(lab, "detach \(id)").code == 0)
+            #expect(try shell.run("\(docker) exec web head -n 1 /proc/meminfo").number("MemTotal:") != 80 << 10)
+        }
+
+        @Test func whatIsNoContainerIsRefused() throws {
+            let lab = try lab()
+            for (arguments, code, words) in [
+                ("attach \(getpid())", 1, "host's own mount namespace"), ("attach 4194303", 1, "there is no process"),
+                ("attach no-such-container", 1, "no running container"), ("attach", 2, "which container"),
+                ("attach --all web", 2, "exclude each other"), ("detach", 2, "target"),
+                ("ps --nonsense", 2, "nonsense"),
+            ] as [(String, Int32, String)] {
+                let output = try umwelt(lab, arguments)
+                // The test's own mount namespace is not that of process 1.
+                if arguments == "attach \(getpid())", output.code == 0 {
+                    _ = try umwelt(lab, "detach \(getpid())")
+                    continue
+                }
+                #expect(output.code == code, "\(arguments): \(output.text)")
+                #expect(output.text.contains(words), "\(arguments): \(output.text)")
+                #expect(output.text.split(separator: "\n").count == 1, "\(output.text)")
+            }
+            let nobody = try DaemonLab(isStarted: false)
+            #expect(try umwelt(nobody, "attach 1").text.contains("no umweltd listens"))
+            #expect(try umwelt(nobody, "ps").code == 1)
+            #expect(try umwelt(nobody, "stop").code == 1)
+            #expect(try umwelt(nobody, "upgrade").code == 1)
+        }
+
+        /// The views go before the daemon does: a reader sees the kernel's own files, and no error.
+        @Test func stopLeavesNoErrorBehind() throws {
+            let lab = try lab()
+            let chaos = try ChaosLab(lab)
+            try chaos.add(memoryMB: 50, id: "c")
+            try chaos.add(memoryMB: 51, id: nil)
+            let files = "/proc/meminfo /proc/stat /proc/uptime"
+            let loop = "while cat \(files) >/dev/null; do [ ! -e \(chaos.stopFile) ] || exit 0; done; exit 1"
+            for reader in chaos.readers { try reader.container.shell.begin("sh -c '\(loop)'") }
+            usleep(300_000)
+            let stopped = try umwelt(lab, "stop")
+            #expect(stopped.code == 0, "\(stopped.text) \(lab.said)")
+            #expect(lab.waitForEnd(seconds: 5) == .exited(0))
+            #expect(lab.mounts.isEmpty)
+            usleep(300_000)
+            try FileTree.write([10], to: chaos.stopFile, mode: 0o644)
+            for reader in chaos.readers {
+                let output = try reader.container.shell.result()
+                #expect(output.code == 0, "\(output.text)")
+                #expect(try memory(reader.container.shell) ?? 0 > 51 << 10)
+            }
+        }
+
+        @Test func upgradeSaysWhatItDid() throws {
+            let lab = try lab()
+            let before = lab.workerPID
+            let output = try umwelt(lab, "upgrade")
+            #expect(output.code == 0 && output.text.hasPrefix("umweltd "), "\(output.text)")
+            #expect(lab.workerPID != before)
+            // It serves before it says so.
+            for _ in 0..<100 where !lab.said.contains("went over to version") { usleep(20_000) }
+            #expect(lab.said.contains("went over to version"), "\(lab.said)")
+        }
+
+        /// A file that does not run: the one before goes on.
+        @Test func brokenProgramIsNotGoneOverTo() throws {
+            let lab = try DaemonLab(isStarted: false)
+            let program = lab.directory.appending("umweltd")
+            try FileTree.write(try Fd.contents(of: Programs.umweltd, limit: 1 << 28), to: program, mode: 0o755)
+            try lab.start(program: program)
+            let keeper = try #require(lab.daemon?.pid)
+            let shell = try lab.shell()
+            try FileTree.write(Array("#!/bin/sh\nexit 1\n".utf8), to: Path("\(program).new"), mode: 0o755)
+            try Directories.rename(Path("\(program).new"), to: program)
+            try ProcessID.kill(keeper, SIGHUP)
+            usleep(500_000 * UInt32(Programs.patience))
+            #expect(lab.said.contains("does not run"), "\(lab.said)")
+            #expect(try shell.run("cat \(lab.mount)/proc/meminfo").code == 0)
+            #expect(lab.daemon?.pid == keeper)
+        }
+    }
+}

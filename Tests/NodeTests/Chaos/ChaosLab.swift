@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Umwelt authors
+
+import Glibc
+import Kernel
+import NodeLink
+
+/// Containers that read every file as fast as they can, and look at what they get.
+final class ChaosLab {
+    /// One of them.
+    struct Reader {
+        var container: LabContainer
+        var memoryKB: UInt64
+    }
+
+    let lab: DaemonLab
+    private(set) var readers: [Reader] = []
+
+    var program: Path { lab.directory.appending("read.awk") }
+    var stopFile: Path { lab.directory.appending("stop") }
+
+    init(_ lab: DaemonLab) throws {
+        self.lab = lab
+        try FileTree.write(Array(Self.awk.utf8), to: program, mode: 0o644)
+    }
+
+    /// Makes a container with our files over the kernel's, by its path (`id`), or by its caller where that is nil.
+    func add(memoryMB: UInt64, id: String?, source: Path? = nil) throws {
+        let number = readers.count
+        let cgroup = try lab.cgroup("r\(number)")
+        try cgroup.limitMemory(memoryMB << 20)
+        let container = try lab.container(in: cgroup)
+        if let id { try lab.register(id, pid: container.initPID) }
+        let files = source ?? (id.map { lab.mount.appending(Path("containers/\($0)")) } ?? lab.mount)
+        let output = try container.shell.run(
+            """
+            set -e
+            for f in meminfo stat uptime loadavg cpuinfo diskstats swaps pressure/cpu pressure/memory; do
+              [ ! -e /proc/$f ] || [ ! -e \(files)/proc/$f ] || mount --bind \(files)/proc/$f /proc/$f
+            done
+            mount --bind \(files)/sys/devices/system/cpu /sys/devices/system/cpu; set +e
+            """
+        )
+        guard output.code == 0 else { throw LabError("cannot bind the files: \(output.text)") }
+        readers.append(Reader(container: container, memoryKB: memoryMB << 10))
+    }
+
+    /// Has them all begin.
+    func begin() throws {
+        try? Directories.unlink(stopFile)
+        for reader in readers {
+            try reader.container.shell.begin("awk -v total=\(reader.memoryKB) -v stop=\(stopFile) -f \(program)")
+        }
+    }
+
+    /// What they counted: reads, and the first of what was wrong.
+    func end(seconds: Int = 30) throws -> (reads: Int, wrong: [String]) {
+        try FileTree.write(Array("stop\n".utf8), to: stopFile, mode: 0o644)
+        var result: (reads: Int, wrong: [String]) = (0, [])
+        for (number, reader) in readers.enumerated() {
+            let output = try reader.container.shell.result(seconds: seconds)
+            if output.code != 0 { result.wrong.append("reader \(number) ended with \(output.code)") }
+            for line in output.text.split(separator: "\n") {
+                if line.hasPrefix("reads "), let count = Int(line.dropFirst(6)) {
+                    result.reads += count
+                } else {
+                    result.wrong.append("reader \(number): \(line)")
+                }
+            }
+        }
+        return result
+    }
+
+    /// Whether each of them reads its own memory now.
+    func allRead() throws -> Bool {
+        for reader in readers {
+            let output = try reader.container.shell.run("cat /proc/meminfo && cat /sys/devices/system/cpu/online")
+            guard output.code == 0, output.number("MemTotal:") == reader.memoryKB else { return false }
+        }
+        return true
+    }
+
+    /// Processes of the containers that wait without end (state D), by their numbers.
+    var stuck: [Int32] {
+        readers.flatMap(\.container.cgroup.processes).filter { pid in
+            let status = (try? Fd.contents(of: Path("/proc/\(pid)/status"), limit: 4096)) ?? []
+            return String(decoding: status, as: UTF8.self).contains("State:\tD")
+        }
+    }
+
+    /// Each file's form and what of its values is known; any other line it prints is something wrong.
+    private static let awk = """
+        function bad(why) { print file ": " why; fflush(); if (++wrongs > 20) exit 1 }
+        function load(f,    l, r) {
+          file = f; n = 0
+          while ((r = (getline l < f)) > 0) line[++n] = l
+          close(f); reads++
+          if (r < 0) bad("cannot be read")
+          return r == 0
+        }
+        function known(f) { if (!(f in lines)) lines[f] = n; if (n != lines[f]) bad(n " lines, not " lines[f]) }
+        BEGIN {
+          have = (getline l < "/proc/pressure/cpu") > 0; close("/proc/pressure/cpu")
+          while (1) {
+            if (load("/proc/meminfo")) {
+              known(file); split(line[1], w, " ")
+              if (w[1] != "MemTotal:" || w[2] != total || w[3] != "kB") bad(line[1] ", not " total)
+              for (i = 1; i <= n; i++)
+                if (line[i] !~ /^[A-Za-z_0-9()]+: +[0-9]+( kB)?$/) bad("line " i ": " line[i])
+            }
+            if (load("/proc/stat")) {
+              known(file)
+              if (split(line[1], w, " ") != 11 || w[1] != "cpu") bad("first line " line[1])
+              if (w[2] + w[4] < before["stat"]) bad("went back from " before["stat"] " to " w[2] + w[4])
+              before["stat"] = w[2] + w[4]
+              if (line[n] !~ /^softirq( [0-9]+)+$/) bad("last line " line[n])
+              for (i = 1; i <= n; i++) if (line[i] !~ /^[a-z_]+[0-9]*( +[0-9]+)+$/) bad("line " i ": " line[i])
+            }
+            if (load("/proc/uptime")) {
+              if (n != 1 || line[1] !~ /^[0-9]+\\.[0-9][0-9] [0-9]+\\.[0-9][0-9]$/) bad(n " lines: " line[1])
+              split(line[1], w, " ")
+              if (w[1] + 0 < before["uptime"] + 0) bad("went back from " before["uptime"] " to " w[1])
+              before["uptime"] = w[1]
+            }
+            if (load("/proc/loadavg") && (n != 1 || line[1] !~ /^[0-9.]+ [0-9.]+ [0-9.]+ [0-9]+\\/[0-9]+ [0-9]+$/))
+              bad(n " lines: " line[1])
+            if (load("/proc/cpuinfo")) {
+              known(file); cpus = 0
+              for (i = 1; i <= n; i++) if (line[i] ~ /^processor[ \\t]*:/) cpus++
+              if (cpus < 1) bad("no processor")
+            }
+            if (load("/proc/diskstats"))
+              for (i = 1; i <= n; i++) if (split(line[i], w, " ") < 14) bad("line " i ": " line[i])
+            if (load("/proc/swaps")) { known(file); if (line[1] !~ /^Filename/) bad("first line " line[1]) }
+            if (have && load("/proc/pressure/cpu")) {
+              known(file); if (line[1] !~ /^some avg10=[0-9.]+ avg60=[0-9.]+ avg300=[0-9.]+ total=[0-9]+$/) bad(line[1])
+            }
+            if (load("/sys/devices/system/cpu/online") && (n != 1 || line[1] !~ /^[0-9,-]+$/)) bad(n " lines: " line[1])
+            if ((getline l < stop) > 0) break
+            close(stop)
+          }
+          print "reads " reads
+        }
+
+        """
+}

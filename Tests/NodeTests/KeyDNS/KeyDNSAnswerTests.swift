@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Umwelt authors
+
+import Glibc
+import KeyDNS
+import Kernel
+import Resolver
+import Testing
+
+extension KeyDNSSuite {
+    /// What comes out for names and words, beside what the stock helper says of the same names.
+    @Suite struct AnswerTests {
+        private static let records = """
+            host-record=smb.default.svc.cluster.test,10.0.0.1
+            host-record=v6.default.svc.cluster.test,fd00::6
+            host-record=both.default.svc.cluster.test,10.0.0.2,fd00::2
+            host-record=smb.default.svc.stock.test,10.0.0.1
+            host-record=both.default.svc.stock.test,10.0.0.2,fd00::2
+            cname=alias.default.svc.cluster.test,smb.default.svc.cluster.test
+            srv-host=_afs3-vlserver._udp.cell.cluster.test,both.default.svc.cluster.test,7003,1,2
+            """
+
+        /// Two zones with the same servers: one is ours, one the stock helper's in its namespace.
+        private func lab(_ settings: String = "") throws -> KeyDNSLab {
+            let lab = try KeyDNSLab()
+            try lab.startDNSMasq(Self.records)
+            try lab.configure(
+                settings,
+                zones: lab.cluster()
+                    + "[zone stock.test]\nservers = \(lab.address)\nstrategy = namespace\nrelative = none\n"
+            )
+            var conf = ResolvConf()
+            conf.servers = [Server(lab.address)].compactMap { $0 }
+            (conf.timeout, conf.attempts) = (1, 2)
+            try FileTree.replace(lab.directory.appending("resolv.conf.stock.test"), with: conf.rendered())
+            try FileTree.replace(lab.directory.appending("nsswitch.conf"), with: Array("hosts: files dns\n".utf8))
+            try lab.install()
+            return lab
+        }
+
+        @Test func oneAddressForTheKernelsOwnClients() throws {
+            let lab = try lab()
+            #expect(try lab.request("smb.default.svc.cluster.test") == .text("10.0.0.1"))
+            #expect(try lab.request("SMB.Default.svc.CLUSTER.test.") == .text("10.0.0.1"))
+            #expect(try lab.request("smb.default.svc") == .text("10.0.0.1"))
+            #expect(try lab.request("both.default.svc.cluster.test") == .text("10.0.0.2"))
+            #expect(try lab.request("alias.default.svc.cluster.test") == .text("10.0.0.1"))
+            // The stock helper has no answer here: it asks for IPv4 alone.
+            #expect(try lab.request("v6.default.svc.cluster.test") == .text("fd00::6"))
+            #expect(lab.counter(.upcalls) == 6)
+        }
+
+        /// The same words give the same payload as with the stock helper.
+        @Test(arguments: ["", "ipv4", "ipv6", "list", "ipv4 list"])
+        func wordsMeanWhatTheyMeanToTheStockHelper(callout: String) throws {
+            let lab = try lab()
+            let stock = try lab.request("both.default.svc.stock.test", callout: callout)
+            let ours = try lab.request("both.default.svc.cluster.test", callout: callout)
+            func parts(_ answer: KeyDNSLab.Answer) -> Set<String> {
+                Set(answer.description.split(separator: ",").map(String.init))
+            }
+            #expect(parts(ours) == parts(stock), "ours \(ours), stock \(stock)")
+            #expect(lab.counter(.namespaceRuns) == 1)
+        }
+
+        @Test func serversOfACell() throws {
+            let lab = try lab()
+            let list = try lab.request("afsdb:cell.cluster.test", callout: "srv=1")
+            // dnsmasq puts one family first or the other.
+            let addresses = ["10.0.0.2", "fd00::2"].compactMap { IPAddress($0) }
+            let expected = try [addresses, addresses.reversed()].map { order in
+                let server = CellServer(
+                    name: try #require(DNSName("both.default.svc.cluster.test")),
+                    priority: 1,
+                    weight: 2,
+                    port: 7003,
+                    addresses: order
+                )
+                return KeyDNSLab.Answer.payload(try #require(Payload.servers([server], source: .srv)))
+            }
+            #expect(expected.contains(list))
+            let text = try lab.request("afsdb:cell.cluster.test").description
+            #expect(Set(text.split(separator: ",")) == ["10.0.0.2", "fd00::2"])
+        }
+
+        /// A cell of the old kind: AFSDB records alone, of which subtype 1 is a data base server.
+        @Test func serversOfAnOldCell() throws {
+            let lab = try KeyDNSLab()
+            let server = try lab.server { query in
+                guard var message = try? Message(parsing: query), let question = message.questions.first else {
+                    return []
+                }
+                let host = DNSName("db.cluster.test") ?? .root
+                message.flags = 0x8180
+                message.additionals = []
+                switch question.type {
+                case .afsdb:
+                    message.answers = [1, 2].map {
+                        Record(name: question.name, type: .afsdb, ttl: 3, data: .cell(subtype: $0, host: host))
+                    }
+                case .a:
+                    message.answers = [Record(name: host, type: .a, ttl: 30, data: .address(.v4(0x0a00_0008)))]
+                default: message.flags = question.type == .srv ? 0x8183 : 0x8180
+                }
+                return [message.encoded()]
+            }
+            try lab.configure(zones: lab.cluster(servers: server))
+            try lab.install()
+            let expected = CellServer(
+                name: try #require(DNSName("db.cluster.test")),
+                priority: 0,
+                weight: 0,
+                port: 7003,
+                addresses: [.v4(0x0a00_0008)]
+            )
+            let list = try lab.request("afsdb:cell.cluster.test", callout: "srv=1")
+            #expect(list == .payload(try #require(Payload.servers([expected], source: .afsdb))))
+        }
+
+        @Test(.enabled(if: FileTree.isThere("/proc/net/if_inet6"), "needs IPv6")) func serversOnIPv6() throws {
+            let lab = try KeyDNSLab()
+            let port = 20_000 + Int(getpid()) % 10_000
+            try lab.startDNSMasq("listen-address=::1\nport=\(port)\nhost-record=x.cluster.test,10.0.0.4")
+            try lab.configure(zones: lab.cluster(servers: "[::1]:\(port)"))
+            try lab.install()
+            #expect(try lab.request("x.cluster.test") == .text("10.0.0.4"))
+        }
+
+        @Test func otherNamesAreTheStockHelpers() throws {
+            let lab = try lab()
+            #expect(try lab.request("localhost") == .text("127.0.0.1"))
+            #expect(lab.counter(.passedOn) == 1)
+            try lab.configure("fallback = /nonexistent/helper", zones: lab.cluster())
+            #expect(try lab.request("localhost") == .error(EHOSTUNREACH))
+            try lab.configure("fallback = none", zones: lab.cluster())
+            #expect(try lab.request("localhost") == .error(ENODATA))
+        }
+
+        @Test func strangeKeysAreRejected() throws {
+            let lab = try lab()
+            #expect(try lab.request("foo:smb.default.svc.cluster.test") == .error(EINVAL))
+        }
+
+        /// The kernel wants the NUL; without it the client sees ENOKEY. (So it is the kernel that this test is about.)
+        @Test func withoutTheNULThereIsNoKey() throws {
+            let lab = try lab()
+            try lab.install(extra: "create dns_resolver nonul.cluster.test * |/usr/bin/printf 10.0.0.1\n")
+            #expect(try lab.request("nonul.cluster.test") == .error(ENOKEY))
+            #expect(try lab.request("smb.default.svc.cluster.test") == .text("10.0.0.1"))
+        }
+
+        /// A pod that is not ready has no name; when it is, the next question gets it.
+        @Test func nothingIsKeptAgainstANameThatComesBack() throws {
+            let lab = try KeyDNSLab()
+            try lab.startDNSMasq(hosts: "10.0.0.9 other.cluster.test\n")
+            try lab.configure(zones: lab.cluster())
+            try lab.install()
+            #expect(
+                try KeyDNSLab.request("pod.cluster.test", count: 3) == [
+                    .error(ENODATA), .error(ENODATA), .error(ENODATA),
+                ]
+            )
+            #expect(lab.counter(.upcalls) == 3, "each was asked for")
+            try lab.setHosts("10.0.0.7 pod.cluster.test\n")
+            #expect(try lab.request("pod.cluster.test") == .text("10.0.0.7"))
+            // And a name without an address of either family is another thing.
+            #expect(lab.counter(.noName) == 3)
+        }
+
+        /// Of several pods the client keeps the one it has, for as long as that is there.
+        @Test func aClientStaysWithItsPod() throws {
+            let lab = try KeyDNSLab()
+            let pods = (1...5).map { "10.0.1.\($0)" }
+            func hosts(_ pods: [String]) -> String { pods.map { "\($0) pods.cluster.test\n" }.joined() }
+            try lab.startDNSMasq(hosts: hosts(pods), ttl: 0)
+            try lab.configure("ttl-floor = 1s\nttl-cap = 1s", zones: lab.cluster())
+            try lab.install()
+            let first = try lab.request("pods.cluster.test").description
+            try #require(pods.contains(first))
+            for gone in pods where gone != first {
+                try lab.setHosts(hosts(pods.filter { $0 != gone }.shuffled()))
+                usleep(1_100_000)
+                #expect(try lab.request("pods.cluster.test") == .text(first))
+            }
+            try lab.setHosts(hosts(pods.filter { $0 != first }))
+            usleep(1_100_000)
+            #expect(pods.filter { $0 != first }.contains(try lab.request("pods.cluster.test").description))
+        }
+    }
+}

@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Umwelt authors
+
+import Glibc
+import KeyDNS
+import Kernel
+import Testing
+
+extension KeyDNSSuite {
+    /// `umwelt keydns` on the machine's own /etc: what a user types, in a user's order.
+    @Suite(
+        .enabled(
+            if: FileTree.isExecutable(Programs.directory.appending("umwelt")),
+            "umwelt is not built (UMWELT_BIN_DIR)"
+        ),
+        .enabled(if: !FileTree.isThere("/etc/umwelt"), "/etc/umwelt is in use on this machine"),
+        .enabled(if: !FileTree.isThere("/etc/request-key.d/umwelt-keydns.conf"), "keydns is installed on this machine"),
+        .enabled(if: !FileTree.isThere("/var/lib/umwelt-keydns"), "keydns is installed on this machine")
+    )
+    struct CommandTests {
+        private static let umwelt = "\(Programs.directory)/umwelt"
+
+        /// Takes away what a test that failed midway has left.
+        private final class Traces {
+            deinit {
+                for path: Path in ["/etc/umwelt", "/var/lib/umwelt-keydns", "/etc/request-key.d/umwelt-keydns.conf"] {
+                    try? FileTree.removeAll(path)
+                }
+            }
+        }
+
+        /// Type, mode, size, time and content of all that is in /etc, but for the file that installing adds; a line
+        /// each.
+        private static let etc = """
+            cd /etc && { find . ! -path ./request-key.d/umwelt-keydns.conf ! -path ./request-key.d ! -path './umwelt*' \
+            -printf '%y %m %U %G %p %l\\n'; find . -type f ! -path ./request-key.d/umwelt-keydns.conf ! -path './umwelt*' \
+            -exec sha256sum {} +; } | sort
+            """
+
+        private func etc(_ shell: LabShell) throws -> String { try shell.run(Self.etc, seconds: 60).text }
+
+        /// Other programs may be at work in /etc on this machine: what differs has to differ three times.
+        private func changed(_ shell: LabShell, since before: String) throws -> [Substring] {
+            let known = Set(before.split(separator: "\n"))
+            return try etc(shell).split(separator: "\n").filter { !known.contains($0) }
+        }
+
+        @Test func fromInstallationToItsRemoval() throws {
+            let traces = Traces()
+            defer { withExtendedLifetime(traces) {} }
+            let lab = try KeyDNSLab()
+            try lab.startDNSMasq("host-record=smb.default.svc.cluster.test,10.0.0.1")
+            let shell = try LabShell()
+            defer { shell.end() }
+            func run(_ arguments: String, _ code: Int32 = 0) throws -> String {
+                let output = try shell.run("\(Self.umwelt) keydns \(arguments)")
+                #expect(output.code == code, "\(arguments): \(output.text)")
+                return output.text
+            }
+            let before = try etc(shell)
+            try #require(before.contains("./hosts"))
+
+            // Without a policy, and without a kubelet.
+            let refused = try run("install", 1)
+            #expect(refused.contains("umwelt: ") && refused.split(separator: "\n").count == 1, "\(refused)")
+            #expect(!FileTree.isThere("/etc/request-key.d/umwelt-keydns.conf"))
+            #expect(try run("status", 1).contains("problem:"))
+
+            try Directories.make("/etc/umwelt")
+            try FileTree.write(
+                Array("[cluster]\ndomain = cluster.test\nservers = what\n".utf8),
+                to: "/etc/umwelt/keydns.conf"
+            )
+            #expect(try run("check", 1).contains("/etc/umwelt/keydns.conf:3: no server: what"))
+            #expect(try run("install", 1).contains("/etc/umwelt/keydns.conf:3:"))
+            try FileTree.write(
+                Array("[cluster]\ndomain = cluster.test\nservers = \(lab.address)\n".utf8),
+                to: "/etc/umwelt/keydns.conf"
+            )
+            #expect(try run("check").contains("ok"))
+            #expect(try run("install").contains("installed /etc/request-key.d/umwelt-keydns.conf"))
+            let rule = try FileStatus.of("/etc/request-key.d/umwelt-keydns.conf", follow: false)
+            #expect(rule.isRegular)
+            _ = try run("install")
+            #expect(
+                try FileStatus.of("/etc/request-key.d/umwelt-keydns.conf", follow: false) == rule,
+                "nothing was written again"
+            )
+
+            // The kernel's own question, by the rule that was installed.
+            #expect(try lab.request("smb.default.svc.cluster.test") == .text("10.0.0.1"))
+            #expect(try lab.request("localhost") == .text("127.0.0.1"))
+            let status = try run("status smb.default.svc.cluster.test")
+            #expect(status.contains("rule:        /etc/request-key.d/umwelt-keydns.conf:3: "))
+            #expect(status.contains("servers") || status.contains(lab.address))
+            #expect(status.contains("counter:     upcalls "))
+            let resolved = try run("resolve smb.default.svc")
+            #expect(resolved.contains("may mean  smb.default.svc.cluster.test"))
+            #expect(resolved.contains("10.0.0.1 and a NUL"))
+            #expect(try run("resolve none.default.svc", 1).contains("no such name (NXDOMAIN)"))
+            #expect(try run("resolve a..b", 2).contains("a..b is no name that DNS could have"))
+            #expect(try run("resolve example.org").contains("goes to /sbin/key.dns_resolver"))
+            #expect(try run("flush").contains("flushed"))
+
+            // A source that changes is seen.
+            try FileTree.write(
+                Array("ttl-cap = 3s\n[cluster]\ndomain = cluster.test\nservers = \(lab.address)\n".utf8),
+                to: "/etc/umwelt/keydns.conf"
+            )
+            #expect(try run("status", 1).contains("/etc/umwelt/keydns.conf has changed since"))
+            _ = try run("refresh")
+            #expect(try !run("status").contains("problem:"))
+
+            var different = try changed(shell, since: before)
+            for _ in 0..<2 where !different.isEmpty { different = try changed(shell, since: before) }
+            #expect(different.isEmpty, "while it is installed")
+
+            _ = try run("uninstall")
+            #expect(try run("uninstall").contains("removed"), "again")
+            try FileTree.removeAll("/etc/umwelt")
+            different = try changed(shell, since: before)
+            for _ in 0..<2 where !different.isEmpty { different = try changed(shell, since: before) }
+            #expect(different.isEmpty, "after its removal")
+            for path: Path in [
+                "/etc/request-key.d/umwelt-keydns.conf", "/var/lib/umwelt-keydns", "/run/umwelt/keydns.cache",
+            ] {
+                #expect(!FileTree.isThere(path), "\(path)")
+            }
+        }
+
+        /// The stock helper with the zone's resolv.conf, whatever /etc/resolv.conf is: in a mount namespace of the
+        /// test's own, whose /etc is a copy.
+        @Test(arguments: ["file", "link", "dangling", "missing"])
+        func theNamespaceCoversEveryResolvConf(kind: String) throws {
+            let traces = Traces()
+            defer { withExtendedLifetime(traces) {} }
+            let lab = try KeyDNSLab()
+            try lab.startDNSMasq("host-record=smb.default.svc.cluster.test,10.0.0.1")
+            let shell = try LabShell(wrapper: ["unshare", "-m"])
+            defer { shell.end() }
+            let change =
+                switch kind {
+                case "file": "echo nameserver 127.0.0.9 > /etc/resolv.conf"
+                case "link": "echo nameserver 127.0.0.9 > /etc/real; ln -sf real /etc/resolv.conf"
+                case "dangling": "ln -sf /nonexistent/resolv.conf /etc/resolv.conf"
+                default: "true"
+                }
+            let output = try shell.run(
+                """
+                set -e
+                mount -t tmpfs none /mnt; mkdir /mnt/etc
+                cp -a /etc/nsswitch.conf /etc/request-key.conf /etc/request-key.d /etc/hosts /mnt/etc/
+                mount --bind /mnt/etc /etc
+                \(change)
+                mkdir /etc/umwelt
+                printf '[cluster]\\ndomain = cluster.test\\nservers = \(lab.address)\\nstrategy = namespace\\n' > /etc/umwelt/keydns.conf
+                \(Self.umwelt) keydns refresh
+                ls -l /etc/resolv.conf > /mnt/before 2>&1 || true
+                set +e
+                \(Self.umwelt) keydns resolve smb.default.svc.cluster.test
+                echo "code $?"
+                ls -l /etc/resolv.conf 2>&1 | cmp - /mnt/before && echo unchanged
+                grep -c ' /etc/resolv.conf ' /proc/self/mountinfo
+                """
+            )
+            if kind == "missing", output.text.contains("code 1"), output.text.contains("No such device") {
+                try Test.cancel("overlayfs is not there, which a missing resolv.conf needs")
+            }
+            #expect(output.text.contains("10.0.0.1"), "\(output.text)")
+            #expect(output.text.contains("code 0") && output.text.contains("unchanged"), "\(output.text)")
+            #expect(output.text.hasSuffix("\n0"), "no mount is left: \(output.text)")
+        }
+    }
+}

@@ -1,0 +1,313 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Umwelt authors
+
+import Glibc
+import KeyDNS
+import Kernel
+import Resolver
+import Synchronization
+import Testing
+import Upcall
+
+extension KeyDNSSuite {
+    /// Servers that are silent, lie or fail, and helpers that die: every request ends, with the errno that is meant.
+    @Suite struct FailureTests {
+        /// What a server that is none of the above would say: 10.0.0.5 for each name.
+        private static func good(_ query: [UInt8], _ change: (inout Message) -> Void = { _ in }) -> [[UInt8]] {
+            guard var message = try? Message(parsing: query), let question = message.questions.first else { return [] }
+            message.flags = 0x8180
+            message.additionals = []
+            message.answers = [Record(name: question.name, type: .a, ttl: 30, data: .address(.v4(0x0a00_0005)))]
+            change(&message)
+            return [message.encoded()]
+        }
+
+        private func lab(
+            _ settings: String = "",
+            _ more: String = "",
+            _ answer: @escaping @Sendable ([UInt8]) -> [[UInt8]]
+        ) throws -> KeyDNSLab {
+            let lab = try KeyDNSLab()
+            try lab.configure(settings, zones: lab.cluster(servers: try lab.server(answer), more))
+            try lab.install()
+            return lab
+        }
+
+        /// A server that says nothing, and knows whether it was asked.
+        private final class Silence: Sendable {
+            private let asked = Atomic<Bool>(false)
+            var wasAsked: Bool { asked.load(ordering: .relaxed) }
+
+            func hear(_ query: [UInt8]) -> [[UInt8]] {
+                asked.store(true, ordering: .relaxed)
+                return []
+            }
+        }
+
+        private func bounded(_ milliseconds: Int, _ body: () throws -> Void) rethrows {
+            let start = Clock.boot
+            try body()
+            let took = Int((Clock.boot - start) / 1_000_000)
+            #expect(took < milliseconds * Programs.patience, "\(took) ms")
+        }
+
+        @Test func aSilentServerIsWaitedForUntilTheDeadline() throws {
+            let lab = try lab { _ in [] }
+            try lab.configureDeadline("600ms")
+            try bounded(5000) {
+                let answer = try lab.request("x.cluster.test")
+                #expect(answer == .error(EAGAIN))
+            }
+            #expect(lab.counter(.timeouts) == 1)
+        }
+
+        @Test func theSecondServerAnswersForASilentOne() throws {
+            let lab = try KeyDNSLab()
+            let silent = try lab.server { _ in [] }
+            let talking = try lab.server { Self.good($0) }
+            try lab.configure(zones: lab.cluster(servers: "\(silent) \(talking)"))
+            try lab.install()
+            #expect(try lab.request("x.cluster.test") == .text("10.0.0.5"))
+        }
+
+        @Test func failuresOfTheServer() throws {
+            let cases: [(UInt16, Int32)] = [(2, EAGAIN), (5, ECONNREFUSED), (3, ENODATA)]
+            for (code, expected) in cases {
+                let lab = try lab {
+                    Self.good($0) { message in
+                        message.flags = 0x8180 | code
+                        message.answers = []
+                    }
+                }
+                let answer = try lab.request("x.cluster.test")
+                #expect(answer == .error(expected), "RCODE \(code)")
+            }
+        }
+
+        @Test func nobodyListens() throws {
+            let lab = try KeyDNSLab()
+            try lab.configure(zones: lab.cluster(servers: "127.0.0.1:9"))
+            try lab.install()
+            #expect(try lab.request("x.cluster.test") == .error(EHOSTUNREACH))
+        }
+
+        @Test func liesAreNotTaken() throws {
+            let lab = try lab { query in
+                Self.good(query) {
+                    $0.id ^= 0x5555; $0.answers[0].data = .address(.v4(0x0606_0606))
+                }
+                    + Self.good(query) {
+                        $0.questions[0].name = DNSName("evil.test") ?? .root
+                        $0.answers[0].data = .address(.v4(0x0606_0606))
+                    } + [[1, 2, 3]] + Self.good(query)
+            }
+            #expect(try lab.request("x.cluster.test") == .text("10.0.0.5"))
+            #expect(lab.counter(.ignoredMessages) == 3)
+        }
+
+        @Test func aliasesInACircle() throws {
+            let lab = try lab {
+                Self.good($0) { message in
+                    let name = message.questions[0].name
+                    let other = DNSName("other.cluster.test") ?? .root
+                    message.answers = [
+                        Record(name: name, type: .cname, ttl: 5, data: .alias(other)),
+                        Record(name: other, type: .cname, ttl: 5, data: .alias(name)),
+                    ]
+                }
+            }
+            let answer = try lab.request("x.cluster.test")
+            #expect(answer == .error(ELOOP))
+        }
+
+        /// A hundred pods: too much for a datagram, so dnsmasq says that it was cut, and the rest comes over TCP.
+        @Test func anAnswerThatWasCutComesOverTCP() throws {
+            let lab = try KeyDNSLab()
+            let pods = (1...100).map { "10.0.2.\($0)" }
+            try lab.startDNSMasq("edns-packet-max=512", hosts: pods.map { "\($0) big.cluster.test\n" }.joined())
+            try lab.configure(zones: lab.cluster())
+            try lab.install()
+            let list = try lab.request("big.cluster.test", callout: "list").description
+            #expect(Set(list.split(separator: ",").map(String.init)) == Set(pods))
+        }
+
+        @Test func threeHundredAtOnce() throws {
+            let lab = try KeyDNSLab()
+            try lab.startDNSMasq("address=/any.cluster.test/10.0.0.3")
+            try lab.configure(zones: lab.cluster())
+            try lab.configureDeadline("20s")
+            try lab.install()
+            let answers = try lab.requests((0..<300).map { "n\($0).any.cluster.test" })
+            #expect(answers.count == 300)
+            for answer in answers where answer != .text("10.0.0.3") { Issue.record("\(answer)") }
+            #expect(lab.counter(.upcalls) == 300 && lab.counter(.answered) == 300)
+        }
+
+        // MARK: Helpers that die
+
+        /// The kernel's own minute, which nothing but a guard can prevent; that it happened is counted.
+        @Test func aKilledHelperIsCounted() throws {
+            let silence = Silence()
+            let lab = try lab { silence.hear($0) }
+            let (thread, pending, helpers) = try lab.begin("x.cluster.test") { silence.wasAsked }
+            for helper in helpers { try ProcessID.kill(helper, SIGKILL) }
+            thread.join()
+            #expect(pending.value == .error(ENOKEY))
+            try lab.configureDeadline("300ms")
+            _ = try lab.request("y.cluster.test")
+            #expect(lab.counter(.killed) == 1)
+        }
+
+        @Test func aGuardRejectsForAKilledHelper() throws {
+            let silence = Silence()
+            let lab = try lab("guard = yes") { silence.hear($0) }
+            let (thread, pending, pids) = try lab.begin("x.cluster.test") { silence.wasAsked }
+            let child = try #require(pids.last)
+            try #require(pids.count == 2)
+            try bounded(1000) {
+                try ProcessID.kill(child, SIGKILL)
+                thread.join()
+            }
+            #expect(pending.value == .error(EAGAIN))
+        }
+
+        /// Every end but SIGKILL has a last word.
+        @Test(arguments: [SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGSEGV, SIGILL, SIGABRT, SIGBUS, SIGXCPU, SIGSYS])
+        func aSignalRejects(signal: Int32) throws {
+            let silence = Silence()
+            let lab = try lab { silence.hear($0) }
+            let (thread, pending, helpers) = try lab.begin("x.cluster.test") { silence.wasAsked }
+            for helper in helpers { try ProcessID.kill(helper, signal) }
+            thread.join()
+            #expect(pending.value == .error(ENOMEM))
+            #expect(lab.counter(.crashes) == 1)
+        }
+
+        /// With less and less address space the helper works, or rejects; what the kernel does not even start is
+        /// another's business.
+        @Test func withoutMemoryTheKeyIsRejected() throws {
+            let lab = try lab { Self.good($0) }
+            var seen: Set<String> = []
+            for kilobytes in stride(from: 40_000, through: 6000, by: -2000) {
+                try lab.install(wrapper: "/usr/bin/prlimit --as=\(kilobytes * 1024) ")
+                let answer = try lab.request("m\(kilobytes).cluster.test")
+                seen.insert("\(answer)")
+                if answer == .error(ENOKEY) {
+                    // It never ran: the kernel could not map the program itself, which is a part of that size.
+                    let size = try FileStatus.of(Programs.keydns).size
+                    #expect(UInt64(kilobytes) * 1024 < size + (4 << 20), "\(kilobytes) kB")
+                } else {
+                    #expect(answer == .text("10.0.0.5") || answer == .error(ENOMEM), "\(kilobytes) kB: \(answer)")
+                }
+            }
+            #expect(seen.contains("10.0.0.5"))
+        }
+
+        // MARK: Files that are damaged
+
+        @Test func aDamagedCacheIsReplaced() throws {
+            let lab = try lab { Self.good($0) }
+            #expect(try lab.request("a.cluster.test") == .text("10.0.0.5"))
+            let damages: [[UInt8]] = [
+                [], [1, 2, 3], [UInt8](repeating: 0xff, count: CacheLayout.fileSize),
+                [UInt8](repeating: 0, count: CacheLayout.fileSize), [UInt8](repeating: 7, count: 100),
+            ]
+            for damage in damages {
+                try FileTree.write(damage, to: lab.cachePath)
+                #expect(try lab.request("b.cluster.test") == .text("10.0.0.5"))
+                #expect(lab.counter(.cacheDamaged) == 1)
+            }
+            // A whole first page, and slots of noise.
+            let page = try Fd.contents(of: lab.cachePath, limit: CacheLayout.pageSize)
+            var random = SystemRandomNumberGenerator()
+            let noise = (0..<(CacheLayout.fileSize - CacheLayout.pageSize)).map { _ in
+                UInt8.random(in: 0...255, using: &random)
+            }
+            try FileTree.write(page + noise, to: lab.cachePath)
+            #expect(try lab.request("c.cluster.test") == .text("10.0.0.5"))
+            // A directory in its place: nothing is shared, and everything works.
+            try Directories.unlink(lab.cachePath)
+            try Directories.make(lab.cachePath)
+            #expect(try lab.request("d.cluster.test") == .text("10.0.0.5"))
+        }
+
+        @Test func aBadConfigurationSendsEverythingToTheStockHelper() throws {
+            let lab = try lab { Self.good($0) }
+            for text in [
+                "", "nonsense", "deadline = 9\n[end]\n", "[cluster]\ndomain = cluster.test\nservers = 127.0.0.1\n",
+            ] {
+                try lab.write(flat: text)
+                let answer = try lab.request("localhost")
+                #expect(answer == .text("127.0.0.1"), "\(text)")
+            }
+            try Directories.unlink(lab.flat)
+            #expect(try lab.request("localhost") == .text("127.0.0.1"))
+        }
+
+        // MARK: How often
+
+        /// Ten names, as fast as the machine can: one question each while their TTL lasts.
+        @Test func oneQuestionForANameAndItsTTL() throws {
+            let lab = try KeyDNSLab()
+            try lab.startDNSMasq("address=/any.cluster.test/10.0.0.3", ttl: 600)
+            // Nothing is sent twice because the machine is slow.
+            try lab.configure("ttl-cap = 600s", zones: lab.cluster(servers: nil, "patience = 10s"))
+            try lab.configureDeadline("20s")
+            try lab.install()
+            let names = (0..<10).map { "n\($0).any.cluster.test" }
+            let wanted = Programs.share(of: 600)
+            let start = Clock.boot
+            var count = 0
+            while count < wanted {
+                // Each from a new keyring: what the kernel has is not found, as if it had been cleared.
+                let answers = try lab.requests(names + names)
+                for answer in answers where answer != .text("10.0.0.3") { Issue.record("\(answer)") }
+                count += answers.count
+            }
+            let seconds = Double(Clock.boot - start) / 1e9
+            for name in names { #expect(lab.queries(name) == 1, "\(name)") }
+            let upcalls = lab.counter(.upcalls)
+            #expect(lab.counter(.questions) == 10 && lab.counter(.fromCache) == upcalls - 10)
+            print("keydns: \(upcalls) upcalls for ten names in \(seconds) s, \(Double(upcalls) / seconds) a second")
+        }
+
+        @Test func theRateLimitCountsQuestions() throws {
+            let lab = try lab("rate-limit = 2") {
+                Self.good($0) { message in
+                    message.flags = 0x8183
+                    message.answers = []
+                }
+            }
+            let answers = try KeyDNSLab.request("x.cluster.test", count: 12)
+            let asked = answers.filter { $0 == .error(ENODATA) }.count
+            // Twelve upcalls in less than a second on an idle machine; on a busy one a second may end in between.
+            #expect(asked >= 2)
+            #expect(Int(lab.counter(.rateLimited)) == 12 - asked)
+            #expect(lab.counter(.questions) == UInt64(asked))
+        }
+
+        @Test func theLastKnownAnswerWhereThePolicySaysSo() throws {
+            let isAway = Mutex(false)
+            let lab = try lab("ttl-cap = 1s\nstale = 60s") { query in
+                isAway.withLock { $0 } ? Self.good(query) { $0.flags = 0x8182 } : Self.good(query)
+            }
+            #expect(try lab.request("x.cluster.test") == .text("10.0.0.5"))
+            isAway.withLock { $0 = true }
+            usleep(1_200_000)
+            #expect(try lab.request("x.cluster.test") == .text("10.0.0.5"))
+            #expect(lab.counter(.stale) == 1)
+            #expect(try lab.request("y.cluster.test") == .error(EAGAIN))
+        }
+    }
+}
+
+extension KeyDNSLab {
+    /// Changes the deadline in the flat file that is there.
+    func configureDeadline(_ text: String) throws {
+        let lines = String(decoding: try Fd.contents(of: flat, limit: 65536), as: UTF8.self)
+            .split(separator: "\n", omittingEmptySubsequences: false)
+        try write(flat: lines.filter { !$0.hasPrefix("deadline") }.joined(separator: "\n"))
+        let rest = String(decoding: try Fd.contents(of: flat, limit: 65536), as: UTF8.self)
+        try write(flat: "deadline = \(text)\n" + rest)
+    }
+}
