@@ -13,7 +13,8 @@ FUZZ_SECONDS ?= 60
 
 export SWIFT
 
-.PHONY: help setup build release services services-test check fmt unit-test node-test vm-test keydns-test install-test fuzz test bench bench-keydns demo install \
+.PHONY: help setup build release services services-test services-node-test protos check fmt unit-test node-test \
+	vm-test keydns-test install-test fuzz test bench bench-keydns demo install \
 	uninstall clean
 
 help:
@@ -26,6 +27,8 @@ help:
 	@echo 'make uninstall     takes all of that away'
 	@echo 'make services      the programs that face Kubernetes, as they are installed'
 	@echo 'make services-test their tests that need no root'
+	@echo 'make services-node-test  with a real containerd and a real dockerd, as root'
+	@echo 'make protos        the generated code of the Container Runtime Interface anew'
 	@echo 'make check         format and the rules of the house; changes nothing'
 	@echo 'make fmt           format the sources'
 	@echo 'make unit-test     tests that need no root'
@@ -52,7 +55,15 @@ services:
 	$(SWIFT) build --package-path Services $(RELEASE_FLAGS)
 
 services-test:
-	$(SWIFT) test --package-path Services
+	scripts/protos --check
+	$(SWIFT) test --package-path Services --skip '^EngineTests\.'
+
+services-node-test:
+	$(SWIFT) build --package-path Services --build-tests
+	scripts/services-node-test
+
+protos:
+	scripts/protos
 
 check:
 	$(SWIFT) format lint --strict --recursive --parallel Package.swift Sources Tests $(wildcard Fuzz/Package.swift Benchmarks/Package.swift) \

@@ -20,6 +20,9 @@ let targets = [
 /// Those that reach beyond the parsers.
 let deepTargets = ["FuzzFuse", "FuzzMessage"]
 
+/// Those of a pod's DNS.
+let dnsTargets = ["FuzzIPAddress", "FuzzPodDNS"]
+
 /// Those of names.
 let nameTargets = ["FuzzDNSLookup", "FuzzDNSMessage", "FuzzKeyPayload", "FuzzKeyPolicy", "FuzzResolvConf"]
 
@@ -38,6 +41,7 @@ let package = Package(
         .target(name: "Samples", swiftSettings: settings),
         .target(name: "ProcView", dependencies: ["Samples"], swiftSettings: settings),
         .target(name: "Input", swiftSettings: settings),
+        .target(name: "PodDNS", swiftSettings: settings),
         .target(name: "CLinux"),
         .target(name: "Kernel", dependencies: ["CLinux"], swiftSettings: settings),
         .target(name: "FuseWire", dependencies: ["CLinux"], swiftSettings: settings),
@@ -57,6 +61,13 @@ let package = Package(
             .executableTarget(
                 name: $0,
                 dependencies: ["Input", "Kernel", "FuseWire", "FuseServer", "NodeLink"],
+                swiftSettings: settings + [.unsafeFlags(["-parse-as-library"])]
+            )
+        }
+        + dnsTargets.map {
+            .executableTarget(
+                name: $0,
+                dependencies: ["Input", "PodDNS"],
                 swiftSettings: settings + [.unsafeFlags(["-parse-as-library"])]
             )
         }

@@ -51,11 +51,21 @@ let package = Package(
         ),
         // Pods as manifests have them.
         .target(name: "Manifests", dependencies: ["Documents", .product(name: "PodDNS", package: "umwelt")]),
+        // The node as the kubelet and its runtime see it.
+        .target(
+            name: "NodeDNS",
+            dependencies: [
+                "Documents", "LocalFiles", "KubeletSettings", "Terminal", .product(name: "PodDNS", package: "umwelt"),
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ]
+        ),
+        .target(name: "CNetns"),
         // umwelt dns: needs no gRPC.
         .executableTarget(
             name: "umwelt-dns",
             dependencies: [
-                "Documents", "LocalFiles", "KubeletSettings", "Manifests", "Terminal",
+                "CNetns", "DockerEngine", "Documents", "LocalFiles", "KubeletSettings", "Manifests", "NodeDNS",
+                "Terminal",
                 .product(name: "PodDNS", package: "umwelt"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]
@@ -75,9 +85,28 @@ let package = Package(
         .target(
             name: "CRIClient",
             dependencies: [
-                "CRI",
+                "CRI", "LocalFiles",
                 .product(name: "GRPCCore", package: "grpc-swift-2"),
                 .product(name: "GRPCNIOTransportHTTP2Posix", package: "grpc-swift-nio-transport"),
+            ]
+        ),
+        // What a manifest's pod asks of a node.
+        .target(
+            name: "Pods",
+            dependencies: ["Documents", "Manifests", .product(name: "PodDNS", package: "umwelt")]
+        ),
+        // The Docker Engine's API.
+        .target(name: "DockerEngine", dependencies: ["Documents", "LocalFiles"]),
+        // umwelt pod.
+        .executableTarget(
+            name: "umwelt-pod",
+            dependencies: [
+                "CRI", "CRIClient", "DockerEngine", "Documents", "KubeletSettings", "LocalFiles", "Manifests",
+                "NodeDNS", "Pods",
+                "Terminal",
+                .product(name: "PodDNS", package: "umwelt"),
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "GRPCCore", package: "grpc-swift-2"),
             ]
         ),
         .testTarget(name: "DocumentsTests", dependencies: ["Documents"]),
@@ -85,10 +114,15 @@ let package = Package(
             name: "ManifestsTests",
             dependencies: ["Manifests", "Documents", .product(name: "PodDNS", package: "umwelt")]
         ),
+        .testTarget(name: "PodsTests", dependencies: ["Pods", "Manifests", "Documents"]),
+        .testTarget(name: "DNSProgramTests", dependencies: ["umwelt-dns"]),
+        .testTarget(name: "DockerEngineTests", dependencies: ["DockerEngine"]),
+        // With real containerd and dockerd: scripts/services-node-test.
+        .testTarget(name: "EngineTests", dependencies: ["Documents"]),
         .testTarget(name: "KubeletSettingsTests", dependencies: ["KubeletSettings", "Documents"]),
     ]
 )
 
-for target in package.targets where target.type != .test && target.name != "CRI" {
+for target in package.targets where target.type != .test && !["CRI", "CNetns"].contains(target.name) {
     target.swiftSettings = (target.swiftSettings ?? []) + strict
 }

@@ -12,9 +12,8 @@ extension Composition {
         guard servers.count > Limits.nameservers else { return }
         dropped += servers.dropFirst(Limits.nameservers).map { Dropped(.server, $0, .count(limit: Limits.nameservers)) }
         servers = Array(servers.prefix(Limits.nameservers))
-        let text = """
-            Nameserver limits were exceeded, some nameservers have been omitted, the applied nameserver line is: 
-            """
+        let text =
+            "Nameserver limits were exceeded, some nameservers have been omitted, the applied nameserver line is: "
         events.append(Event(.pod, "DNSConfigForming", Word(Array(text.utf8) + servers.map(\.word).joined)))
     }
 
@@ -37,9 +36,8 @@ extension Composition {
             dropped.append(Dropped(.search, last, .listLength(limit: behaviour.searchListLimit)))
         }
         guard dropped.count > before else { return }
-        let text = """
-            Search Line limits were exceeded, some search paths have been omitted, the applied search line is: 
-            """
+        let text =
+            "Search Line limits were exceeded, some search paths have been omitted, the applied search line is: "
         events.append(Event(.pod, "DNSConfigForming", Word(Array(text.utf8) + searches.map(\.word).joined)))
     }
 

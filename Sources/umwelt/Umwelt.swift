@@ -21,6 +21,8 @@ struct Umwelt: ParsableCommand {
               umwelt view meminfo --pid 4711
               umwelt attach web
               umwelt ps
+              umwelt dns explain pod.yaml
+              umwelt pod run -f pod.yaml
               umwelt help run
 
             The daemon behind it is umweltd; without one running, `umwelt run` starts its own for as long as it is needed.
@@ -31,7 +33,8 @@ struct Umwelt: ParsableCommand {
         version: "umwelt \(version)",
         subcommands: [
             RunCommand.self, ViewCommand.self, AttachCommand.self, DetachCommand.self, PsCommand.self,
-            UpgradeCommand.self, StopCommand.self, KeyDNSCommand.self, HookCommand.self,
+            UpgradeCommand.self, StopCommand.self, KeyDNSCommand.self, DNSCommand.self, PodCommand.self,
+            HookCommand.self,
         ],
         helpNames: [.short, .long]
     )
@@ -46,6 +49,9 @@ enum Main {
     }
 
     private static func perform() throws {
+        if let (verb, rest) = ServiceProgram.arguments(CommandLine.arguments) {
+            try ServiceProgram.become(verb, rest)
+        }
         var command: any ParsableCommand
         do {
             command = try Umwelt.parseAsRoot()

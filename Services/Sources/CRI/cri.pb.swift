@@ -1,3 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Umwelt authors
+//
 // DO NOT EDIT.
 // swift-format-ignore-file
 // swiftlint:disable all

@@ -3,6 +3,7 @@
 
 import Documents
 import KubeletSettings
+import NodeDNS
 import PodDNS
 
 extension Answer {

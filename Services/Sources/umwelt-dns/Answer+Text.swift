@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright the Umwelt authors
 
+import NodeDNS
 import PodDNS
 
 extension Answer {
@@ -50,6 +51,8 @@ extension Answer {
         let network = pod.isOnHostNetwork ? ", hostNetwork" : ""
         let kind =
             switch composition.kind {
+            case .cluster where composition.events.contains { $0.reason == "MissingClusterDNS" }:
+                "the node's DNS, without clusterDNS"
             case .cluster: "the cluster's DNS"
             case .host: "the node's DNS"
             case .none: "only its own dnsConfig"

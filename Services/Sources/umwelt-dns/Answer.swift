@@ -3,7 +3,7 @@
 
 import Documents
 import KubeletSettings
-import Manifests
+import NodeDNS
 import PodDNS
 
 /// What the kubelet and the runtime make of one pod on one node.

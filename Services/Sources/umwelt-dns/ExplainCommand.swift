@@ -3,6 +3,7 @@
 
 import ArgumentParser
 import Documents
+import NodeDNS
 import PodDNS
 import Glibc
 import Terminal
@@ -25,20 +26,52 @@ struct ExplainCommand: ParsableCommand {
     @Option(name: .shortAndLong, help: "text, json or yaml.")
     var output: OutputForm = .text
 
+    @Option(
+        help: ArgumentHelp(
+            "The pod's manifest, for a running one whose spec the engine does not know.",
+            valueName: "file"
+        )
+    )
+    var manifest: String?
+    @OptionGroup var sockets: SocketOptions
+
     func run() throws {
-        let subject = try Subject.find(pod)
-        guard case .manifest(let title, let value) = subject else {
-            throw Failure.failed("there is no file \(pod.subject)")
-        }
-        let answer = Answer(title: title, value, try Node(node), lookup: name)
+        let question = try Question(pod, node, sockets, manifest: manifest, lookup: name)
         switch output {
         case .text:
             // SAFETY: the environment is not changed by this program; only whether there is a value is looked at.
             let isPlain = unsafe getenv("NO_COLOR") != nil
-            let isColoured = Standard.isTerminal(1) && !isPlain
-            try Standard.output(answer.explanation(Style(isColoured: isColoured)))
-        case .json: try Standard.output(answer.document.jsonText + "\n")
-        case .yaml: try Standard.output(answer.document.yamlText)
+            try Standard.output(text(question, Style(isColoured: Standard.isTerminal(1) && !isPlain)))
+        case .json: try Standard.output(document(question).jsonText + "\n")
+        case .yaml: try Standard.output(document(question).yamlText)
         }
+    }
+
+    private func text(_ question: Question, _ style: Style) -> String {
+        var text = question.answer?.explanation(style) ?? ""
+        guard let running = question.running, let comparison = question.comparison else { return text }
+        if question.answer == nil {
+            text += style.dim("\(running.title), written by \(running.runtime)") + "\n\n"
+            text += String(decoding: comparison.written ?? [], as: UTF8.self)
+        }
+        let lines = comparison.lines().map { "  \($0)\n" }.joined()
+        return text + "\n" + style.bold("now") + "\n" + lines
+    }
+
+    private func document(_ question: Question) -> Value {
+        var members = question.answer?.document.members ?? []
+        if question.answer == nil {
+            // The lists as the file has them: where they come from is not known.
+            let file = question.comparison?.written
+            let resolver = NodeResolver(file ?? [])
+            func list(_ entries: [Entry]) -> Value { .strings(entries.map(\.word.description)) }
+            members += [
+                .init("servers", list(resolver.servers)), .init("searches", list(resolver.searches)),
+                .init("options", list(resolver.options)), .init("events", .array([])), .init("error", .null),
+                .init("resolvConf", file.map { .string(String(decoding: $0, as: UTF8.self)) } ?? .null),
+            ]
+        }
+        members.append(.init("running", question.comparison?.document ?? .null))
+        return .object(members)
     }
 }

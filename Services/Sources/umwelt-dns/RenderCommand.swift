@@ -3,6 +3,7 @@
 
 import ArgumentParser
 import Documents
+import NodeDNS
 import PodDNS
 import Terminal
 
@@ -22,11 +23,19 @@ struct RenderCommand: ParsableCommand {
     @Option(name: .shortAndLong, help: "text, json or yaml.")
     var output: OutputForm = .text
 
+    @Option(
+        help: ArgumentHelp(
+            "The pod's manifest, for a running one whose spec the engine does not know.",
+            valueName: "file"
+        )
+    )
+    var manifest: String?
+    @OptionGroup var sockets: SocketOptions
+
     func run() throws {
-        guard case .manifest(let title, let value) = try Subject.find(pod) else {
-            throw Failure.failed("there is no file \(pod.subject)")
+        guard let answer = try Question(pod, node, sockets, manifest: manifest).answer else {
+            throw Failure.failed("\(pod.subject): the engine does not tell the pod's spec: give --manifest")
         }
-        let answer = Answer(title: title, value, try Node(node))
         switch output {
         case .json: return try Standard.output(answer.document.jsonText + "\n")
         case .yaml: return try Standard.output(answer.document.yamlText)

@@ -19,7 +19,10 @@ enum Subject {
     /// Reads the manifest, where it names one: `-`, a file that exists, or what looks like a file's name.
     static func find(_ options: PodOptions) throws(Failure) -> Subject {
         let name = options.subject
-        let isFileName = name.contains("/") || words.contains(name.split(separator: ".").last.map(String.init) ?? "")
+        // NAMESPACE/NAME is a pod's name, where there is no such file.
+        let isPodName = name.split(separator: "/").count == 2 && name.first != "/" && name.first != "."
+        let hasSuffix = words.contains(name.split(separator: ".").last.map(String.init) ?? "")
+        let isFileName = hasSuffix || (name.contains("/") && !isPodName)
         guard name == "-" || isFileName || LocalFile.exists(name) else { return .container(name) }
         let path = name == "-" ? "standard input" : name
         do throws(DocumentError) {

@@ -28,7 +28,7 @@ struct UmweltDNS: ParsableCommand {
             EXIT STATUS
               0; 1 after a failure, 2 for a wrong command line.
             """,
-        subcommands: [ExplainCommand.self, RenderCommand.self],
+        subcommands: [ExplainCommand.self, RenderCommand.self, CheckCommand.self, ApplyCommand.self],
         helpNames: [.short, .long]
     )
 }

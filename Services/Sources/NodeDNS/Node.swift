@@ -1,32 +1,32 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright the Umwelt authors
 
-import Documents
-import KubeletSettings
-import LocalFiles
-import PodDNS
-import Terminal
+internal import Documents
+package import KubeletSettings
+internal import LocalFiles
+package import PodDNS
+package import Terminal
 
 /// The node as the kubelet and the runtime see it: settings, and the files they read.
-struct Node {
-    var kubelet: Kubelet
-    var settings: KubeletSettings
+package struct Node {
+    package var kubelet: Kubelet
+    package var settings: KubeletSettings
     /// What is at resolvConf, or was given in its place.
-    var file: Kubelet.NodeFile
+    package var file: Kubelet.NodeFile
     /// Where `file` was read from; nil where no file is looked at.
-    var filePath: String?
-    var host: Rendering.Host
-    var runtime: Runtime
+    package var filePath: String?
+    package var host: Rendering.Host
+    package var runtime: Runtime
     /// Who said so, for people.
-    var runtimeSource: String
-    var network: Runtime.Network?
+    package var runtimeSource: String
+    package var network: Runtime.Network?
     /// What is odd about all that.
-    var remarks: [String] = []
+    package var remarks: [String] = []
 
     private static let systemdPath = "/run/systemd/resolve/resolv.conf"
 
     /// Looks at the node, and at what the options put in its place.
-    init(_ options: NodeOptions) throws(Failure) {
+    package init(_ options: NodeOptions) throws(Failure) {
         if let path = options.kubeletConfig {
             do throws(DocumentError) { settings = try KubeletFinder.read(file: path) } catch {
                 throw .failed("--kubelet-config: \(error)")
@@ -85,7 +85,7 @@ struct Node {
     }
 
     /// The runtime behind a CRI socket, by its usual name.
-    static func kind(of endpoint: String) -> Runtime.Kind? {
+    package static func kind(of endpoint: String) -> Runtime.Kind? {
         let name = endpoint.split(separator: "/").last.map(String.init) ?? ""
         if name.contains("dockerd") || name.contains("dockershim") { return .criDockerd }
         if name.contains("crio") { return .crio }

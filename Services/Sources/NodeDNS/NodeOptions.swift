@@ -1,31 +1,31 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright the Umwelt authors
 
-import ArgumentParser
-import PodDNS
+package import ArgumentParser
+package import PodDNS
 
 /// What says how the node is, where that is not to be found on it.
-struct NodeOptions: ParsableArguments {
+package struct NodeOptions: ParsableArguments {
     @Option(help: ArgumentHelp("A KubeletConfiguration, in place of the running kubelet's.", valueName: "file"))
-    var kubeletConfig: String?
+    package var kubeletConfig: String?
     @Option(
         help: ArgumentHelp("The kubelet's --node-ip. Can be repeated, or a list with commas.", valueName: "address")
     )
-    var nodeIp: [String] = []
+    package var nodeIp: [String] = []
     @Option(
         help: ArgumentHelp("The kubelet's release, from 1.10 to 1.36. Default: 1.36.", valueName: "version"),
         transform: NodeOptions.kubernetesVersion
     )
-    var kubernetesVersion: Version = Behaviour.newest
+    package var kubernetesVersion: Version = Behaviour.newest
     @Option(help: ArgumentHelp("In place of the node's resolv.conf, whatever resolvConf names.", valueName: "file"))
-    var resolvConf: String?
+    package var resolvConf: String?
     @Option(
         help: ArgumentHelp(
             "In place of the /etc/resolv.conf that a runtime copies. Default: that of --resolv-conf, else the node's.",
             valueName: "file"
         )
     )
-    var hostResolvConf: String?
+    package var hostResolvConf: String?
     @Option(
         help: ArgumentHelp(
             """
@@ -36,12 +36,12 @@ struct NodeOptions: ParsableArguments {
         ),
         transform: NodeOptions.runtime
     )
-    var runtime: Runtime?
+    package var runtime: Runtime?
     @Option(
         help: ArgumentHelp("Docker's network, for --runtime docker: bridge, none, host or user.", valueName: "network"),
         transform: NodeOptions.network
     )
-    var network: Runtime.Network?
+    package var network: Runtime.Network?
 
     private static func kubernetesVersion(_ text: String) throws -> Version {
         guard let version = Version(text) else { throw ValidationError("\(text) is no version, as 1.36 is") }
@@ -67,19 +67,6 @@ struct NodeOptions: ParsableArguments {
         }
         return network
     }
-}
 
-/// What is asked about.
-struct PodOptions: ParsableArguments {
-    @Argument(help: ArgumentHelp("A manifest (- for standard input), or a container that runs here.", valueName: "pod"))
-    var subject: String
-    @Option(help: ArgumentHelp("The pod's namespace. Default: the manifest's, else default.", valueName: "name"))
-    var namespace: String?
-    @Option(help: ArgumentHelp("Which pod, where the manifest has several.", valueName: "name"))
-    var pod: String?
-}
-
-/// In what form.
-enum OutputForm: String, ExpressibleByArgument, CaseIterable {
-    case text, json, yaml
+    package init() {}
 }

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Umwelt authors
+
+internal import Glibc
+
+/// Directories of this node, made and removed.
+package enum LocalDirectory {
+    private static let depthLimit = 256
+
+    /// Makes the directory and what is missing above it; one that is there stays as it is.
+    package static func make(_ path: String, mode: UInt32 = 0o755) throws(FileError) {
+        var current = ""
+        let parts = path.split(separator: "/")
+        for (index, part) in parts.enumerated() {
+            current += "/" + part
+            // SAFETY: the string is passed as a NUL-terminated copy that lives for the call.
+            if unsafe mkdir(current, index == parts.count - 1 ? mode : 0o755) == 0 {
+                // As it was asked for, whatever the umask.
+                // SAFETY: as above.
+                if index == parts.count - 1 { unsafe _ = chmod(current, mode) }
+            } else if errno != EEXIST {
+                throw FileError(operation: "mkdir", path: current, code: errno)
+            }
+        }
+    }
+
+    /// Removes the directory with all that is in it; what is not there is no error, links are not followed.
+    package static func remove(_ path: String, depth: Int = 0) throws(FileError) {
+        guard depth < depthLimit else { throw FileError(operation: "remove", path: path, code: ELOOP) }
+        // SAFETY: the string is passed as a NUL-terminated copy that lives for the call.
+        if unsafe unlink(path) == 0 || errno == ENOENT || errno == ENOTDIR { return }
+        guard errno == EISDIR || errno == EPERM else { throw FileError(operation: "unlink", path: path, code: errno) }
+        for name in try LocalFile.names(in: path) { try remove(path + "/" + name, depth: depth + 1) }
+        // SAFETY: as above.
+        guard unsafe rmdir(path) == 0 || errno == ENOENT else {
+            throw FileError(operation: "rmdir", path: path, code: errno)
+        }
+    }
+
+    /// Removes the directory where it is empty; says whether it is gone.
+    @discardableResult package static func removeIfEmpty(_ path: String) -> Bool {
+        // SAFETY: as above.
+        unsafe rmdir(path) == 0 || errno == ENOENT
+    }
+
+    /// Mounts a file system in memory there, of so many bytes at most.
+    package static func mountMemory(_ path: String, sizeLimit: Int?) throws(FileError) {
+        let options = "mode=0777" + (sizeLimit.map { ",size=\($0)" } ?? "")
+        let flags = UInt(MS_NOSUID) | UInt(MS_NODEV)
+        // SAFETY: the strings are passed as NUL-terminated copies that live for the call.
+        let result = unsafe options.withCString { unsafe mount("tmpfs", path, "tmpfs", flags, $0) }
+        guard result == 0 else { throw FileError(operation: "mount", path: path, code: errno) }
+    }
+
+    /// Takes a mount away, even one that is in use; one that is not there is no error.
+    package static func unmount(_ path: String) {
+        // SAFETY: as above.
+        unsafe _ = umount2(path, Int32(MNT_DETACH) | Int32(UMOUNT_NOFOLLOW))
+    }
+
+    /// Gives the directory to a group, which what is made in it belongs to as well.
+    package static func giveToGroup(_ path: String, _ group: Int) throws(FileError) {
+        // SAFETY: as above.
+        guard unsafe chown(path, uid_t.max, gid_t(clamping: group)) == 0, unsafe chmod(path, 0o2777) == 0 else {
+            throw FileError(operation: "chown", path: path, code: errno)
+        }
+    }
+
+    /// Changes a file's permission bits.
+    package static func setMode(_ path: String, _ mode: Int) throws(FileError) {
+        // SAFETY: as above.
+        guard unsafe chmod(path, mode_t(clamping: mode)) == 0 else {
+            throw FileError(operation: "chmod", path: path, code: errno)
+        }
+    }
+
+    /// The path with every link followed; nil where something on it is missing.
+    package static func resolved(_ path: String) -> String? {
+        // SAFETY: realpath returns a string of its own, copied and then freed.
+        guard let pointer = unsafe realpath(path, nil) else { return nil }
+        // SAFETY: as above.
+        defer { unsafe free(pointer) }
+        // SAFETY: as above.
+        return unsafe String(cString: pointer)
+    }
+
+    /// What is at a path.
+    package enum Kind: String, Sendable {
+        case directory, file, socket, characterDevice, blockDevice, other
+    }
+
+    /// What is at the path, links followed; nil where nothing is.
+    package static func kind(_ path: String) -> Kind? {
+        var status = stat()
+        // SAFETY: the structure is valid during the call.
+        guard unsafe stat(path, &status) == 0 else { return nil }
+        return switch status.st_mode & S_IFMT {
+        case S_IFDIR: .directory
+        case S_IFREG: .file
+        case S_IFSOCK: .socket
+        case S_IFCHR: .characterDevice
+        case S_IFBLK: .blockDevice
+        default: .other
+        }
+    }
+}

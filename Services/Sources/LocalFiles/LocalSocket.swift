@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Umwelt authors
+
+internal import Glibc
+
+/// Unix sockets of this node.
+package enum LocalSocket {
+    /// A connected stream socket, which the caller closes; throws where nobody listens.
+    package static func connect(_ path: String) throws(FileError) -> Int32 {
+        let number = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
+        guard number >= 0 else { throw FileError(operation: "socket", path: path, code: errno) }
+        var address = sockaddr_un()
+        address.sun_family = sa_family_t(AF_UNIX)
+        let bytes = Array(path.utf8)
+        guard bytes.count < 108 else {
+            close(number)
+            throw FileError(operation: "connect", path: path, code: ENAMETOOLONG)
+        }
+        // SAFETY: fewer bytes than the field has, which is zero to begin with.
+        unsafe withUnsafeMutableBytes(of: &address.sun_path) { unsafe $0.copyBytes(from: bytes) }
+        // SAFETY: the address is valid for its size during the call.
+        let result = unsafe withUnsafePointer(to: address) { pointer in
+            unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                unsafe Glibc.connect(number, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
+            }
+        }
+        guard result == 0 else {
+            let code = errno
+            close(number)
+            throw FileError(operation: "connect", path: path, code: code)
+        }
+        return number
+    }
+
+    /// Why nobody answers there; nil where somebody does.
+    package static func refusal(_ path: String) -> String? {
+        do throws(FileError) {
+            close(try connect(path))
+            return nil
+        } catch { return error.reason }
+    }
+}

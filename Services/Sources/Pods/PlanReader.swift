@@ -1,0 +1,460 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Umwelt authors
+
+package import Documents
+package import Manifests
+internal import PodDNS
+
+/// Makes a plan from a manifest's pod: everything it says is taken, or refused by name.
+package struct PlanReader {
+    private let report = Fields.Report()
+    private let store: Store
+    private let document: PodDocument
+
+    package init(_ document: PodDocument, _ store: Store) {
+        self.document = document
+        self.store = store
+    }
+
+    /// The plan; throws one error that names everything that is wrong or not supported.
+    ///
+    /// `uid` for a pod whose manifest has none.
+    package func plan(namespace: String?, uid: String) throws(DocumentError) -> PodPlan {
+        var plan = PodPlan()
+        plan.dns = try document.dnsPod(namespace: namespace)
+        plan.name = document.name
+        plan.namespace = plan.dns.namespace.description
+        readMetadata(&plan, uid: uid)
+        readSpec(Fields(document.spec, "spec", report), &plan)
+        check(plan)
+        guard report.errors.isEmpty else {
+            throw DocumentError("\(document.title): " + report.errors.joined(separator: "; "))
+        }
+        plan.notes = report.notes
+        return plan
+    }
+
+    private func readMetadata(_ plan: inout PodPlan, uid: String) {
+        let metadata = Fields(document.metadata, "metadata", report)
+        let given = metadata.string("uid") ?? ""
+        plan.uid = given.isEmpty ? uid : given
+        plan.dns.uid = Word(plan.uid)
+        plan.labels = metadata.map("labels")
+        plan.annotations = metadata.map("annotations")
+        for key in ["name", "namespace", "generateName"] { _ = metadata.any(key) }
+        // What the API server writes there, and nobody reads here.
+        for key in [
+            "creationTimestamp", "resourceVersion", "selfLink", "managedFields", "ownerReferences", "generation",
+        ] {
+            _ = metadata.any(key)
+        }
+        metadata.finish()
+    }
+
+    private func readSpec(_ spec: Fields, _ plan: inout PodPlan) {
+        for key in ["dnsPolicy", "dnsConfig", "hostNetwork"] { _ = spec.any(key) }
+        plan.isOnHostNetwork = plan.dns.isOnHostNetwork
+        plan.isInHostPID = spec.bool("hostPID") ?? false
+        plan.isInHostIPC = spec.bool("hostIPC") ?? false
+        plan.sharesProcesses = spec.bool("shareProcessNamespace") ?? false
+        plan.runtimeHandler = spec.string("runtimeClassName") ?? ""
+        plan.graceSeconds = spec.int("terminationGracePeriodSeconds", in: 0...86400) ?? 30
+        if let text = spec.string("restartPolicy") {
+            if let policy = PodPlan.RestartPolicy(rawValue: text) {
+                plan.restartPolicy = policy
+            } else {
+                spec.fail("restartPolicy", "is \(text), not Always, OnFailure or Never")
+            }
+        }
+        if let hostUsers = spec.bool("hostUsers"), !hostUsers { spec.fail("hostUsers", "false is not supported") }
+        if let token = spec.bool("automountServiceAccountToken"), token {
+            spec.fail("automountServiceAccountToken", "is not supported: there is no API server here")
+        }
+        let hostname = spec.string("hostname") ?? plan.name
+        plan.hostname = plan.isOnHostNetwork ? "" : String(hostname.prefix(63))
+        while let last = plan.hostname.last, last == "-" || last == "." { plan.hostname.removeLast() }
+        for alias in spec.objects("hostAliases") {
+            let ip = alias.string("ip") ?? ""
+            if IPAddress(sloppy: ip) == nil { alias.fail("ip", "is no IP address") }
+            plan.hostAliases.append((ip, alias.strings("hostnames") ?? []))
+            alias.finish()
+        }
+        spec.moot(
+            "nodeName",
+            "nodeSelector",
+            "affinity",
+            "tolerations",
+            "schedulerName",
+            "priority",
+            "priorityClassName",
+            "preemptionPolicy",
+            "topologySpreadConstraints",
+            "serviceAccountName",
+            "serviceAccount",
+            "enableServiceLinks",
+            "imagePullSecrets"
+        )
+        readSecurity(spec.object("securityContext"), &plan)
+        readVolumes(spec, &plan)
+        plan.initContainers = spec.objects("initContainers").map { readContainer($0, plan, isInit: true) }
+        plan.containers = spec.objects("containers").map { readContainer($0, plan, isInit: false) }
+        spec.finish()
+    }
+
+    private func readSecurity(_ fields: Fields?, _ plan: inout PodPlan) {
+        guard let fields else { return }
+        plan.security.runAsUser = fields.int("runAsUser", in: 0...Int(Int32.max))
+        plan.security.runAsGroup = fields.int("runAsGroup", in: 0...Int(Int32.max))
+        plan.security.runAsNonRoot = fields.bool("runAsNonRoot")
+        plan.fsGroup = fields.int("fsGroup", in: 0...Int(Int32.max))
+        if let groups = fields.any("supplementalGroups") {
+            plan.supplementalGroups = (groups.array ?? []).compactMap(\.int).filter {
+                (0...Int(Int32.max)).contains($0)
+            }
+            if plan.supplementalGroups.count != groups.array?.count {
+                fields.fail("supplementalGroups", "is not a list of group numbers")
+            }
+        }
+        for sysctl in fields.objects("sysctls") {
+            plan.sysctls.append((sysctl.string("name") ?? "", sysctl.string("value") ?? ""))
+            sysctl.finish()
+        }
+        readSeccomp(fields.object("seccompProfile"), &plan.security)
+        fields.finish()
+    }
+
+    private func readSeccomp(_ fields: Fields?, _ security: inout SecurityPlan) {
+        guard let fields else { return }
+        security.seccompType = fields.string("type")
+        security.seccompPath = fields.string("localhostProfile")
+        if !["RuntimeDefault", "Unconfined", "Localhost"].contains(security.seccompType) {
+            fields.fail("type", "is not RuntimeDefault, Unconfined or Localhost")
+        }
+        fields.finish()
+    }
+
+    // MARK: Volumes
+
+    private func readVolumes(_ spec: Fields, _ plan: inout PodPlan) {
+        for volume in spec.objects("volumes") {
+            let name = volume.string("name") ?? ""
+            var source: VolumePlan.Source?
+            // An empty one is the usual form.
+            let hasEmptyDir = volume.has("emptyDir")
+            if let fields = volume.object("emptyDir") {
+                let medium = fields.string("medium") ?? ""
+                if !["", "Memory"].contains(medium) { fields.fail("medium", "\(medium) is not supported") }
+                let size = quantity(fields, "sizeLimit", Quantity.whole)
+                source = .emptyDir(isMemory: medium == "Memory", sizeLimit: size)
+                fields.finish()
+            } else if hasEmptyDir {
+                source = .emptyDir(isMemory: false, sizeLimit: nil)
+            }
+            if let fields = volume.object("hostPath") {
+                let path = fields.string("path") ?? ""
+                if !path.hasPrefix("/") || path.split(separator: "/").contains("..") {
+                    fields.fail("path", "is not an absolute path without '..'")
+                }
+                let type = fields.string("type") ?? ""
+                let known = [
+                    "", "DirectoryOrCreate", "Directory", "FileOrCreate", "File", "Socket", "CharDevice", "BlockDevice",
+                ]
+                if !known.contains(type) { fields.fail("type", "\(type) is none that Kubernetes has") }
+                source = .hostPath(path, type: type)
+                fields.finish()
+            }
+            if let fields = volume.object("configMap") {
+                source = files(fields, nameKey: "name", kind: "ConfigMap", store.configMap, isSecret: false)
+            }
+            if let fields = volume.object("secret") {
+                source = files(fields, nameKey: "secretName", kind: "Secret", store.secret, isSecret: true)
+            }
+            volume.finish()
+            if name.isEmpty { volume.fail("name", "is missing") }
+            if let source {
+                plan.volumes.append(VolumePlan(name: name, source: source))
+            } else if report.errors.isEmpty {
+                report.errors.append(
+                    "\(volume.path) has no source that is supported (emptyDir, hostPath, configMap, secret)"
+                )
+            }
+        }
+    }
+
+    private func files(
+        _ fields: Fields,
+        nameKey: String,
+        kind: String,
+        _ find: (String) -> [(key: String, bytes: [UInt8])]?,
+        isSecret: Bool
+    ) -> VolumePlan.Source {
+        let name = fields.string(nameKey) ?? ""
+        let isOptional = fields.bool("optional") ?? false
+        let mode = fields.int("defaultMode", in: 0...0o777) ?? 0o644
+        let found = find(name)
+        if found == nil, !isOptional {
+            report.errors.append("\(fields.path): there is no \(kind) \(name) in the manifest")
+        }
+        var files: [VolumePlan.File] = []
+        let items = fields.objects("items")
+        if items.isEmpty {
+            files = (found ?? []).map { VolumePlan.File(path: $0.key, bytes: $0.bytes, mode: mode) }
+        }
+        for item in items {
+            let key = item.string("key") ?? ""
+            let path = item.string("path") ?? ""
+            if path.isEmpty || path.hasPrefix("/") || path.split(separator: "/").contains("..") {
+                item.fail("path", "is not a relative path without '..'")
+            }
+            let own = item.int("mode", in: 0...0o777) ?? mode
+            if let entry = found?.first(where: { $0.key == key }) {
+                files.append(VolumePlan.File(path: path, bytes: entry.bytes, mode: own))
+            } else if !isOptional {
+                item.fail("key", "\(key) is not in the \(kind) \(name)")
+            }
+            item.finish()
+        }
+        fields.finish()
+        return .files(files, isSecret: isSecret)
+    }
+
+    // MARK: Containers
+
+    private func quantity(_ fields: Fields, _ key: String, _ read: (String) -> Int?) -> Int? {
+        guard let value = fields.any(key) else { return nil }
+        let text: String? =
+            switch value {
+            case .string(let text): text
+            case .int(let number): String(number)
+            case .double(let number): String(number)
+            default: nil
+            }
+        guard let text, let result = read(text) else {
+            fields.fail(key, "is no quantity, as 500m or 64Mi is")
+            return nil
+        }
+        return result
+    }
+
+    private func readContainer(_ fields: Fields, _ plan: PodPlan, isInit: Bool) -> ContainerPlan {
+        var container = ContainerPlan()
+        container.name = fields.string("name") ?? ""
+        container.image = fields.string("image") ?? ""
+        if container.image.isEmpty { fields.fail("image", "is missing") }
+        let name = container.image.split(separator: "/").last ?? ""
+        let isLatest = !name.contains("@") && (!name.contains(":") || name.hasSuffix(":latest"))
+        container.pullPolicy = isLatest ? .always : .ifNotPresent
+        if let text = fields.string("imagePullPolicy") {
+            if let policy = ContainerPlan.PullPolicy(rawValue: text) {
+                container.pullPolicy = policy
+            } else {
+                fields.fail("imagePullPolicy", "is \(text), not Always, IfNotPresent or Never")
+            }
+        }
+        readEnvironment(fields, plan, &container)
+        let environment = container.environment
+        container.command = (fields.strings("command") ?? []).map { Expansion.expand($0, environment) }
+        container.arguments = (fields.strings("args") ?? []).map { Expansion.expand($0, environment) }
+        container.workingDirectory = fields.string("workingDir") ?? ""
+        container.hasStandardInput = fields.bool("stdin") ?? false
+        _ = fields.bool("stdinOnce")
+        container.hasTerminal = fields.bool("tty") ?? false
+        container.terminationMessagePath = fields.string("terminationMessagePath") ?? "/dev/termination-log"
+        fields.moot("terminationMessagePolicy")
+        if let policy = fields.string("restartPolicy") {
+            if isInit, policy == "Always" {
+                container.isSidecar = true
+            } else {
+                fields.fail("restartPolicy", "\(policy) is not supported")
+            }
+        }
+        for mount in fields.objects("volumeMounts") { readMount(mount, plan, &container) }
+        for port in fields.objects("ports") {
+            let transport = port.string("protocol") ?? "TCP"
+            if !["TCP", "UDP", "SCTP"].contains(transport) { port.fail("protocol", "is not TCP, UDP or SCTP") }
+            container.ports.append(
+                PortPlan(
+                    container: port.int("containerPort", in: 1...65535) ?? 0,
+                    host: port.int("hostPort", in: 1...65535) ?? 0,
+                    address: port.string("hostIP") ?? "",
+                    transport: transport
+                )
+            )
+            _ = port.string("name")
+            port.finish()
+        }
+        if let resources = fields.object("resources") { readResources(resources, &container.resources) }
+        readSecurity(fields.object("securityContext"), &container)
+        fields.finish()
+        return container
+    }
+
+    private func readResources(_ fields: Fields, _ resources: inout ResourcePlan) {
+        if let limits = fields.object("limits") {
+            resources.cpuLimitMilli = quantity(limits, "cpu", Quantity.milli)
+            resources.memoryLimit = quantity(limits, "memory", Quantity.whole)
+            limits.finish()
+        }
+        if let requests = fields.object("requests") {
+            resources.cpuRequestMilli = quantity(requests, "cpu", Quantity.milli)
+            resources.memoryRequest = quantity(requests, "memory", Quantity.whole)
+            requests.finish()
+        }
+        fields.finish()
+    }
+
+    private func readMount(_ fields: Fields, _ plan: PodPlan, _ container: inout ContainerPlan) {
+        let mount = MountPlan(
+            volume: fields.string("name") ?? "",
+            path: fields.string("mountPath") ?? "",
+            subPath: fields.string("subPath") ?? "",
+            isReadOnly: fields.bool("readOnly") ?? false,
+            propagation: fields.string("mountPropagation") ?? "None"
+        )
+        fields.finish()
+        if !plan.volumes.contains(where: { $0.name == mount.volume }) {
+            fields.fail("name", "\(mount.volume) is no volume of the pod")
+        }
+        if !mount.path.hasPrefix("/") { fields.fail("mountPath", "is not an absolute path") }
+        if mount.subPath.hasPrefix("/") || mount.subPath.split(separator: "/").contains("..") {
+            fields.fail("subPath", "is not a relative path without '..'")
+        }
+        if !["None", "HostToContainer", "Bidirectional"].contains(mount.propagation) {
+            fields.fail("mountPropagation", "is not None, HostToContainer or Bidirectional")
+        }
+        container.mounts.append(mount)
+    }
+
+    private func readEnvironment(_ fields: Fields, _ plan: PodPlan, _ container: inout ContainerPlan) {
+        func set(_ name: String, _ value: String) {
+            container.environment.removeAll { $0.name == name }
+            container.environment.append((name, value))
+        }
+        for source in fields.objects("envFrom") {
+            let prefix = source.string("prefix") ?? ""
+            for (key, kind, find) in [
+                ("configMapRef", "ConfigMap", store.configMap), ("secretRef", "Secret", store.secret),
+            ] {
+                guard let reference = source.object(key) else { continue }
+                let name = reference.string("name") ?? ""
+                let isOptional = reference.bool("optional") ?? false
+                if let entries = find(name) {
+                    for entry in entries { set(prefix + entry.key, String(decoding: entry.bytes, as: UTF8.self)) }
+                } else if !isOptional {
+                    report.errors.append("\(reference.path): there is no \(kind) \(name) in the manifest")
+                }
+                reference.finish()
+            }
+            source.finish()
+        }
+        for variable in fields.objects("env") {
+            let name = variable.string("name") ?? ""
+            if name.isEmpty || name.contains("=") { variable.fail("name", "is no name of a variable") }
+            let value = variable.string("value")
+            if let source = variable.object("valueFrom") {
+                if let value = self.value(source, plan) { set(name, value) }
+                source.finish()
+            } else {
+                set(name, Expansion.expand(value ?? "", container.environment))
+            }
+            variable.finish()
+        }
+    }
+
+    private func value(_ source: Fields, _ plan: PodPlan) -> String? {
+        if let field = source.object("fieldRef") {
+            let path = field.string("fieldPath") ?? ""
+            _ = field.string("apiVersion")
+            field.finish()
+            switch path {
+            case "metadata.name": return plan.name
+            case "metadata.namespace": return plan.namespace
+            case "metadata.uid": return plan.uid
+            default:
+                for (prefix, map) in [("metadata.labels['", plan.labels), ("metadata.annotations['", plan.annotations)]
+                where path.hasPrefix(prefix) && path.hasSuffix("']") {
+                    let key = path.dropFirst(prefix.count).dropLast(2)
+                    return map.first { $0.key == key }?.value ?? ""
+                }
+                field.fail("fieldPath", "\(path) is not supported")
+                return nil
+            }
+        }
+        for (key, kind, find) in [
+            ("configMapKeyRef", "ConfigMap", store.configMap), ("secretKeyRef", "Secret", store.secret),
+        ] {
+            guard let reference = source.object(key) else { continue }
+            let name = reference.string("name") ?? ""
+            let wanted = reference.string("key") ?? ""
+            let isOptional = reference.bool("optional") ?? false
+            reference.finish()
+            if let entry = find(name)?.first(where: { $0.key == wanted }) {
+                return String(decoding: entry.bytes, as: UTF8.self)
+            }
+            if !isOptional {
+                report.errors.append("\(reference.path): there is no \(wanted) in a \(kind) \(name) of the manifest")
+            }
+            return nil
+        }
+        return nil
+    }
+
+    private func readSecurity(_ fields: Fields?, _ container: inout ContainerPlan) {
+        guard let fields else { return }
+        container.security.runAsUser = fields.int("runAsUser", in: 0...Int(Int32.max))
+        container.security.runAsGroup = fields.int("runAsGroup", in: 0...Int(Int32.max))
+        container.security.runAsNonRoot = fields.bool("runAsNonRoot")
+        container.security.isPrivileged = fields.bool("privileged")
+        container.security.hasReadOnlyRoot = fields.bool("readOnlyRootFilesystem")
+        container.security.allowsEscalation = fields.bool("allowPrivilegeEscalation")
+        if let capabilities = fields.object("capabilities") {
+            container.security.addCapabilities = capabilities.strings("add") ?? []
+            container.security.dropCapabilities = capabilities.strings("drop") ?? []
+            capabilities.finish()
+        }
+        readSeccomp(fields.object("seccompProfile"), &container.security)
+        fields.finish()
+    }
+
+    // MARK: As a whole
+
+    private func check(_ plan: PodPlan) {
+        if !Self.isName(plan.name, limit: 253) {
+            report.errors.append(
+                "metadata.name: \"\(plan.name)\" is no name of a pod (letters a to z, digits, '-' and '.')"
+            )
+        }
+        if !Self.isName(plan.namespace, limit: 63) {
+            report.errors.append("metadata.namespace: \"\(plan.namespace)\" is no name of a namespace")
+        }
+        if !plan.uid.utf8.allSatisfy({ Self.isLetter($0) || $0 == UInt8(ascii: "-") }) || plan.uid.utf8.count > 64 {
+            report.errors.append("metadata.uid: \(plan.uid) is no uid")
+        }
+        if plan.containers.isEmpty { report.errors.append("spec.containers is empty") }
+        var seen: Set<String> = []
+        for container in plan.allContainers {
+            if !Self.isName(container.name, limit: 63) {
+                report.errors.append("a container's name is \"\(container.name)\" (letters a to z, digits and '-')")
+            }
+            if !seen.insert(container.name).inserted {
+                report.errors.append("two containers are called \(container.name)")
+            }
+        }
+        report.errors += Validation.errors(plan.dns)
+        if plan.isInHostPID, plan.sharesProcesses {
+            report.errors.append("spec.shareProcessNamespace excludes spec.hostPID")
+        }
+    }
+
+    private static func isLetter(_ byte: UInt8) -> Bool {
+        UInt8(ascii: "a")...UInt8(ascii: "z") ~= byte || UInt8(ascii: "0")...UInt8(ascii: "9") ~= byte
+    }
+
+    private static func isName(_ name: String, limit: Int) -> Bool {
+        guard (1...limit).contains(name.utf8.count), let first = name.utf8.first, let last = name.utf8.last else {
+            return false
+        }
+        return isLetter(first) && isLetter(last)
+            && name.utf8.allSatisfy { isLetter($0) || $0 == UInt8(ascii: "-") || $0 == UInt8(ascii: ".") }
+    }
+}

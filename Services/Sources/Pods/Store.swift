@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Umwelt authors
+
+package import Documents
+
+/// The ConfigMaps and Secrets that came with a manifest.
+package struct Store: Sendable {
+    private var maps: [String: [(key: String, bytes: [UInt8])]] = [:]
+    private var secrets: [String: [(key: String, bytes: [UInt8])]] = [:]
+    private static let limit = 1 << 20
+
+    /// Throws where one is not as the API server would take it.
+    package init(configMaps: [Value], secrets: [Value]) throws(DocumentError) {
+        for map in configMaps {
+            let name = try Self.name(map, "ConfigMap")
+            maps[name] = try Self.entries(map, "ConfigMap \(name)", plain: "data", encoded: "binaryData")
+        }
+        for secret in secrets {
+            let name = try Self.name(secret, "Secret")
+            self.secrets[name] = try Self.entries(secret, "Secret \(name)", plain: "stringData", encoded: "data")
+        }
+    }
+
+    package func configMap(_ name: String) -> [(key: String, bytes: [UInt8])]? { maps[name] }
+    package func secret(_ name: String) -> [(key: String, bytes: [UInt8])]? { secrets[name] }
+
+    private static func name(_ object: Value, _ kind: String) throws(DocumentError) -> String {
+        guard let name = object["metadata"]?["name"]?.string, !name.isEmpty else {
+            throw DocumentError("a \(kind) without metadata.name")
+        }
+        return name
+    }
+
+    private static func entries(
+        _ object: Value,
+        _ title: String,
+        plain: String,
+        encoded: String
+    ) throws(DocumentError) -> [(key: String, bytes: [UInt8])] {
+        var result: [(key: String, bytes: [UInt8])] = []
+        var total = 0
+        for (field, isEncoded) in [(encoded, true), (plain, false)] {
+            for member in object[field]?.members ?? [] {
+                guard let text = member.value.string else {
+                    throw DocumentError("\(title): \(field).\(member.key) is \(member.value.kind), not a string")
+                }
+                let isFileName =
+                    !member.key.isEmpty && member.key != "." && member.key != ".." && !member.key.contains("/")
+                guard isFileName, member.key.utf8.count <= 253 else {
+                    throw DocumentError("\(title): \(field): \(member.key) cannot be a file's name")
+                }
+                let bytes = isEncoded ? Base64.decode(text) : Array(text.utf8)
+                guard let bytes else { throw DocumentError("\(title): \(field).\(member.key) is not base64") }
+                total += bytes.count
+                guard total <= limit else { throw DocumentError("\(title): it has more than 1 MiB") }
+                result.removeAll { $0.key == member.key }
+                result.append((member.key, bytes))
+            }
+        }
+        return result
+    }
+}
+
+/// RFC 4648, with or without line breaks.
+enum Base64 {
+    static func decode(_ text: String) -> [UInt8]? {
+        var result: [UInt8] = []
+        var bits: UInt32 = 0
+        var count = 0
+        var padding = 0
+        for byte in text.utf8 where byte != 0x0a && byte != 0x0d {
+            let value: UInt8
+            switch byte {
+            case UInt8(ascii: "A")...UInt8(ascii: "Z"): value = byte - UInt8(ascii: "A")
+            case UInt8(ascii: "a")...UInt8(ascii: "z"): value = byte - UInt8(ascii: "a") + 26
+            case UInt8(ascii: "0")...UInt8(ascii: "9"): value = byte - UInt8(ascii: "0") + 52
+            case UInt8(ascii: "+"): value = 62
+            case UInt8(ascii: "/"): value = 63
+            case UInt8(ascii: "="):
+                padding += 1
+                continue
+            default: return nil
+            }
+            guard padding == 0 else { return nil }
+            bits = bits << 6 | UInt32(value)
+            count += 1
+            if count % 4 == 0 {
+                result += [
+                    UInt8(truncatingIfNeeded: bits >> 16), UInt8(truncatingIfNeeded: bits >> 8),
+                    UInt8(truncatingIfNeeded: bits),
+                ]
+                bits = 0
+            }
+        }
+        switch count % 4 {
+        case 0: return padding == 0 ? result : nil
+        case 2 where padding == 2: return result + [UInt8(truncatingIfNeeded: bits >> 4)]
+        case 3 where padding == 1:
+            return result + [UInt8(truncatingIfNeeded: bits >> 10), UInt8(truncatingIfNeeded: bits >> 2)]
+        default: return nil
+        }
+    }
+}

@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Umwelt authors
+
+import ArgumentParser
+import Documents
+import Glibc
+import NodeDNS
+import PodDNS
+import Terminal
+
+/// `umwelt dns check`: the command line of it.
+struct CheckCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "check",
+        abstract: "Ask a pod's nameservers, from the pod's own network.",
+        discussion: """
+            Asks each of the pod's nameservers for the A and AAAA of kubernetes.default where they are the cluster's, and for \
+            the root's NS where they are not; then the node's own nameservers, from the node. For a manifest, all from the \
+            network that the command is in.
+
+            EXIT STATUS
+              0 where every server answers and every name is found, else 1.
+            """
+    )
+
+    @OptionGroup var pod: PodOptions
+    @Option(help: ArgumentHelp("Also look this name up. Can be repeated.", valueName: "host"))
+    var name: [String] = []
+    @Option(help: ArgumentHelp("Milliseconds to wait for an answer; each question is asked twice.", valueName: "ms"))
+    var timeout = 2000
+    @Option(help: ArgumentHelp("The pod's manifest, where the engine does not know its spec.", valueName: "file"))
+    var manifest: String?
+    @Option(name: .shortAndLong, help: "text, json or yaml.")
+    var output: OutputForm = .text
+    @OptionGroup var sockets: SocketOptions
+    @OptionGroup var node: NodeOptions
+
+    func validate() throws {
+        if !(1...60_000).contains(timeout) { throw ValidationError("--timeout is from 1 to 60000") }
+    }
+
+    /// One question and what came of it.
+    private struct Row {
+        var place: String
+        var server: String
+        var question: String
+        var result: String
+        var milliseconds: Double?
+        var isGood: Bool
+
+        var document: Value {
+            .object([
+                "from": .string(place), "server": .string(server), "question": .string(question),
+                "result": .string(result),
+                "milliseconds": milliseconds.map { .double(($0 * 1000).rounded() / 1000) } ?? .null,
+                "ok": .bool(isGood),
+            ])
+        }
+    }
+
+    func run() throws {
+        let question = try Question(pod, node, sockets, manifest: manifest)
+        let node = try question.answer?.node ?? Node(node)
+        var rows: [Row] = []
+        let process = question.running?.processes.last?.pid
+        if question.running != nil, process == nil { throw Failure.failed("\(pod.subject) has no process that runs") }
+        let place = process == nil ? "here" : "the pod"
+        let servers = try self.servers(question)
+        if servers.isEmpty {
+            rows.append(
+                Row(place: place, server: "-", question: "-", result: "the pod has no nameserver", isGood: false)
+            )
+        }
+        let prober = Prober(pid: process, timeoutMilliseconds: timeout)
+        let domain = node.kubelet.clusterDomain.withoutEmpty
+        for server in servers {
+            if server.isCluster, let domain {
+                let name = "kubernetes.default.svc.\(domain)"
+                rows.append(ask(prober, place, server.text, name, .a, needsAnswer: true))
+                rows.append(ask(prober, place, server.text, name, .aaaa, needsAnswer: false))
+            } else {
+                rows.append(ask(prober, place, server.text, ".", .ns, needsAnswer: false))
+            }
+            for name in name {
+                rows.append(ask(prober, place, server.text, name, .a, needsAnswer: true))
+                rows.append(ask(prober, place, server.text, name, .aaaa, needsAnswer: false))
+            }
+        }
+        if case .contents(let bytes) = node.file {
+            let upstream = Prober(pid: nil, timeoutMilliseconds: timeout)
+            for entry in NodeResolver(bytes, node.kubelet.behaviour).servers {
+                rows.append(ask(upstream, "the node", entry.word.description, ".", .ns, needsAnswer: false))
+            }
+        }
+        try show(rows)
+        if rows.contains(where: { !$0.isGood }) { throw ExitCode(1) }
+    }
+
+    private func servers(_ question: Question) throws -> [(text: String, isCluster: Bool)] {
+        // What the container sees counts, where there is one.
+        if let seen = question.comparison?.seen.compactMap(\.file).first ?? question.comparison?.written {
+            let cluster = Set(question.answer?.composition.servers.filter(Self.isCluster).map(\.word) ?? [])
+            return NodeResolver(seen).servers.map { ($0.word.description, cluster.contains($0.word)) }
+        }
+        guard let answer = question.answer else {
+            throw Failure.failed("\(pod.subject): nothing is known of its nameservers")
+        }
+        if let error = answer.composition.error { throw Failure.failed("the pod does not start: \(error)") }
+        guard answer.rendering?.source != .lists else {
+            return answer.composition.servers.map { ($0.word.description, Self.isCluster($0)) }
+        }
+        return NodeResolver(answer.rendering?.file ?? []).servers.map { ($0.word.description, false) }
+    }
+
+    private static func isCluster(_ entry: Entry) -> Bool {
+        if case .clusterDNS = entry.origin { true } else { false }
+    }
+
+    private func ask(
+        _ prober: Prober,
+        _ place: String,
+        _ server: String,
+        _ name: String,
+        _ kind: Query.Kind,
+        needsAnswer: Bool
+    ) -> Row {
+        var row = Row(place: place, server: server, question: "\(name) \(kind.name)", result: "", isGood: false)
+        switch prober.ask(server, name, kind) {
+        case .silence: row.result = "no answer within \(timeout) ms"
+        case .failure(let reason): row.result = reason
+        case .answer(let answer, let milliseconds):
+            row.milliseconds = milliseconds
+            row.result = answer.codeName + (answer.code == 0 ? ", \(answer.count) answers" : "")
+            row.isGood = answer.code == 0 && (answer.count > 0 || !needsAnswer)
+        }
+        return row
+    }
+
+    private func show(_ rows: [Row]) throws {
+        switch output {
+        case .json, .yaml:
+            let document = Value.object([
+                "ok": .bool(rows.allSatisfy(\.isGood)), "checks": .array(rows.map(\.document)),
+            ])
+            try Standard.output(output == .json ? document.jsonText + "\n" : document.yamlText)
+        case .text:
+            // SAFETY: the environment is not changed by this program; only whether there is a value is looked at.
+            let isPlain = unsafe getenv("NO_COLOR") != nil
+            let style = Style(isColoured: Standard.isTerminal(1) && !isPlain)
+            for row in rows {
+                let time = row.milliseconds.map { ", \(($0 * 10).rounded() / 10) ms" } ?? ""
+                let mark = row.isGood ? "ok    " : style.bad("failed")
+                try Standard.output("\(mark)  \(row.place) -> \(row.server)  \(row.question): \(row.result)\(time)\n")
+            }
+        }
+    }
+}
+
+extension Word {
+    /// The text; nil where it is empty.
+    var withoutEmpty: String? { self == "" ? nil : description }
+}

@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Umwelt authors
+
+import DockerEngine
+import Documents
+import Foundation
+import LocalFiles
+import Manifests
+import NodeDNS
+import PodDNS
+import Terminal
+
+/// A sandbox or container that runs on this node, as its engine knows it.
+struct RunningPod {
+    var title: String
+    /// The engine, with its version.
+    var runtime: Runtime
+    var network: Runtime.Network
+    /// What the pod says of its DNS; nil where nobody knows.
+    var pod: Pod?
+    /// The lists that the engine was given; nil where it does not tell.
+    var given: Rendering.Lists?
+    /// The file that the engine wrote for it.
+    var path: String?
+    /// Processes of it, the sandbox's last.
+    var processes: [(name: String, pid: Int)]
+
+    /// What the engine wrote, as it is now.
+    func written() -> [UInt8]? { path.flatMap { try? LocalFile.contents(of: $0, limit: Limits.fileSize) } }
+
+    /// What a process of it sees.
+    static func seen(by pid: Int) -> [UInt8]? {
+        try? LocalFile.contents(of: "/proc/\(pid)/root/etc/resolv.conf", limit: Limits.fileSize)
+    }
+
+    /// The first engine that knows it; throws where none does.
+    static func find(_ name: String, _ options: SocketOptions) throws(Failure) -> RunningPod {
+        var reasons: [String] = []
+        for engine in options.engines() {
+            do throws(Failure) {
+                return try engine.isDocker ? docker(name, engine.socket) : cri(name, engine.socket)
+            } catch { reasons.append("\(engine.socket): \(error.message ?? "")") }
+        }
+        if reasons.isEmpty {
+            throw .failed(
+                "there is no file \(name), and no container engine listens here: name its socket with --socket"
+            )
+        }
+        throw .failed(
+            "there is no file \(name), and no container or pod of that name: " + reasons.joined(separator: "; ")
+        )
+    }
+
+    // MARK: CRI
+
+    private static func cri(_ name: String, _ socket: String) throws(Failure) -> RunningPod {
+        let answer = try Helper.json("umwelt-pod", ["inspect", name, "--engine", "cri", "--socket", socket])
+        let sandbox = answer["sandbox"] ?? .null
+        let runtimeName = answer["runtime"]?["name"]?.string ?? ""
+        let version = answer["runtime"]?["version"]?.string.flatMap { Version($0) }
+        let kind: Runtime.Kind =
+            runtimeName.contains("cri-o") ? .crio : runtimeName.contains("docker") ? .criDockerd : .containerd
+        let namespace = sandbox["namespace"]?.string ?? ""
+        let podName = sandbox["name"]?.string ?? ""
+        let isOnHost = sandbox["isOnHostNetwork"]?.bool ?? false
+        let annotations = sandbox["annotations"] ?? .null
+        var lists: Rendering.Lists?
+        if let config = sandbox["dnsConfig"], config != .null {
+            func words(_ key: String) -> [Word] { (config[key]?.array ?? []).compactMap { $0.string.map { Word($0) } } }
+            lists = .init(servers: words("servers"), searches: words("searches"), options: words("options"))
+        }
+        let spec = sandbox["runtimeSpec"] ?? .null
+        let mounted = spec["mounts"]?.array?.first { $0["destination"]?.string == "/etc/resolv.conf" }?["source"]?
+            .string
+        let path = spec["annotations"]?["io.kubernetes.cri-o.ResolvPath"]?.string ?? mounted
+        var processes = (answer["containers"]?.array ?? []).compactMap { entry -> (name: String, pid: Int)? in
+            guard let pid = entry["pid"]?.int, pid > 0 else { return nil }
+            return (entry["name"]?.string ?? "", pid)
+        }
+        if let pid = sandbox["pid"]?.int, pid > 0 { processes.append(("the sandbox", pid)) }
+        return RunningPod(
+            title: "pod \(podName)",
+            runtime: Runtime(kind, version),
+            network: isOnHost ? .host : .none,
+            pod: pod(annotations, name: podName, namespace: namespace, uid: sandbox["uid"]?.string ?? ""),
+            given: lists,
+            path: path,
+            processes: processes
+        )
+    }
+
+    /// From our own mark, or from what kubectl apply leaves on a pod.
+    private static func pod(_ annotations: Value, name: String, namespace: String, uid: String) -> Pod? {
+        let applied = annotations["kubectl.kubernetes.io/last-applied-configuration"]?.string
+        let spec: Value?
+        if let mark = annotations["umwelt.dev/dns"]?.string {
+            spec = try? Value.json(Array(mark.utf8))
+        } else if let applied, let manifest = try? Value.json(Array(applied.utf8)), manifest["kind"] == .string("Pod") {
+            spec = manifest["spec"]
+        } else {
+            spec = nil
+        }
+        guard let spec else { return nil }
+        let document = PodDocument(kind: "Pod", name: name, namespace: namespace, metadata: .object([]), spec: spec)
+        guard var pod = try? document.dnsPod() else { return nil }
+        pod.uid = Word(uid)
+        return pod
+    }
+
+    // MARK: Docker
+
+    private static func docker(_ name: String, _ socket: String) throws(Failure) -> RunningPod {
+        do { return try docker(name, try DockerConnection(socket: socket)) } catch let error as Failure {
+            throw error
+        } catch {
+            throw .failed("\(error)")
+        }
+    }
+
+    private static func docker(_ name: String, _ docker: DockerConnection) throws -> RunningPod {
+        let parts = name.split(separator: "/", maxSplits: 1).map(String.init)
+        var labels = ["io.kubernetes.pod.name=\(parts.last ?? "")", "io.kubernetes.docker.type=podsandbox"]
+        if parts.count == 2 { labels.append("io.kubernetes.pod.namespace=\(parts[0])") }
+        let filter = Value.object(["label": .strings(labels), "status": .strings(["running"])]).compactJSON
+        let list = try docker.json(
+            "GET",
+            "/containers/json?filters=\(DockerConnection.escaped(filter))",
+            call: "list containers"
+        )
+        let sandboxes = (list.array ?? []).compactMap { $0["Id"]?.string }
+        guard sandboxes.count < 2 else {
+            throw Failure.failed("Docker has several pods \(name): give NAMESPACE/NAME, or an id")
+        }
+        let id = sandboxes.first ?? DockerConnection.escaped(name)
+        let details = try docker.json("GET", "/containers/\(id)/json", call: "look at \(name)")
+        let config = details["Config"] ?? .null
+        let host = details["HostConfig"] ?? .null
+        let marks = config["Labels"] ?? .null
+        let podName = marks["io.kubernetes.pod.name"]?.string
+        let mode = host["NetworkMode"]?.string ?? ""
+        let network: Runtime.Network =
+            switch mode {
+            case "host": .host
+            case "none": .none
+            case "default", "bridge", "": .bridge
+            case _ where mode.hasPrefix("container:"): .none
+            default: .user
+            }
+        func words(_ key: String) -> [Word] { (host[key]?.array ?? []).compactMap { $0.string.map { Word($0) } } }
+        let lists = Rendering.Lists(servers: words("Dns"), searches: words("DnsSearch"), options: words("DnsOptions"))
+        var processes: [(name: String, pid: Int)] = []
+        if podName != nil, let sandbox = sandboxes.first {
+            let filter = Value.object(["label": .strings(["io.kubernetes.sandbox.id=\(sandbox)"])]).compactJSON
+            let path = "/containers/json?filters=\(DockerConnection.escaped(filter))"
+            for entry in try docker.json("GET", path, call: "list containers").array ?? [] {
+                guard let id = entry["Id"]?.string else { continue }
+                let state = try docker.json("GET", "/containers/\(id)/json", call: "look at a container")["State"]
+                let name = entry["Labels"]?["io.kubernetes.container.name"]?.string ?? id
+                if let pid = state?["Pid"]?.int, pid > 0 { processes.append((name, pid)) }
+            }
+        }
+        if let pid = details["State"]?["Pid"]?.int, pid > 0 {
+            processes.append((podName == nil ? name : "the sandbox", pid))
+        }
+        let version = Version(docker.engineVersion)
+        return RunningPod(
+            title: podName.map { "pod \($0)" } ?? "container \(name)",
+            runtime: Runtime(podName == nil ? .docker : .criDockerd, version),
+            network: network,
+            pod: podName.flatMap { name in
+                pod(
+                    marks,
+                    name: name,
+                    namespace: marks["io.kubernetes.pod.namespace"]?.string ?? "",
+                    uid: marks["io.kubernetes.pod.uid"]?.string ?? ""
+                )
+            },
+            given: podName == nil ? lists : nil,
+            path: details["ResolvConfPath"]?.string.flatMap { $0.isEmpty ? nil : $0 },
+            processes: processes
+        )
+    }
+}

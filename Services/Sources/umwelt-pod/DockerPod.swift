@@ -1,0 +1,364 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Umwelt authors
+
+import Documents
+import DockerEngine
+import LocalFiles
+import PodDNS
+import Pods
+import Terminal
+
+/// A pod over the Docker Engine, as dockershim made it: a pause container, its resolv.conf rewritten, then the containers in
+/// its namespaces.
+struct DockerPod: Sendable {
+    var docker: DockerConnection
+    var plan: PodPlan
+    var files: PodFiles
+    var lists: Rendering.Lists
+    var nodeMemory: Int
+    var procViews: [(container: String, node: String)]
+    var marks: [String: String]
+    var pauseImage: String
+    var network: Runtime.Network
+    var progress: Progress
+
+    /// dockershim's labels.
+    static let typeLabel = "io.kubernetes.docker.type"
+    static let sandboxLabel = "io.kubernetes.sandbox.id"
+    private static let pauseScore = -998
+    private static let firstPause = Duration.seconds(10)
+    private static let longestPause = Duration.seconds(300)
+
+    private var labels: [Value.Member] {
+        let own = [(Labels.podName, plan.name), (Labels.podNamespace, plan.namespace), (Labels.podUID, plan.uid)]
+        return own.map { .init($0.0, .string($0.1)) }
+            + marks.sorted { $0.key < $1.key }.map { .init($0.key, .string($0.value)) }
+    }
+
+    /// `k8s_CONTAINER_POD_NAMESPACE_UID_ATTEMPT`.
+    private func name(_ container: String, _ attempt: Int) -> String {
+        "k8s_\(container)_\(plan.name)_\(plan.namespace)_\(plan.uid)_\(attempt)"
+    }
+
+    // MARK: Images
+
+    func pullImages() throws {
+        try pull(pauseImage, .ifNotPresent, "the pause container")
+        for container in plan.allContainers {
+            try pull(container.image, container.pullPolicy, "container \(container.name)")
+            guard container.security.runAsNonRoot ?? plan.security.runAsNonRoot ?? false,
+                container.security.runAsUser ?? plan.security.runAsUser == nil
+            else { continue }
+            let image = try docker.json("GET", "/images/\(container.image)/json", call: "look at \(container.image)")
+            let user = image["Config"]?["User"]?.string ?? ""
+            if user.isEmpty || user == "0" || user == "root" || user.hasPrefix("0:") {
+                throw Failure.failed(
+                    "container \(container.name): container has runAsNonRoot and image will run as root"
+                )
+            }
+        }
+    }
+
+    private func pull(_ image: String, _ policy: ContainerPlan.PullPolicy, _ who: String) throws {
+        var isHere = true
+        do { _ = try docker.json("GET", "/images/\(image)/json", call: "look at \(image)") } catch let error
+            as DockerError
+            where error.isMissing
+        { isHere = false }
+        if isHere, policy != .always { return }
+        if policy == .never {
+            throw Failure.failed("\(who): the image \(image) is not here, and imagePullPolicy is Never")
+        }
+        progress.say("pulling \(image)")
+        let name = CRIPod.normalized(image)
+        var problem: String?
+        var text: [UInt8] = []
+        do {
+            _ = try docker.request(
+                "POST",
+                "/images/create?fromImage=\(DockerConnection.escaped(name))",
+                call: "pull \(image)",
+                timeout: nil
+            ) { piece in
+                text += piece
+                while let end = text.firstIndex(of: UInt8(ascii: "\n")) {
+                    let line = (try? Value.json(Array(text[..<end]))) ?? .null
+                    text.removeSubrange(...end)
+                    problem = line["error"]?.string ?? problem
+                }
+            }
+        } catch let error as DockerError { problem = error.message }
+        if let problem { throw Failure.failed("\(who): image \(image): \(problem)") }
+    }
+
+    // MARK: The sandbox
+
+    /// Makes and starts the pause container, and rewrites its resolv.conf; its id.
+    func makeSandbox() throws -> String {
+        progress.say("making the sandbox")
+        var host: [Value.Member] = [
+            .init(
+                "NetworkMode",
+                .string(plan.isOnHostNetwork ? "host" : network == .bridge ? "default" : network.rawValue)
+            ),
+            .init("IpcMode", .string(plan.isInHostIPC ? "host" : "shareable")),
+            .init("Privileged", .bool(false)), .init("SecurityOpt", .strings(["no-new-privileges"])),
+            .init("CpuShares", .int(2)), .init("OomScoreAdj", .int(Self.pauseScore)),
+        ]
+        if plan.isInHostPID { host.append(.init("PidMode", .string("host"))) }
+        if !plan.sysctls.isEmpty {
+            host.append(.init("Sysctls", .object(plan.sysctls.map { .init($0.key, .string($0.value)) })))
+        }
+        var exposed: [Value.Member] = []
+        var bindings: [Value.Member] = []
+        if !plan.isOnHostNetwork {
+            for port in plan.containers.flatMap(\.ports) {
+                let key = "\(port.container)/\(port.transport.lowercased())"
+                exposed.append(.init(key, .object([])))
+                guard port.host > 0 else { continue }
+                let binding: Value = .object(["HostPort": .string(String(port.host)), "HostIp": .string(port.address)])
+                bindings.append(.init(key, .array([binding])))
+            }
+        }
+        host.append(.init("PortBindings", .object(bindings)))
+        var config: [Value.Member] = [
+            .init("Image", .string(pauseImage)),
+            .init(
+                "Labels",
+                .object(
+                    labels + [
+                        .init(Self.typeLabel, .string("podsandbox")), .init(Labels.containerName, .string("POD")),
+                    ]
+                )
+            ),
+            .init("ExposedPorts", .object(exposed)),
+        ]
+        if !plan.hostname.isEmpty { config.append(.init("Hostname", .string(plan.hostname))) }
+        let id = try create(name("POD", 0), config, host, score: Self.pauseScore, who: "the pause container")
+        try rewrite(id)
+        return id
+    }
+
+    /// Creates and starts; a node that may not lower the score gets the lowest that it may.
+    private func create(
+        _ name: String,
+        _ config: [Value.Member],
+        _ host: [Value.Member],
+        score: Int,
+        who: String
+    ) throws -> String {
+        func make(_ host: [Value.Member]) throws -> String {
+            let body = Value.object(config + [.init("HostConfig", .object(host))])
+            let answer = try docker.json(
+                "POST",
+                "/containers/create?name=\(DockerConnection.escaped(name))",
+                body,
+                call: "\(who): create"
+            )
+            guard let id = answer["Id"]?.string else {
+                throw DockerError(call: "\(who): create", message: "the answer has no Id", status: 0)
+            }
+            return id
+        }
+        let id = try make(host)
+        do {
+            _ = try docker.request("POST", "/containers/\(id)/start", call: "\(who): start")
+            return id
+        } catch let error as DockerError where score < Self.lowestScore {
+            // The runtime's words for it differ from release to release; runc 1.1 says only that its child is gone.
+            _ = try? docker.request("DELETE", "/containers/\(id)?force=1&v=1", call: "\(who): remove")
+            let lowest = Self.lowestScore
+            let other = host.map { $0.key == "OomScoreAdj" ? Value.Member("OomScoreAdj", .int(lowest)) : $0 }
+            let second = try make(other)
+            do {
+                _ = try docker.request("POST", "/containers/\(second)/start", call: "\(who): start")
+            } catch {
+                // It was something else.
+                _ = try? docker.request("DELETE", "/containers/\(second)?force=1&v=1", call: "\(who): remove")
+                throw error
+            }
+            progress.warn(
+                "\(who): oom_score_adj \(score) is not permitted here (\(error.message)): \(lowest), the lowest permitted, it is"
+            )
+            return second
+        }
+    }
+
+    /// What a process without CAP_SYS_RESOURCE may have: no less than it has had, here that of ours.
+    private static var lowestScore: Int {
+        let bytes = (try? LocalFile.contents(of: "/proc/self/oom_score_adj", limit: 64)) ?? []
+        return Int(String(decoding: bytes.prefix { $0 != UInt8(ascii: "\n") }, as: UTF8.self)) ?? 0
+    }
+
+    /// `rewriteResolvFile`: in place; a missing file is an error; nothing to say leaves it as it is.
+    private func rewrite(_ id: String) throws {
+        let sandbox = try docker.json("GET", "/containers/\(id)/json", call: "look at the pause container")
+        let path = sandbox["ResolvConfPath"]?.string ?? ""
+        guard !path.isEmpty else { return progress.warn("ResolvConfPath is empty.") }
+        guard LocalFile.exists(path) else {
+            throw Failure.failed(
+                "rewrite resolv.conf failed for pod \"\(plan.name)\": ResolvConfPath \"\(path)\" does not exist"
+            )
+        }
+        let network = sandbox["NetworkSettings"]
+        if !plan.isOnHostNetwork {
+            files.addAddress([network?["IPAddress"]?.string ?? ""].filter { !$0.isEmpty }, plan.hostname)
+        }
+        guard !lists.isEmpty else { return }
+        let bytes = Rendering(lists, by: Runtime(.criDockerd), on: .init(resolvConf: nil)).file ?? []
+        do throws(FileError) { try LocalFile.overwrite(path, with: bytes) } catch {
+            throw Failure.failed("rewrite resolv.conf failed for pod \"\(plan.name)\": \(error)")
+        }
+    }
+
+    // MARK: Containers
+
+    private func start(_ container: ContainerPlan, attempt: Int, in sandbox: String) throws -> String {
+        do throws(FileError) {
+            try LocalFile.replace(files.terminationLog(container.name, attempt), with: [], mode: 0o666)
+        } catch { throw Failure.failed("container \(container.name): \(error)") }
+        progress.say("starting \(container.name)")
+        let own = [
+            Value.Member(Self.typeLabel, .string("container")), .init(Self.sandboxLabel, .string(sandbox)),
+            .init(Labels.containerName, .string(container.name)),
+            .init("annotation.io.kubernetes.container.restartCount", .string(String(attempt))),
+        ]
+        var config: [Value.Member] = [
+            .init("Image", .string(container.image)), .init("Labels", .object(labels + own)),
+            .init("Env", .strings(container.environment.map { "\($0.name)=\($0.value)" })),
+            .init("OpenStdin", .bool(container.hasStandardInput)), .init("Tty", .bool(container.hasTerminal)),
+        ]
+        if !container.command.isEmpty { config.append(.init("Entrypoint", .strings(container.command))) }
+        if !container.arguments.isEmpty {
+            config.append(.init("Cmd", .strings(container.arguments)))
+        } else if !container.command.isEmpty {
+            // The image's own arguments do not go with another command.
+            config.append(.init("Cmd", .array([])))
+        }
+        if !container.workingDirectory.isEmpty {
+            config.append(.init("WorkingDir", .string(container.workingDirectory)))
+        }
+        if let user = container.security.runAsUser ?? plan.security.runAsUser {
+            let group = container.security.runAsGroup ?? plan.security.runAsGroup
+            config.append(.init("User", .string("\(user)" + (group.map { ":\($0)" } ?? ""))))
+        }
+        let score = container.resources.oomScore(quality: plan.qosClass, nodeMemory: nodeMemory)
+        let host = try hostConfig(container, attempt, sandbox) + [.init("OomScoreAdj", .int(score))]
+        return try create(name(container.name, attempt), config, host, score: score, who: "container \(container.name)")
+    }
+
+    private func hostConfig(_ container: ContainerPlan, _ attempt: Int, _ sandbox: String) throws -> [Value.Member] {
+        let security = container.security
+        var binds: [String] = []
+        for mount in container.mounts {
+            var options = [mount.isReadOnly ? "ro" : "rw"]
+            if mount.propagation == "Bidirectional" { options.append("rshared") }
+            if mount.propagation == "HostToContainer" { options.append("rslave") }
+            binds.append("\(try files.source(mount, plan)):\(mount.path):\(options.joined(separator: ","))")
+        }
+        let taken = Set(container.mounts.map(\.path))
+        if !taken.contains("/etc/hosts") { binds.append("\(files.hosts):/etc/hosts") }
+        binds.append("\(files.terminationLog(container.name, attempt)):\(container.terminationMessagePath)")
+        for view in procViews where !taken.contains(view.container) {
+            binds.append("\(view.node):\(view.container):ro")
+        }
+        var options: [String] = []
+        if security.allowsEscalation == false { options.append("no-new-privileges") }
+        switch security.seccompType ?? plan.security.seccompType {
+        case "RuntimeDefault": break
+        case "Localhost":
+            throw Failure.failed("container \(container.name): seccompProfile Localhost is not supported with Docker")
+        default: options.append("seccomp=unconfined")
+        }
+        var host: [Value.Member] = [
+            .init("NetworkMode", .string("container:\(sandbox)")), .init("IpcMode", .string("container:\(sandbox)")),
+            .init("Binds", .strings(binds)), .init("SecurityOpt", .strings(options)),
+            .init("Privileged", .bool(security.isPrivileged ?? false)),
+            .init("ReadonlyRootfs", .bool(security.hasReadOnlyRoot ?? false)),
+            .init("CapAdd", .strings(security.addCapabilities)), .init("CapDrop", .strings(security.dropCapabilities)),
+            .init("CpuShares", .int(container.resources.cpuShares)), .init("CpuPeriod", .int(100_000)),
+            .init("CpuQuota", .int(container.resources.cpuQuota)),
+        ]
+        if let memory = container.resources.memoryLimit { host.append(.init("Memory", .int(memory))) }
+        let groups = (plan.fsGroup.map { [$0] } ?? []) + plan.supplementalGroups
+        if !groups.isEmpty { host.append(.init("GroupAdd", .strings(groups.map(String.init)))) }
+        if plan.isInHostPID { host.append(.init("PidMode", .string("host"))) }
+        if plan.sharesProcesses { host.append(.init("PidMode", .string("container:\(sandbox)"))) }
+        return host
+    }
+
+    private func exitCode(_ id: String) throws -> Int32? {
+        let state = try docker.json("GET", "/containers/\(id)/json", call: "look at a container")["State"]
+        guard state?["Status"]?.string == "exited" || state?["Status"]?.string == "dead" else { return nil }
+        return Int32(clamping: state?["ExitCode"]?.int ?? 255)
+    }
+
+    func runInitContainers(in sandbox: String) async throws -> [CRIPod.Running] {
+        var sidecars: [CRIPod.Running] = []
+        for container in plan.initContainers {
+            if container.isSidecar {
+                sidecars.append(.init(container: container, id: try start(container, attempt: 0, in: sandbox)))
+                continue
+            }
+            var attempt = 0
+            var pause = Self.firstPause
+            while true {
+                let id = try start(container, attempt: attempt, in: sandbox)
+                var code: Int32?
+                while code == nil {
+                    try await Task.sleep(for: .milliseconds(250))
+                    code = try exitCode(id)
+                }
+                if code == 0 { break }
+                guard plan.restartPolicy != .never else {
+                    throw Failure.failed("init container \(container.name) ended with \(code ?? 255)")
+                }
+                progress.say(
+                    "init container \(container.name) ended with \(code ?? 255), again in \(pause.components.seconds) s"
+                )
+                try await Task.sleep(for: pause)
+                pause = min(pause * 2, Self.longestPause)
+                attempt += 1
+            }
+        }
+        return sidecars
+    }
+
+    func startContainers(in sandbox: String) throws -> [CRIPod.Running] {
+        try plan.containers.map { .init(container: $0, id: try start($0, attempt: 0, in: sandbox)) }
+    }
+
+    func supervise(_ containers: [CRIPod.Running], sidecars: [CRIPod.Running], in sandbox: String) async throws
+        -> Start.Codes
+    {
+        var all = containers + sidecars
+        while all.contains(where: { !$0.container.isSidecar && $0.code == nil }) {
+            try await Task.sleep(for: .milliseconds(250))
+            for index in all.indices where all[index].code == nil {
+                if let restart = all[index].restart {
+                    guard restart <= .now else { continue }
+                    all[index].restart = nil
+                    all[index].attempt += 1
+                    let old = all[index].id
+                    all[index].id = try start(all[index].container, attempt: all[index].attempt, in: sandbox)
+                    _ = try? docker.request("DELETE", "/containers/\(old)?v=1", call: "remove")
+                    continue
+                }
+                guard let code = try exitCode(all[index].id) else { continue }
+                let isRestarted =
+                    all[index].container.isSidecar || plan.restartPolicy == .always
+                    || (plan.restartPolicy == .onFailure && code != 0)
+                let said = "\(all[index].container.name) ended with \(code)"
+                if isRestarted {
+                    progress.say("\(said), again in \(all[index].pause.components.seconds) s")
+                    all[index].restart = .now + all[index].pause
+                    all[index].pause = min(all[index].pause * 2, Self.longestPause)
+                } else {
+                    progress.say(said)
+                    all[index].code = code
+                }
+            }
+        }
+        return all.compactMap { item in item.code.map { (item.container.name, $0) } }
+    }
+}

@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Umwelt authors
+
+import Documents
+import DockerEngine
+import Terminal
+
+/// The pods that Docker has and `umwelt pod run` made.
+struct DockerPods: Sendable {
+    var docker: DockerConnection
+
+    struct Item: Sendable {
+        var id: String
+        var labels: [String: String]
+        var state: String
+        var created: Int
+
+        func label(_ name: String) -> String { labels[name] ?? "" }
+        var isSandbox: Bool { label(DockerPod.typeLabel) == "podsandbox" }
+        var name: String { label(Labels.podName) }
+        var namespace: String { label(Labels.podNamespace) }
+        var container: String { label(Labels.containerName) }
+    }
+
+    /// All containers of ours, the oldest first.
+    func items() throws -> [Item] {
+        let filter = Value.object(["label": .strings([Labels.managed])]).compactJSON
+        let answer = try docker.json(
+            "GET",
+            "/containers/json?all=1&filters=\(DockerConnection.escaped(filter))",
+            call: "list containers"
+        )
+        return (answer.array ?? []).map { entry in
+            Item(
+                id: entry["Id"]?.string ?? "",
+                labels: Dictionary((entry["Labels"]?.members ?? []).map { ($0.key, $0.value.string ?? "") }) { $1 },
+                state: entry["State"]?.string ?? "",
+                created: entry["Created"]?.int ?? 0
+            )
+        }.reversed().sorted { $0.created < $1.created }
+    }
+
+    func find(_ name: String) throws -> Item {
+        let sandboxes = try items().filter(\.isSandbox)
+        let parts = name.split(separator: "/", maxSplits: 1).map(String.init)
+        let found = sandboxes.filter { item in
+            parts.count == 2 ? item.namespace == parts[0] && item.name == parts[1] : item.name == name
+        }
+        if found.count > 1 {
+            throw Failure.failed(
+                "there are several pods \(name): \(found.map { "\($0.namespace)/\($0.name)" }.joined(separator: ", "))"
+            )
+        }
+        guard let item = found.first ?? sandboxes.first(where: { name.utf8.count >= 8 && $0.id.hasPrefix(name) }) else {
+            throw Failure.failed("there is no pod \(name) (see 'umwelt pod ps')")
+        }
+        return item
+    }
+
+    func rows() throws -> [PodRow] {
+        let all = try items()
+        return all.filter(\.isSandbox).map { sandbox in
+            let containers = all.filter { $0.label(DockerPod.sandboxLabel) == sandbox.id }
+            return PodRow(
+                namespace: sandbox.namespace,
+                name: sandbox.name,
+                state: sandbox.state == "running" ? "ready" : "stopped",
+                id: sandbox.id,
+                containers: containers.map { ($0.container, $0.state, $0.id) }
+            )
+        }
+    }
+
+    /// The container that a command line names.
+    func target(_ options: ContainerOptions, needsRunning: Bool) throws -> Item {
+        let sandbox = try find(options.pod)
+        let all = try items().filter { $0.label(DockerPod.sandboxLabel) == sandbox.id }
+        let some = all.filter { $0.container == options.container || options.container == nil }
+        guard let last = some.last else {
+            throw Failure.failed(
+                "pod \(options.pod) has no container \(options.container ?? ""), but \(all.map(\.container).joined(separator: ", "))"
+            )
+        }
+        let candidates = needsRunning ? some.filter { $0.state == "running" } : some
+        guard let chosen = candidates.last else {
+            throw Failure.failed("no container of pod \(options.pod) runs: \(last.container) has ended")
+        }
+        if options.container == nil, Set(candidates.map(\.container)).count > 1 {
+            let list = candidates.map(\.container).joined(separator: ", ")
+            throw Failure.usage("pod \(options.pod) has several containers (\(list)): choose one with --container")
+        }
+        return chosen
+    }
+
+    /// Stops and removes every container of that pod, the pause container last, and what it has on the disk.
+    func remove(uid: String, graceSeconds: Int) throws {
+        let all = try items().filter { $0.label(Labels.podUID) == uid }
+        for item in all.filter({ !$0.isSandbox }) + all.filter(\.isSandbox) {
+            if item.state == "running", !item.isSandbox {
+                _ = try? docker.request(
+                    "POST",
+                    "/containers/\(item.id)/stop?t=\(graceSeconds)",
+                    call: "stop \(item.container)",
+                    timeout: graceSeconds + 60
+                )
+            }
+            do {
+                _ = try docker.request("DELETE", "/containers/\(item.id)?force=1&v=1", call: "remove \(item.container)")
+            } catch let error as DockerError where error.isMissing {}
+        }
+        guard let one = all.first else { return }
+        try PodFiles(
+            root: one.labels[Labels.managed] ?? PodFiles.defaultRoot,
+            logsRoot: one.labels[Labels.logsRoot] ?? PodFiles.defaultLogs,
+            namespace: one.namespace,
+            name: one.name,
+            uid: uid
+        ).remove()
+    }
+}

@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Umwelt authors
+
+import ArgumentParser
+import CRI
+import CRIClient
+import DockerEngine
+import Documents
+import LocalFiles
+import Terminal
+
+/// Which container of which pod.
+struct ContainerOptions: ParsableArguments {
+    @Argument(help: "The pod: NAME, NAMESPACE/NAME, or the beginning of its id.") var pod: String
+    @Option(name: .shortAndLong, help: ArgumentHelp("Which container, where the pod has several.", valueName: "name"))
+    var container: String?
+}
+
+/// `umwelt pod logs`: the command line of it.
+struct LogsCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "logs",
+        abstract: "Print what a container has written.",
+        discussion:
+            "What it wrote to standard output goes there, what it wrote to standard error goes to standard error."
+    )
+
+    @OptionGroup var target: ContainerOptions
+    @OptionGroup var engine: EngineOptions
+
+    private static let limit = 256 << 20
+
+    func run() async throws {
+        let (engine, socket) = try engine.choose()
+        if engine == .docker {
+            return try await Start.explained {
+                try dockerLogs(DockerPods(docker: try DockerConnection(socket: socket)))
+            }
+        }
+        let target = target
+        let path = try await Start.explained {
+            try await CRIConnection.with(socket: socket) { connection in
+                let (sandbox, container) = try await Target.find(connection, target, needsRunning: false)
+                let status = try await connection.call("ContainerStatus") { options in
+                    var request = Runtime_V1_ContainerStatusRequest()
+                    request.containerID = container.id
+                    return try await connection.runtime.containerStatus(request, options: options)
+                }.status
+                return status.logPath.isEmpty
+                    ? "\(CRIPods.files(sandbox).logs)/\(container.metadata.name)/\(container.metadata.attempt).log"
+                    : status.logPath
+            }
+        }
+        let bytes: [UInt8]
+        do throws(FileError) { bytes = try LocalFile.contents(of: path, limit: Self.limit) } catch {
+            throw Failure.failed("cannot read the log: \(error)")
+        }
+        for line in bytes.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: true) {
+            guard let entry = LogLine(line) else { continue }
+            let text = Array(entry.text) + (entry.isPartial ? [] : [UInt8(ascii: "\n")])
+            if entry.isError { Standard.error(text) } else { try Standard.output(text) }
+        }
+    }
+}
+
+extension LogsCommand {
+    private func dockerLogs(_ pods: DockerPods) throws {
+        let item = try pods.target(target, needsRunning: false)
+        let details = try pods.docker.json("GET", "/containers/\(item.id)/json", call: "look at \(item.container)")
+        let isTerminal = details["Config"]?["Tty"]?.bool ?? false
+        var frames = StreamFrames()
+        _ = try pods.docker.request(
+            "GET",
+            "/containers/\(item.id)/logs?stdout=1&stderr=1",
+            call: "logs of \(item.container)"
+        ) { piece in
+            if isTerminal { return try Standard.output(Array(piece)) }
+            for frame in frames.feed(piece) {
+                if frame.isError { Standard.error(frame.text) } else { try Standard.output(frame.text) }
+            }
+        }
+    }
+}
+
+/// A line of a CRI log: `TIME stdout|stderr F|P TEXT`.
+struct LogLine {
+    var isError: Bool
+    /// Whether the line goes on in the next entry.
+    var isPartial: Bool
+    var text: ArraySlice<UInt8>
+
+    init?(_ line: ArraySlice<UInt8>) {
+        let parts = line.split(separator: UInt8(ascii: " "), maxSplits: 3, omittingEmptySubsequences: false)
+        guard parts.count == 4 else { return nil }
+        isError = parts[1].elementsEqual("stderr".utf8)
+        isPartial = parts[2].first == UInt8(ascii: "P")
+        text = parts[3]
+    }
+}
+
+/// Finds a container that a command line names.
+enum Target {
+    static func find(
+        _ connection: CRIConnection,
+        _ options: ContainerOptions,
+        needsRunning: Bool
+    ) async throws -> (Runtime_V1_PodSandbox, Runtime_V1_Container) {
+        _ = try await connection.version()
+        let pods = CRIPods(connection: connection)
+        guard let sandbox = try await pods.find(options.pod) else {
+            throw Failure.failed("there is no pod \(options.pod) (see 'umwelt pod ps')")
+        }
+        let all = try await pods.containers(of: sandbox.id)
+        let names = all.map(\.metadata.name)
+        let some = all.filter { $0.metadata.name == options.container || options.container == nil }
+        guard let last = some.last else {
+            let list = names.joined(separator: ", ")
+            throw Failure.failed(
+                "pod \(options.pod) has no container \(options.container ?? ""), but \(list.isEmpty ? "none" : list)"
+            )
+        }
+        let candidates = needsRunning ? some.filter { $0.state == .containerRunning } : some
+        guard let chosen = candidates.last else {
+            throw Failure.failed("no container of pod \(options.pod) runs: \(last.metadata.name) has ended")
+        }
+        if options.container == nil, Set(candidates.map(\.metadata.name)).count > 1 {
+            let list = candidates.map(\.metadata.name).joined(separator: ", ")
+            throw Failure.usage("pod \(options.pod) has several containers (\(list)): choose one with --container")
+        }
+        return (sandbox, chosen)
+    }
+}

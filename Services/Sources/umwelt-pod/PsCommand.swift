@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Umwelt authors
+
+import ArgumentParser
+import CRI
+import CRIClient
+import DockerEngine
+import Documents
+import Terminal
+
+/// A pod as `ps` shows it.
+struct PodRow: Sendable {
+    var namespace: String
+    var name: String
+    var state: String
+    var id: String
+    var containers: [(name: String, state: String, id: String)]
+
+    var document: Value {
+        .object([
+            "namespace": .string(namespace), "name": .string(name), "state": .string(state), "id": .string(id),
+            "containers": .array(
+                containers.map {
+                    .object(["name": .string($0.name), "state": .string($0.state), "id": .string($0.id)])
+                }
+            ),
+        ])
+    }
+}
+
+/// `umwelt pod ps`: the command line of it.
+struct PsCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "ps",
+        abstract: "List the pods that umwelt pod run made."
+    )
+
+    @OptionGroup var engine: EngineOptions
+    @Option(name: .shortAndLong, help: "text or json.")
+    var output: Form = .text
+
+    enum Form: String, ExpressibleByArgument, CaseIterable {
+        case text, json
+    }
+
+    func run() async throws {
+        let (engine, socket) = try engine.choose()
+        let rows = try await Listing.rows(engine, socket)
+        if output == .json {
+            return try Standard.output(Value.array(rows.map(\.document)).jsonText + "\n")
+        }
+        var table = [["NAMESPACE", "NAME", "STATE", "ID", "CONTAINERS"]]
+        for row in rows {
+            let list = row.containers.map { "\($0.name) (\($0.state))" }.joined(separator: ", ")
+            table.append([row.namespace, row.name, row.state, String(row.id.prefix(12)), list])
+        }
+        let widths = (0..<4).map { column in table.map { $0[column].count }.max() ?? 0 }
+        let text = table.map { cells in
+            cells.enumerated().map { index, cell in
+                index < 4 ? cell + String(repeating: " ", count: widths[index] - cell.count + 2) : cell
+            }.joined()
+        }
+        try Standard.output(text.joined(separator: "\n") + "\n")
+    }
+}
+
+/// What there is, by engine.
+enum Listing {
+    static func rows(_ engine: EngineOptions.Engine, _ socket: String) async throws -> [PodRow] {
+        try await Start.explained {
+            if engine == .docker { return try DockerPods(docker: try DockerConnection(socket: socket)).rows() }
+            return try await CRIConnection.with(socket: socket) { connection in
+                _ = try await connection.version()
+                let pods = CRIPods(connection: connection)
+                var rows: [PodRow] = []
+                for item in try await pods.list() {
+                    let containers = try await pods.containers(of: item.id).map { container in
+                        (container.metadata.name, state(container.state), container.id)
+                    }
+                    rows.append(
+                        PodRow(
+                            namespace: item.metadata.namespace,
+                            name: item.metadata.name,
+                            state: item.state == .sandboxReady ? "ready" : "stopped",
+                            id: item.id,
+                            containers: containers
+                        )
+                    )
+                }
+                return rows
+            }
+        }
+    }
+
+    private static func state(_ state: Runtime_V1_ContainerState) -> String {
+        switch state {
+        case .containerCreated: "created"
+        case .containerRunning: "running"
+        case .containerExited: "exited"
+        default: "unknown"
+        }
+    }
+}

@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Umwelt authors
+
+import Foundation
+import Testing
+
+extension EngineSuite {
+    /// What `umwelt dns render` says is what a container of a real engine has, byte for byte.
+    struct DNSTests {
+        struct Case: CustomTestStringConvertible, Sendable {
+            var name: String
+            var spec: String
+            var node: String
+            var kubelet = "clusterDNS: [10.96.0.10, 'fd00:0::A']\nclusterDomain: cluster.local\n"
+
+            var testDescription: String { name }
+        }
+
+        private static let config = """
+            dnsConfig:
+              nameservers: [192.0.2.7]
+              searches: [my.domain, lan]
+              options: [{name: ndots, value: "2"}, {name: rotate}]
+            """
+        private static let node = "nameserver 192.0.2.1\nsearch lan x.y.\noptions edns0 timeout:1\n"
+
+        static let cases = [
+            Case(name: "ClusterFirst", spec: "", node: node),
+            Case(name: "ClusterFirst on the host's network", spec: "hostNetwork: true\n", node: node),
+            Case(
+                name: "ClusterFirstWithHostNet",
+                spec: "hostNetwork: true\ndnsPolicy: ClusterFirstWithHostNet\n",
+                node: node
+            ),
+            Case(name: "Default", spec: "dnsPolicy: Default\n", node: node),
+            Case(name: "None", spec: "dnsPolicy: None\n" + config, node: node),
+            Case(name: "ClusterFirst with dnsConfig", spec: config, node: node),
+            Case(name: "Default with dnsConfig", spec: "dnsPolicy: Default\n" + config, node: node),
+            Case(name: "Default, the node's file empty", spec: "dnsPolicy: Default\n", node: ""),
+            Case(name: "Default, only a comment", spec: "dnsPolicy: Default\n", node: "# nothing\n"),
+            Case(name: "Default, only the stub", spec: "dnsPolicy: Default\n", node: "nameserver 127.0.0.53\n"),
+            Case(
+                name: "Default, empty, on the host's network",
+                spec: "dnsPolicy: Default\nhostNetwork: true\n",
+                node: "# x\n"
+            ),
+            Case(name: "resolvConf empty", spec: "dnsPolicy: Default\n", node: node, kubelet: "resolvConf: ''\n"),
+            Case(name: "no clusterDNS", spec: "", node: node, kubelet: "clusterDomain: cluster.local\n"),
+            Case(
+                name: "more than the limits",
+                spec: "",
+                node: "search " + (1...40).map { "p\($0)" }.joined(separator: " ") + "\n"
+            ),
+        ]
+
+        @Test(arguments: Lab.Engine.allCases, cases)
+        func renderIsWhatTheContainerHas(engine: Lab.Engine, entry: Case) throws {
+            let lab = try Lab(engine)
+            try lab.setNode(entry.node)
+            let manifest = try lab.write("pod.yaml", Lab.manifest(entry.spec))
+            let options = try lab.kubelet(entry.kubelet)
+            let rendered = try lab.dns("render", [manifest] + options + ["--runtime", try lab.runtime()])
+            #expect(rendered.code == 0, "\(rendered.errors)")
+            let run = try lab.pod("run", ["-f", manifest] + options)
+            #expect(run.code == 0, "\(run.errors)")
+            let logs = try lab.pod("logs", ["shop/p"])
+            // A log ends each line, also one that did not end.
+            let expected = rendered.text.isEmpty || rendered.text.hasSuffix("\n") ? rendered.text : rendered.text + "\n"
+            #expect(logs.text == expected || logs.text == rendered.text)
+            #expect(try lab.pod("rm", ["p"]).code == 0)
+            try lab.expectNothingLeft()
+        }
+
+        @Test(arguments: Lab.Engine.allCases)
+        func aMissingFileStopsThePodInTheKubeletsWords(engine: Lab.Engine) throws {
+            let lab = try Lab(engine)
+            let manifest = try lab.write(
+                "pod.yaml",
+                Lab.manifest("dnsPolicy: None\ndnsConfig: {nameservers: [1.1.1.1]}\n")
+            )
+            let options = try lab.kubelet("resolvConf: /nowhere/resolv.conf\n")
+            let run = try lab.pod("run", ["-f", manifest] + options)
+            #expect(run.code == 1)
+            #expect(
+                run.errors == "umwelt: the pod does not start: open /nowhere/resolv.conf: no such file or directory\n"
+            )
+            try lab.expectNothingLeft()
+        }
+
+        /// A change of the node's file reaches a pod that runs, in all its containers, in the same inode.
+        @Test(arguments: Lab.Engine.allCases)
+        func applyReachesWhatRuns(engine: Lab.Engine) throws {
+            let lab = try Lab(engine)
+            try lab.setNode("nameserver 192.0.2.1\nsearch before\n")
+            let two = """
+                  - {name: a, image: localhost/umwelt/box:1, command: [sleep, "1000"]}
+                  - {name: b, image: localhost/umwelt/box:1, command: [sleep, "1000"]}
+
+                """
+            let manifest = try lab.write("pod.yaml", Lab.manifest("", containers: two))
+            let options = try lab.kubelet()
+            let start = try lab.pod("run", ["-f", manifest, "--detach"] + options)
+            #expect(start.code == 0, "\(start.errors)")
+            #expect(start.text == "shop/p\n")
+            let there = options + ["--socket", lab.socket]
+            #expect(
+                try lab.dns("explain", ["p"] + there).text.contains("is as it should be, and the containers see it so")
+            )
+            try lab.setNode("nameserver 192.0.2.1\nsearch after\n")
+            let expected = try lab.dns("render", ["shop/p"] + there).text
+            #expect(expected.contains(" after\n"))
+            #expect(try lab.dns("explain", ["p"] + there).text.contains("is not as it should be"))
+            #expect(try lab.dns("apply", ["p", "--dry-run"] + there).text.contains("would rewrite"))
+            func seen(_ container: String) throws -> String {
+                try lab.pod("exec", ["p", "-c", container, "--", "cat", "/etc/resolv.conf"]).text
+            }
+            #expect(try seen("a").contains(" before\n"))
+            let applied = try lab.dns("apply", ["p"] + there)
+            #expect(applied.code == 0, "\(applied.errors)")
+            #expect(applied.text.contains("+ search shop.svc.cluster.local svc.cluster.local cluster.local after"))
+            #expect(try seen("a") == expected)
+            #expect(try seen("b") == expected)
+            #expect(try lab.dns("apply", ["p"] + there).text.contains("is as it should be"))
+            // Nothing to say leaves the file alone.
+            try lab.setNode("")
+            let nothing = try lab.write("none.yaml", Lab.manifest("dnsPolicy: Default\n"))
+            #expect(try lab.dns("apply", ["p", "--manifest", nothing] + there).text.contains("is left as it is"))
+            #expect(try seen("a") == expected)
+            #expect(try lab.pod("rm", ["shop/p", "--grace-seconds", "0"]).code == 0)
+            try lab.expectNothingLeft()
+        }
+
+        /// The pod's servers are asked from the pod's own network: one that answers on its bridge, and one that is not there.
+        @Test(arguments: Lab.Engine.allCases)
+        func checkAsksFromThePodsNetwork(engine: Lab.Engine) throws {
+            let lab = try Lab(engine)
+            try lab.setNode("nameserver 127.0.0.1\n")
+            let address = engine == .docker ? "10.213.8.1" : "10.213.7.1"
+            let server = Process()
+            server.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+            // Answers every question: one address for A, none for others.
+            let program = """
+                import socket
+                s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+                s.bind(("0.0.0.0", 53))
+                while True:
+                    q, a = s.recvfrom(4096)
+                    end = q.index(b"\\0", 12) + 5
+                    is_a = q[end - 3] == 1
+                    answer = b"\\xc0\\x0c\\0\\1\\0\\1\\0\\0\\0\\x05\\0\\4\\x0a\\0\\0\\1" if is_a else b""
+                    s.sendto(q[:2] + b"\\x81\\x80\\0\\1" + (b"\\0\\1" if is_a else b"\\0\\0") + b"\\0\\0\\0\\0" + q[12:end] + answer, a)
+                """
+            server.arguments = ["python3", "-c", program]
+            try server.run()
+            defer {
+                // What a test starts has the runner's signal mask, SIGTERM blocked in it.
+                kill(server.processIdentifier, SIGKILL)
+                server.waitUntilExit()
+            }
+            let manifest = try lab.write(
+                "pod.yaml",
+                Lab.manifest(
+                    "",
+                    containers: "  - {name: c, image: localhost/umwelt/box:1, command: [sleep, \"1000\"]}\n"
+                )
+            )
+            let options = try lab.kubelet("clusterDNS: [\(address)]\nclusterDomain: cluster.local\n")
+            #expect(try lab.pod("run", ["-f", manifest, "--detach"] + options).code == 0)
+            let there = options + ["--socket", lab.socket]
+            let good = try lab.dns("check", ["p", "--name", "api.example"] + there)
+            #expect(good.code == 0, "\(good.text) \(good.errors)")
+            #expect(
+                good.text.contains(
+                    "ok      the pod -> \(address)  kubernetes.default.svc.cluster.local A: NOERROR, 1 answers"
+                )
+            )
+            #expect(good.text.contains("ok      the node -> 127.0.0.1  . NS: NOERROR"))
+            #expect(try lab.pod("rm", ["p", "--grace-seconds", "0"]).code == 0)
+
+            let dead = try lab.kubelet("clusterDNS: [203.0.113.9]\nclusterDomain: cluster.local\n")
+            #expect(try lab.pod("run", ["-f", manifest, "--detach"] + dead).code == 0)
+            let bad = try lab.dns("check", ["p", "--timeout", "100"] + dead + ["--socket", lab.socket])
+            #expect(bad.code == 1)
+            #expect(bad.text.contains("failed  the pod -> 203.0.113.9  kubernetes.default.svc.cluster.local A: "))
+            #expect(try lab.pod("rm", ["p", "--grace-seconds", "0"]).code == 0)
+            try lab.expectNothingLeft()
+        }
+    }
+}

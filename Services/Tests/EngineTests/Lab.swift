@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Umwelt authors
+
+import Documents
+import Foundation
+import Testing
+
+/// The engines that scripts/services-node-test has started, and our programs.
+struct Lab: Sendable {
+    enum Engine: String, CaseIterable, CustomTestStringConvertible, Sendable {
+        case containerd, docker
+
+        var testDescription: String { rawValue }
+    }
+
+    static let directory = ProcessInfo.processInfo.environment["UMWELT_LAB"]
+    /// The suite runs only where the script has made a lab: anything else would touch the machine's own engines.
+    static let isThere = ProcessInfo.processInfo.environment["ENGINE_TESTS"] == "1" && directory != nil
+
+    let lab: String
+    let engine: Engine
+    let work: String
+    private let programs: String
+
+    init(_ engine: Engine) throws {
+        self.engine = engine
+        lab = try #require(Lab.directory)
+        programs = try #require(ProcessInfo.processInfo.environment["UMWELT_PROGRAMS"])
+        work = lab + "/t-" + UUID().uuidString.prefix(8)
+        try FileManager.default.createDirectory(atPath: work, withIntermediateDirectories: true)
+    }
+
+    var socket: String { lab + (engine == .docker ? "/docker.sock" : "/containerd.sock") }
+    var podRoot: String { work + "/pods" }
+    var logRoot: String { work + "/logs" }
+
+    struct Output: Sendable {
+        var code: Int32
+        var text: String
+        var errors: String
+    }
+
+    func write(_ name: String, _ text: String) throws -> String {
+        let path = work + "/" + name
+        try Data(text.utf8).write(to: URL(fileURLWithPath: path))
+        return path
+    }
+
+    /// The node's own file, which the kubelet's rules, the runtimes and our programs read.
+    func setNode(_ text: String) throws {
+        let handle = try FileHandle(forWritingTo: URL(fileURLWithPath: "/etc/resolv.conf"))
+        try handle.truncate(atOffset: 0)
+        try handle.write(contentsOf: Data(text.utf8))
+        try handle.close()
+    }
+
+    func run(_ program: String, _ arguments: [String], input: String = "", interruptAfter seconds: Double? = nil) throws
+        -> Output
+    {
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: program.hasPrefix("/") ? program : programs + "/" + program)
+        process.arguments = arguments
+        let out = work + "/out-" + UUID().uuidString
+        FileManager.default.createFile(atPath: out, contents: nil)
+        FileManager.default.createFile(atPath: out + ".err", contents: nil)
+        process.standardOutput = try FileHandle(forWritingTo: URL(fileURLWithPath: out))
+        process.standardError = try FileHandle(forWritingTo: URL(fileURLWithPath: out + ".err"))
+        process.standardInput = try FileHandle(forReadingFrom: URL(fileURLWithPath: write("input", input)))
+        try process.run()
+        if let seconds {
+            Thread.sleep(forTimeInterval: seconds)
+            // SIGINT is ignored in a shell's background job, which the runner may be.
+            kill(process.processIdentifier, SIGTERM)
+        }
+        process.waitUntilExit()
+        func read(_ path: String) throws -> String {
+            String(decoding: try Data(contentsOf: URL(fileURLWithPath: path)), as: UTF8.self)
+        }
+        let code = process.terminationReason == .exit ? process.terminationStatus : 128 + process.terminationStatus
+        return Output(code: code, text: try read(out), errors: try read(out + ".err"))
+    }
+
+    /// `umwelt pod VERB`, for this lab's engine.
+    func pod(_ verb: String, _ arguments: [String], input: String = "", interruptAfter seconds: Double? = nil) throws
+        -> Output
+    {
+        var words = [verb] + arguments
+        let end = words.firstIndex(of: "--") ?? words.count
+        var options = ["--socket", socket]
+        if verb == "run" {
+            options += ["--root-dir", podRoot, "--logs-dir", logRoot, "--pause-image", "localhost/umwelt/pause:1"]
+        }
+        words.insert(contentsOf: options, at: end)
+        return try run("umwelt-pod", words, input: input, interruptAfter: seconds)
+    }
+
+    func dns(_ verb: String, _ arguments: [String], input: String = "") throws -> Output {
+        try run("umwelt-dns", [verb] + arguments, input: input)
+    }
+
+    /// Nothing of any pod is left: not with the engine, not on the disk.
+    func expectNothingLeft(sourceLocation: SourceLocation = #_sourceLocation) throws {
+        let list = try pod("ps", ["--output", "json"])
+        #expect(list.text == "[]\n", sourceLocation: sourceLocation)
+        for directory in [podRoot, logRoot] {
+            let names = (try? FileManager.default.contentsOfDirectory(atPath: directory)) ?? []
+            #expect(names == [], "\(directory)", sourceLocation: sourceLocation)
+        }
+        let mounts = try String(contentsOfFile: "/proc/self/mounts", encoding: .utf8)
+        #expect(!mounts.contains(podRoot), sourceLocation: sourceLocation)
+    }
+
+    /// A kubelet's settings as a file.
+    func kubelet(_ text: String = "clusterDNS: [10.96.0.10]\nclusterDomain: cluster.local\n") throws -> [String] {
+        ["--kubelet-config", try write("kubelet.yaml", "kind: KubeletConfiguration\n" + text)]
+    }
+
+    /// The engine as `--runtime` names it, with the version that runs here.
+    func runtime() throws -> String {
+        switch engine {
+        case .containerd:
+            let words = try run("/usr/bin/containerd", ["--version"]).text.split(separator: " ")
+            return "containerd:" + words[2]
+        case .docker:
+            let version = try run(
+                "/usr/bin/env",
+                ["docker", "-H", "unix://\(socket)", "version", "-f", "{{.Server.Version}}"]
+            )
+            return "cri-dockerd:" + version.text.split(separator: "\n")[0]
+        }
+    }
+
+    static func manifest(_ spec: String, name: String = "p", containers: String? = nil) -> String {
+        let one = "  - {name: c, image: localhost/umwelt/box:1, command: [cat, /etc/resolv.conf]}\n"
+        return """
+            apiVersion: v1
+            kind: Pod
+            metadata: {name: \(name), namespace: shop}
+            spec:
+              restartPolicy: Never
+              terminationGracePeriodSeconds: 1
+            \(spec.split(separator: "\n").map { "  " + $0 + "\n" }.joined())
+              containers:
+            \(containers ?? one)
+            """
+    }
+}

@@ -1,0 +1,253 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Umwelt authors
+
+import Documents
+import Foundation
+import Testing
+
+extension EngineSuite {
+    /// Pods on real engines, from their manifest to nothing left.
+    struct PodTests {
+        @Test(arguments: Lab.Engine.allCases)
+        func twoContainersAndAnInitContainerRunToTheirEnd(engine: Lab.Engine) throws {
+            let lab = try Lab(engine)
+            try lab.setNode("nameserver 192.0.2.1\n")
+            let text = """
+                apiVersion: v1
+                kind: Pod
+                metadata: {name: job, namespace: shop, labels: {app: x}}
+                spec:
+                  restartPolicy: Never
+                  volumes:
+                  - {name: work, emptyDir: {}}
+                  - {name: memory, emptyDir: {medium: Memory, sizeLimit: 1Mi}}
+                  - {name: map, configMap: {name: m, items: [{key: k, path: sub/file, mode: 256}]}}
+                  - {name: secret, secret: {secretName: s}}
+                  initContainers:
+                  - name: first
+                    image: localhost/umwelt/box:1
+                    command: [sh, -c, "echo made > /work/f"]
+                    volumeMounts: [{name: work, mountPath: /work}]
+                  containers:
+                  - name: a
+                    image: localhost/umwelt/box:1
+                    command: [sh, -c, "cat /work/f /map/sub/file /secret/p; echo $(NS)-$LITERAL; cat /etc/hostname; id -u; echo no >&2"]
+                    env:
+                    - {name: NS, valueFrom: {fieldRef: {fieldPath: metadata.namespace}}}
+                    - {name: LITERAL, value: "$$(NS)"}
+                    securityContext: {runAsUser: 1234}
+                    resources: {limits: {memory: 32Mi, cpu: 200m}}
+                    volumeMounts:
+                    - {name: work, mountPath: /work}
+                    - {name: map, mountPath: /map, readOnly: true}
+                    - {name: secret, mountPath: /secret}
+                  - name: b
+                    image: localhost/umwelt/box:1
+                    args: [sh, -c, "grep -q tmpfs /proc/mounts && grep ' /memory ' /proc/mounts && test ! -e /work"]
+                    volumeMounts: [{name: memory, mountPath: /memory}]
+                ---
+                {kind: ConfigMap, metadata: {name: m}, data: {k: "from the map\\n"}}
+                ---
+                {kind: Secret, metadata: {name: s}, data: {p: aHVzaAo=}}
+                """
+            // The file of the map is for its owner alone.
+            let manifest = try lab.write("job.yaml", text.replacingOccurrences(of: "mode: 256", with: "mode: 292"))
+            let run = try lab.pod("run", ["-f", manifest] + lab.kubelet())
+            #expect(run.code == 0, "\(run.errors)")
+            let a = try lab.pod("logs", ["job", "-c", "a"])
+            #expect(a.text == "made\nfrom the map\nhush\nshop-$(NS)\njob\n1234\n")
+            #expect(a.errors == "no\n")
+            #expect(try lab.pod("logs", ["job", "-c", "b"]).text.contains("tmpfs /memory tmpfs"))
+            #expect(try lab.pod("logs", ["job"]).code == 2)
+            let list = try lab.pod("ps", [])
+            #expect(list.text.contains("first (exited), a (exited), b (exited)"))
+            #expect(try lab.pod("rm", ["shop/job"]).code == 0)
+            try lab.expectNothingLeft()
+        }
+
+        /// What an engine's own tools see is a pod as the kubelet makes it.
+        @Test(arguments: Lab.Engine.allCases)
+        func theEnginesOwnToolsSeeAPod(engine: Lab.Engine) throws {
+            let lab = try Lab(engine)
+            try lab.setNode("nameserver 192.0.2.1\n")
+            let spec = "hostAliases: [{ip: 192.0.2.9, hostnames: [db]}]\n"
+            let manifest = try lab.write(
+                "pod.yaml",
+                Lab.manifest(
+                    spec,
+                    containers: "  - {name: c, image: localhost/umwelt/box:1, command: [sleep, \"1000\"]}\n"
+                )
+            )
+            let start = try lab.pod("run", ["-f", manifest, "--detach"] + lab.kubelet())
+            #expect(start.code == 0, "\(start.errors)")
+            let rows = try Value.json(Array(try lab.pod("ps", ["-o", "json"]).text.utf8)).array ?? []
+            let id = try #require(rows.first?["containers"]?.array?.first?["id"]?.string)
+            let sandbox = try #require(rows.first?["id"]?.string)
+            switch engine {
+            case .docker:
+                let docker = ["docker", "-H", "unix://\(lab.socket)"]
+                let names = try lab.run("/usr/bin/env", docker + ["ps", "--format", "{{.Names}}"]).text
+                #expect(names.contains("k8s_POD_p_shop_"))
+                #expect(names.contains("k8s_c_p_shop_"))
+                let hosts = try lab.run("/usr/bin/env", docker + ["exec", id, "cat", "/etc/hosts", "/etc/resolv.conf"])
+                    .text
+                #expect(hosts.contains("192.0.2.9\tdb\n"))
+                #expect(hosts.contains("nameserver 10.96.0.10\nsearch shop.svc.cluster.local"))
+                let mode = try lab.run("/usr/bin/env", docker + ["inspect", "-f", "{{.HostConfig.NetworkMode}}", id])
+                    .text
+                #expect(mode == "container:\(sandbox)\n")
+            case .containerd:
+                let ctr = ["-a", lab.socket, "-n", "k8s.io"]
+                let list = try lab.run("/usr/bin/ctr", ctr + ["containers", "ls"]).text
+                #expect(list.contains(id))
+                #expect(list.contains(sandbox))
+                let info = try Value.json(
+                    Array(try lab.run("/usr/bin/ctr", ctr + ["containers", "info", id]).text.utf8)
+                )
+                let labels = try #require(info["Labels"])
+                #expect(labels["io.kubernetes.pod.name"] == .string("p"))
+                #expect(labels["io.kubernetes.pod.namespace"] == .string("shop"))
+                #expect(labels["io.kubernetes.container.name"] == .string("c"))
+                let execed = try lab.run(
+                    "/usr/bin/ctr",
+                    ctr + ["tasks", "exec", "--exec-id", "x", id, "cat", "/etc/hosts"]
+                )
+                #expect(execed.text.contains("192.0.2.9\tdb\n"))
+            }
+            let bad = try lab.pod("exec", ["p", "--", "sh", "-c", "echo out; echo err >&2; exit 7"])
+            #expect(bad.code == 7)
+            #expect(bad.text == "out\n")
+            #expect(bad.errors == "err\n")
+            let again = try lab.pod("run", ["-f", manifest] + lab.kubelet())
+            #expect(again.code == 1)
+            #expect(again.errors.contains("there is a pod shop/p already: remove it with 'umwelt pod rm shop/p'"))
+            #expect(try lab.pod("rm", ["p", "--grace-seconds", "0"]).code == 0)
+            try lab.expectNothingLeft()
+        }
+
+        @Test(arguments: Lab.Engine.allCases)
+        func aSignalRemovesThePod(engine: Lab.Engine) throws {
+            let lab = try Lab(engine)
+            try lab.setNode("nameserver 192.0.2.1\n")
+            let manifest = try lab.write(
+                "pod.yaml",
+                Lab.manifest(
+                    "",
+                    containers: "  - {name: c, image: localhost/umwelt/box:1, command: [sleep, \"1000\"]}\n"
+                )
+            )
+            let run = try lab.pod("run", ["-f", manifest] + lab.kubelet(), interruptAfter: 4)
+            #expect(run.code == 128 + SIGTERM, "\(run.errors)")
+            try lab.expectNothingLeft()
+        }
+
+        struct Failing: CustomTestStringConvertible, Sendable {
+            var name: String
+            var spec: String
+            var containers: String?
+            var message: String
+
+            var testDescription: String { name }
+        }
+
+        static let failures = [
+            Failing(
+                name: "an image that is not there",
+                spec: "",
+                containers: "  - {name: c, image: localhost/umwelt/none:1, imagePullPolicy: Never}\n",
+                message: "container c: the image localhost/umwelt/none:1 is not here, and imagePullPolicy is Never"
+            ),
+            Failing(
+                name: "an image that cannot be pulled",
+                spec: "",
+                containers: "  - {name: c, image: \"127.0.0.1:1/none:1\"}\n",
+                message: "container c: image 127.0.0.1:1/none:1: "
+            ),
+            Failing(
+                name: "a hostPath of another kind",
+                spec: "volumes: [{name: v, hostPath: {path: /etc/passwd, type: Directory}}]\n",
+                containers: nil,
+                message: "volume v: hostPath type check failed: /etc/passwd is not a directory"
+            ),
+            Failing(
+                name: "an init container that fails",
+                spec: "initContainers: [{name: i, image: localhost/umwelt/box:1, command: [\"false\"]}]\n",
+                containers: nil,
+                message: "init container i ended with 1"
+            ),
+            Failing(
+                name: "a command that is not there",
+                spec: "",
+                containers: "  - {name: c, image: localhost/umwelt/box:1, command: [/nowhere]}\n",
+                message: "container c: "
+            ),
+            Failing(
+                name: "what is not supported",
+                spec: "volumes: [{name: v, nfs: {server: x}}]\n",
+                containers:
+                    "  - {name: c, image: localhost/umwelt/box:1, livenessProbe: {exec: {command: [x]}}, lifecycle: {preStop: {sleep: {seconds: 1}}}}\n",
+                message:
+                    "spec.volumes[0].nfs is not supported; spec.containers[0].livenessProbe is not supported; spec.containers[0].lifecycle is not supported"
+            ),
+            Failing(
+                name: "root where none may be",
+                spec: "securityContext: {runAsNonRoot: true}\n",
+                containers: nil,
+                message: "container c: container has runAsNonRoot and image will run as root"
+            ),
+        ]
+
+        @Test(arguments: Lab.Engine.allCases, failures)
+        func whatFailsSaysWhyAndLeavesNothing(engine: Lab.Engine, entry: Failing) throws {
+            let lab = try Lab(engine)
+            try lab.setNode("nameserver 192.0.2.1\n")
+            let manifest = try lab.write("pod.yaml", Lab.manifest(entry.spec, containers: entry.containers))
+            let run = try lab.pod("run", ["-f", manifest] + lab.kubelet())
+            #expect(run.code == 1)
+            #expect(run.errors.contains(entry.message), "\(run.errors)")
+            try lab.expectNothingLeft()
+        }
+
+        @Test func socketsThatAreDeadOrAnotherEngines() throws {
+            let lab = try Lab(.containerd)
+            let manifest = try lab.write("pod.yaml", Lab.manifest(""))
+            func failure(_ arguments: [String]) throws -> String {
+                let run = try lab.run("umwelt-pod", ["run", "-f", manifest] + lab.kubelet() + arguments)
+                #expect(run.code == 1)
+                return run.errors
+            }
+            let docker = lab.lab + "/docker.sock"
+            #expect(
+                try failure(["--socket", "/nowhere/x.sock"])
+                    == "umwelt: connect to /nowhere/x.sock: no such file or directory\n"
+            )
+            #expect(try failure(["--socket", "/nowhere/docker.sock"]).contains("no such file or directory"))
+            #expect(try failure(["--engine", "docker", "--socket", lab.socket]).hasPrefix("umwelt: reach Docker at "))
+            #expect(try failure(["--engine", "cri", "--socket", docker]).hasPrefix("umwelt: Version: "))
+            try lab.expectNothingLeft()
+        }
+
+        /// Manifests as kubectl writes them are taken as they come.
+        @Test(.enabled(if: FileManager.default.isExecutableFile(atPath: "/usr/bin/kubectl"), "kubectl is not here"))
+        func kubectlsManifestsAreTaken() throws {
+            let lab = try Lab(.containerd)
+            try lab.setNode("nameserver 192.0.2.1\n")
+            let dry = ["--dry-run=client", "-o", "yaml"]
+            let kinds = [
+                ["create", "deployment", "web", "--image=localhost/umwelt/box:1", "--replicas=2"] + dry,
+                ["create", "cronjob", "web", "--image=localhost/umwelt/box:1", "--schedule=* * * * *"] + dry,
+            ]
+            for kind in kinds {
+                let manifest = try lab.run("/usr/bin/kubectl", kind).text
+                let explained = try lab.dns("explain", ["-", "-o", "json"] + lab.kubelet(), input: manifest)
+                #expect(explained.code == 0, "\(kind) \(manifest) \(explained.errors)")
+                #expect(explained.text.contains("\"default.svc.cluster.local\""))
+            }
+            let job = ["create", "job", "hello", "--image=localhost/umwelt/box:1"] + dry + ["--", "echo", "hello"]
+            let manifest = try lab.run("/usr/bin/kubectl", job).text
+            let run = try lab.pod("run", ["-f", "-", "--rm"] + lab.kubelet(), input: manifest)
+            #expect(run.code == 0, "\(run.errors)")
+            try lab.expectNothingLeft()
+        }
+    }
+}
