@@ -235,6 +235,14 @@ int clinux_drop_program_pages(void) {
     }
     return result;
 }
+int clinux_fill_standard_descriptors(void) {
+    for (int fd = 0; fd < 3; fd++) {
+        if (fcntl(fd, F_GETFD) != -1 || errno != EBADF) continue;
+        // The lowest that is free is what open(2) takes.
+        if (open("/dev/null", fd ? O_WRONLY : O_RDONLY) == -1) return -errno;
+    }
+    return 0;
+}
 int clinux_mkdir(const char *path, unsigned int mode) { return OR_ERRNO_ONCE(mkdir(path, mode)); }
 int clinux_unlink(const char *path) { return OR_ERRNO_ONCE(unlink(path)); }
 int clinux_rmdir(const char *path) { return OR_ERRNO_ONCE(rmdir(path)); }

@@ -9,8 +9,9 @@ extension Cgroup {
     /// Memory and swap of the container now.
     ///
     /// Limits and headroom are the least of all levels up to the root; usage and memory.stat are the container's own, or
-    /// of the nearest ancestor that accounts. On v1 two preads, one more for each level above that is limited, and each
-    /// 10 ms one for each level; on v2 two, and one or two for each level. With swap, as many again but for memory.stat.
+    /// of the nearest ancestor that accounts. On v1 two preads, one or two more for each level that is limited, and each
+    /// 10 ms one for each other level; on v2 two, and one or two for each level. With swap, as many again but for
+    /// memory.stat.
     ///
     /// On kernels before 5.11, v1's memory.use_hierarchy can be 0; an ancestor that does not limit its children is then
     /// taken for one that does.
@@ -99,30 +100,30 @@ extension Cgroup {
         }
     }
 
-    /// The levels of v1 that have a memory limit, from the container up.
+    /// The levels of v1 that have a memory limit, from the container up, and the limits.
     ///
-    /// Which they are is read at most each 10 ms while memory.stat tells of the same least limit: of a level with a lower
-    /// limit than those beneath it, the headroom is the lower one too, so that no change of the container's own limit
-    /// goes unseen; one of a level above the tightest may, for that long.
+    /// Levels without one are looked at each 10 ms only, while memory.stat tells of the same least limit: a limit that is
+    /// put there and is the least is seen at once, any other may not be for that long.
     private func limitedLevels(
         _ leaf: Node,
         _ stat: MemoryStat
     ) throws(CgroupError) -> [(level: Node, limit: UInt64)] {
         let now = Clock.monotonic
-        if let least = stat.hierarchicalLimit, let known = knownLimits.withLock({ $0 }), known.leaf === leaf,
-            known.least == least, now.subtracting(orMin: known.readAt) < Self.limitsMaxAgeNs
-        {
-            return known.levels
+        let known = knownLimits.withLock { $0 }
+        let isKnown =
+            known.map { known in
+                known.leaf === leaf && known.least == stat.hierarchicalLimit
+                    && now.subtracting(orMin: known.readAt) < Self.limitsMaxAgeNs
+            } ?? false
+        var limits: [(level: Node, limit: UInt64)] = []
+        for level in isKnown ? known?.limited ?? [] : Array(leaf.levels) {
+            if let limit = try level.limit(.memoryLimit) { limits.append((level, limit)) }
         }
-        var levels: [(level: Node, limit: UInt64)] = []
-        for level in leaf.levels {
-            if let limit = try level.limit(.memoryLimit) { levels.append((level, limit)) }
-        }
-        if let least = stat.hierarchicalLimit {
-            let known = KnownLimits(leaf: leaf, least: least, readAt: now, levels: levels)
+        if !isKnown, let least = stat.hierarchicalLimit {
+            let known = KnownLimits(leaf: leaf, least: least, readAt: now, limited: limits.map(\.level))
             knownLimits.withLock { $0 = known }
         }
-        return levels
+        return limits
     }
 
     private static let limitsMaxAgeNs: UInt64 = 10_000_000

@@ -31,7 +31,7 @@ package final class Cgroup: Sendable {
         let least: UInt64
         /// Of the monotonic clock, in nanoseconds.
         let readAt: UInt64
-        let levels: [(level: Node, limit: UInt64)]
+        let limited: [Node]
     }
 
     let knownLimits = Mutex<KnownLimits?>(nil)

@@ -86,7 +86,11 @@ package struct Dispatcher<FS: FileSystem>: Sendable {
             let content = try fileSystem.content(of: node, for: caller)
             let handle = snapshots.insert(content, owner: owner(of: node, caller))
             reply.put(handle: handle, flags: [.directIO, .noFlush])
-        case .read(let handle, let offset, let size):
+        case .read(_, _, _, isDirect: false):
+            // sendfile(2) and splice(2) go through the page cache, whose size of the file is not ours: refused so, programs
+            // read instead (busybox cat, shutil.copyfile).
+            throw .invalidArgument
+        case .read(let handle, let offset, let size, isDirect: true):
             let content: [UInt8]
             switch snapshots.content(of: handle, readAt: offset) {
             case .content(let kept): content = kept

@@ -15,9 +15,11 @@ import Synchronization
 /// - run there with SCHED_IDLE: a CPU that runs nothing else counts as idle when the kernel looks where to wake the reader
 ///   (sched_idle_cpu() in select_idle_sibling(), kernel/sched/fair.c), so it stays where it is and goes on at once.
 ///
-/// A second reader, a pause, or a CPU that others want ends that at the next request; if it was others, for a while, each
-/// time longer. Where others leave a SCHED_IDLE thread no time at all, a next request would wait for long: so a thread of
-/// its own watches for as long as others are placed, and frees them when none has been served for a few milliseconds.
+/// A second reader, a pause, or a CPU that others want ends that; if it was others, for a while, each time longer.
+///
+/// A SCHED_IDLE thread gets no time at all while others want its CPU, whatever lock it holds. So one thread, the watch, which
+/// is never placed itself, places and frees the others, and takes no lock that they hold: when no request has been served
+/// for a few milliseconds, whatever the reason, all are ordinary threads again.
 package final class Placement: Sendable {
     /// Requests from one thread in a row before the threads move, and between two looks at where it is.
     private static var streakLength: UInt32 { 16 }
@@ -32,29 +34,26 @@ package final class Placement: Sendable {
     private struct Streak {
         var reader: UInt32 = 0
         var length: UInt32 = 0
-        var lastNs: UInt64 = 0
-        var backoffNs = Placement.leastBackoffNs
-        /// No move before this moment.
-        var notBeforeNs: UInt64 = 0
-
-        mutating func backOff(from now: UInt64) {
-            notBeforeNs = now &+ backoffNs
-            backoffNs = min(backoffNs * 2, Placement.greatestBackoffNs)
-        }
+        /// As `freed` was when the streak began.
+        var round = 0
     }
 
-    fileprivate let home: Affinity?
+    private let home: Affinity?
     private let isEnabled: Bool
     private let cpuOf: @Sendable (_ thread: Int32) -> Int?
+    /// The loop threads alone take this lock.
     private let streak = Mutex(Streak())
+    /// When the last request came.
+    private let lastNs = Atomic<UInt64>(0)
     /// The CPU the threads should be on; -1: any.
     private let target = Atomic<Int>(-1)
-
-    /// The threads that are placed now.
-    private let placed = Mutex<[ThreadSchedule]>([])
-    /// How often the watch has freed them: what a thread knows of its own place is worth nothing after that.
-    fileprivate let freed = Atomic<Int>(0)
-    /// Readable once a thread was placed, or the watch is to end.
+    /// No move before this moment.
+    private let notBeforeNs = Atomic<UInt64>(0)
+    /// How often the watch has freed them because nothing was served.
+    private let freed = Atomic<Int>(0)
+    /// The loop threads, which take the lock when they start, as ordinary threads.
+    private let threads = Mutex<[ThreadSchedule]>([])
+    /// Readable: `target` has changed, or the watch is to end.
     private let call: Fd
     private let isOver = Atomic<Bool>(false)
 
@@ -67,51 +66,65 @@ package final class Placement: Sendable {
         self.cpuOf = cpuOf
     }
 
-    /// For the loop thread that calls it.
-    func makeThread() -> ThreadPlace { ThreadPlace(placement: isEnabled ? self : nil) }
-
-    /// Puts the calling thread on `cpu`; false where the watch freed all since the thread knew `round`.
-    fileprivate func place(_ schedule: ThreadSchedule, on cpu: Int, round: Int) -> Bool {
-        placed.withLock { placed in
-            guard freed.load(ordering: .relaxed) == round else { return false }
-            try? Affinity(cpu: cpu).apply()
-            try? schedule.setIdle(true)
-            if !placed.contains(where: { $0 === schedule }) { placed.append(schedule) }
-            call.signal()
-            return true
-        }
+    /// The calling thread is a loop thread from now on.
+    func register() {
+        guard isEnabled, let schedule = try? ThreadSchedule() else { return }
+        threads.withLock { $0.append(schedule) }
     }
 
-    /// Gives the calling thread back to the scheduler.
-    fileprivate func free(_ schedule: ThreadSchedule) {
-        placed.withLock { placed in
-            free(one: schedule)
-            placed.removeAll { $0 === schedule }
+    /// Tells that `reader` has asked, `now` by the monotonic clock; 0 is one that is not known.
+    ///
+    /// Called by the loop threads for each message, before it is answered.
+    func note(_ reader: UInt32, at now: UInt64) {
+        guard isEnabled, reader != 0 else { return }
+        let pause = now.subtracting(lastNs.exchange(now, ordering: .relaxed))
+        let round = freed.load(ordering: .relaxed)
+        let length = streak.withLock { streak -> UInt32 in
+            if streak.reader != reader || streak.round != round || pause >= Self.pauseNs {
+                streak = Streak(reader: reader, length: 0, round: round)
+            } else {
+                streak.length &+= 1
+            }
+            return streak.length
         }
-    }
-
-    private func free(one schedule: ThreadSchedule) {
-        try? schedule.setIdle(false)
-        try? home?.apply(to: schedule.thread)
+        if length == 0 {
+            if target.exchange(-1, ordering: .relaxed) >= 0 { call.signal() }
+        } else if length % Self.streakLength == 0, now >= notBeforeNs.load(ordering: .relaxed) {
+            guard let cpu = cpuOf(Int32(bitPattern: reader)), home?.contains(cpu: cpu) == true else { return }
+            if target.exchange(cpu, ordering: .relaxed) != cpu { call.signal() }
+        }
     }
 
     /// The watch; runs until `endWatch`, on a thread of its own.
     func watch() {
         guard isEnabled else { return }
-        var count = [UInt8](repeating: 0, count: 8)
+        var placed = -1
+        var backoffNs = Self.leastBackoffNs
         while !isOver.load(ordering: .relaxed) {
-            guard (try? call.waitReadable(milliseconds: -1)) == true else { continue }
-            _ = try? call.read(into: &count)
-            while placed.withLock({ !$0.isEmpty }), !isOver.load(ordering: .relaxed) {
-                // A new call is no reason to look earlier.
-                usleep(UInt32(Self.watchMilliseconds) * 1000)
-                if Clock.monotonic.subtracting(streak.withLock { $0.lastNs }) > UInt64(Self.watchMilliseconds)
-                    * 1_000_000
-                {
-                    freeAll()
+            _ = try? call.waitReadable(milliseconds: placed < 0 ? -1 : Self.watchMilliseconds)
+            call.drain()
+            let now = Clock.monotonic
+            var wanted = target.load(ordering: .relaxed)
+            let silence = now.subtracting(lastNs.load(ordering: .relaxed))
+            if placed >= 0, wanted >= 0, silence > UInt64(Self.watchMilliseconds) * 1_000_000 {
+                // Asleep, they have nothing to do: the reader paused. Runnable, others have their CPU.
+                if threads.withLock({ $0.contains { $0.isRunnable } }) {
+                    notBeforeNs.store(now &+ backoffNs, ordering: .relaxed)
+                    backoffNs = min(backoffNs * 2, Self.greatestBackoffNs)
                 }
+                freed.wrappingAdd(1, ordering: .relaxed)
+                target.store(-1, ordering: .relaxed)
+                wanted = -1
+            } else if placed >= 0, wanted < 0,
+                now > notBeforeNs.load(ordering: .relaxed) &+ Self.leastBackoffNs
+            {
+                backoffNs = Self.leastBackoffNs
             }
+            guard wanted != placed else { continue }
+            placed = wanted
+            move(to: wanted)
         }
+        move(to: -1)
     }
 
     func endWatch() {
@@ -119,84 +132,18 @@ package final class Placement: Sendable {
         call.signal()
     }
 
-    private func freeAll() {
-        let now = Clock.monotonic
-        let isCrowded = placed.withLock { placed in
-            freed.wrappingAdd(1, ordering: .relaxed)
-            target.store(-1, ordering: .relaxed)
-            // Asleep, it has nothing to do: the reader paused. Runnable, others have its CPU.
-            let isCrowded = placed.contains { $0.isRunnable }
-            for schedule in placed { free(one: schedule) }
-            placed = []
-            return isCrowded
-        }
-        streak.withLock { streak in
-            streak.length = 0
-            if isCrowded { streak.backOff(from: now) }
-        }
-    }
-
-    private enum Step { case stay, look, leave }
-
-    /// Where the calling thread should be, `now` that `reader` asks.
-    fileprivate func note(_ reader: UInt32, at now: UInt64) -> Int {
-        let step = streak.withLock { streak -> Step in
-            let pause = now.subtracting(streak.lastNs)
-            streak.lastNs = now
-            guard streak.reader == reader, pause < Self.pauseNs else {
-                streak.reader = reader
-                streak.length = 0
-                return .leave
+    /// All loop threads to `cpu`, or back to where they were.
+    private func move(to cpu: Int) {
+        threads.withLock { threads in
+            for schedule in threads {
+                if cpu >= 0 {
+                    try? Affinity(cpu: cpu).apply(to: schedule.thread)
+                    try? schedule.setIdle(true)
+                } else {
+                    try? schedule.setIdle(false)
+                    try? home?.apply(to: schedule.thread)
+                }
             }
-            streak.length &+= 1
-            guard streak.length % Self.streakLength == 0, now >= streak.notBeforeNs else { return .stay }
-            return .look
-        }
-        switch step {
-        case .stay: break
-        case .look:
-            if let cpu = cpuOf(Int32(bitPattern: reader)), home?.contains(cpu: cpu) == true {
-                target.store(cpu, ordering: .relaxed)
-            }
-        case .leave:
-            guard target.exchange(-1, ordering: .relaxed) >= 0 else { break }
-            streak.withLock { streak in
-                if now > streak.notBeforeNs &+ Self.leastBackoffNs { streak.backoffNs = Self.leastBackoffNs }
-            }
-        }
-        return target.load(ordering: .relaxed)
-    }
-}
-
-/// One loop thread's own place.
-struct ThreadPlace {
-    private let placement: Placement?
-    private let schedule: ThreadSchedule?
-    private var current = -1
-    private var round = 0
-
-    fileprivate init(placement: Placement?) {
-        self.placement = placement
-        schedule = placement == nil ? nil : try? ThreadSchedule()
-    }
-
-    /// Called by the thread itself for each message, before it is answered.
-    ///
-    /// `reader` is the thread that asks, 0 where it is not known; `now` the monotonic clock.
-    mutating func serve(_ reader: UInt32, at now: UInt64) {
-        guard let placement, let schedule, reader != 0 else { return }
-        let wanted = placement.note(reader, at: now)
-        let freed = placement.freed.load(ordering: .relaxed)
-        if freed != round {
-            round = freed
-            current = -1
-        }
-        guard wanted != current else { return }
-        if wanted >= 0 {
-            if placement.place(schedule, on: wanted, round: round) { current = wanted }
-        } else {
-            placement.free(schedule)
-            current = -1
         }
     }
 }

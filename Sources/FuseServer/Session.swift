@@ -95,7 +95,7 @@ package final class Session<FS: FileSystem>: Sendable {
         defer { attendance.end() }
         var buffer = [UInt8](repeating: 0, count: RequestBuffer.size)
         var reply = Reply(capacity: RequestBuffer.replyCapacity)
-        var place = placement.makeThread()
+        placement.register()
         while true {
             attendance.wait(thread: number)
             let size: Int
@@ -109,7 +109,7 @@ package final class Session<FS: FileSystem>: Sendable {
             if let header = try? RequestHeader(decoding: message) {
                 let now = Clock.monotonic
                 attendance.note(header.pid, at: now, thread: number)
-                place.serve(header.pid, at: now)
+                placement.note(header.pid, at: now)
             }
             let outcome = answer(message, into: &reply)
             switch outcome {

@@ -42,7 +42,11 @@ package enum Request: Equatable, Sendable {
     case getattr
     case readlink
     case open(flags: UInt32)
-    case read(handle: UInt64, offset: UInt64, size: UInt32)
+    /// `isDirect`: for a reader's own read(2), and not for the page cache.
+    ///
+    /// The kernel names the lock owner in the former alone (FUSE_READ_LOCKOWNER; fs/fuse/file.c, fuse_direct_io(),
+    /// fuse_do_readfolio()).
+    case read(handle: UInt64, offset: UInt64, size: UInt32, isDirect: Bool)
     case release(handle: UInt64)
     case statfs
     case opendir
@@ -86,7 +90,12 @@ package enum Request: Equatable, Sendable {
             let read = try reader.take(fuse_read_in.self)
             self =
                 header.opcode == .read
-                ? .read(handle: read.fh, offset: read.offset, size: read.size)
+                ? .read(
+                    handle: read.fh,
+                    offset: read.offset,
+                    size: read.size,
+                    isDirect: read.read_flags & UInt32(FUSE_READ_LOCKOWNER) != 0
+                )
                 : .readdir(handle: read.fh, offset: read.offset, size: read.size)
         case .release, .releasedir:
             let release = try reader.take(fuse_release_in.self)

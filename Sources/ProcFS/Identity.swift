@@ -42,6 +42,12 @@ package final class Identity: Sendable {
         var checkedAt: UInt64
     }
 
+    private struct Callers: Sendable {
+        var entries: [Int32: CallerEntry] = [:]
+        /// Changes when all is forgotten: what was found out before is not kept after.
+        var generation: UInt64 = 0
+    }
+
     private struct NamespacePair: Hashable {
         var pid: UInt64
         var mount: UInt64
@@ -63,7 +69,7 @@ package final class Identity: Sendable {
     private let hostNamespaces: ProcessSource.Namespaces
     private let hostRoot: FileStatus?
     private let table: ContainerTable
-    private let callers = Mutex<[Int32: CallerEntry]>([:])
+    private let callers = Mutex(Callers())
     /// For a pair of pid and mount namespace: the process that stands for the container, kept open as proof of life.
     private let homes = Mutex<[NamespacePair: ProcessSource.Handle]>([:])
 
@@ -83,14 +89,14 @@ package final class Identity: Sendable {
     func subject(of pid: Int32) throws(Errno) -> Subject {
         guard pid > 0 else { return .host }
         let now = Clock.monotonic
-        let known = callers.withLock { $0[pid] }
+        let (known, generation) = callers.withLock { ($0.entries[pid], $0.generation) }
         if let known, now &- known.cgroupReadAt < Self.cgroupTrustNs { return known.subject }
         if let known, let text = try? known.handle.cgroupText(), text == known.cgroup {
             let isFresh = known.namespaces == nil || now &- known.checkedAt < Self.namespaceTrustNs
             if isFresh || (try? known.handle.namespaces()) == known.namespaces {
                 callers.withLock { callers in
-                    callers[pid]?.cgroupReadAt = now
-                    if !isFresh { callers[pid]?.checkedAt = now }
+                    callers.entries[pid]?.cgroupReadAt = now
+                    if !isFresh { callers.entries[pid]?.checkedAt = now }
                 }
                 return known.subject
             }
@@ -108,18 +114,24 @@ package final class Identity: Sendable {
             checkedAt: now
         )
         callers.withLock { callers in
-            if callers.count >= Self.callerLimit,
-                let oldest = callers.min(by: { $0.value.cgroupReadAt < $1.value.cgroupReadAt })
+            guard callers.generation == generation else { return }
+            if callers.entries.count >= Self.callerLimit,
+                let oldest = callers.entries.min(by: { $0.value.cgroupReadAt < $1.value.cgroupReadAt })
             {
-                callers[oldest.key] = nil
+                callers.entries[oldest.key] = nil
             }
-            callers[pid] = entry
+            callers.entries[pid] = entry
         }
         return subject
     }
 
     /// Forgets what was derived from the registered containers, after one came or went.
-    func invalidate() { callers.withLock { $0.removeAll() } }
+    func invalidate() {
+        callers.withLock { callers in
+            callers.entries.removeAll()
+            callers.generation &+= 1
+        }
+    }
 
     private func resolve(
         _ caller: ProcessSource.Handle,

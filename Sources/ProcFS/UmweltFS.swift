@@ -152,7 +152,11 @@ package final class UmweltFS: FileSystem {
             guard let node = sysTree.node(id.entry) else { throw .noEntry }
             return attributes(id, node)
         }
-        if let file = id.entry.procFile { return attributes(id, 0o100000 | file.permissions) }
+        if let file = id.entry.procFile {
+            var result = attributes(id, 0o100000 | file.permissions)
+            result.size = procFileSize
+            return result
+        }
         switch id.entry {
         case .root, .proc, .pressure, .sys, .devices, .system: return attributes(id, directory)
         case .containers where id.key == 0: return attributes(id, 0o040700)
@@ -226,6 +230,10 @@ package final class UmweltFS: FileSystem {
     private func attributes(_ id: NodeID, _ mode: UInt32) -> Attributes {
         Attributes(node: id.rawValue, mode: mode, size: 0, links: mode & 0o040000 == 0 ? 1 : 2, time: startedAt)
     }
+
+    /// Not 0, as the kernel's own have it: of a file of no size sendfile(2) takes nothing, and says that it was all
+    /// (filemap_splice_read()).
+    private var procFileSize: UInt64 { 4096 }
 
     /// sysfs says 4096 for the size of every file.
     private func attributes(_ id: NodeID, _ node: SysTree.Node) -> Attributes {

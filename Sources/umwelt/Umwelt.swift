@@ -3,6 +3,7 @@
 
 import ArgumentParser
 import Glibc
+import Kernel
 
 /// The command line.
 struct Umwelt: ParsableCommand {
@@ -45,6 +46,7 @@ enum Main {
     static func main() {
         // A reader that goes away shows as an error of write(2), not as a death without a word.
         _ = signal(SIGPIPE, SIG_IGN)
+        try? StandardDescriptors.fill()
         exit(code { try perform() })
     }
 

@@ -56,6 +56,9 @@ struct Control {
         case .view:
             let pid = try pid(fields, 0)
             let path = try field(fields, 1, "path")
+            guard FileTree.isThere(Path("/proc/\(pid)")) else {
+                throw Refusal(code: ESRCH, text: "there is no process \(pid)")
+            }
             do throws(Errno) { return Message(.done, [try fileSystem.view(path, for: pid)]) } catch {
                 let name = String(decoding: path, as: UTF8.self)
                 throw Refusal(code: error.rawValue, text: "cannot show \(name) to process \(pid): \(error)")

@@ -39,8 +39,9 @@ final class Daemon {
     /// How long an embedded daemon waits for its first client.
     private static let firstClientNs: UInt64 = 10_000_000_000
     private static let sweepNs: UInt64 = 10_000_000_000
-    /// Bytes; more is looked after at the next sweep.
-    private static let residentGoal: UInt64 = 5 << 20
+    private static let trimNs: UInt64 = 1_000_000_000
+    /// Bytes; more is looked after within a second.
+    private static let residentGoal: UInt64 = 4 << 20
 
     /// Adopts the connection; on return all is ready to be served.
     init(_ options: Options, _ inheritance: Inheritance, refused: [UInt64]) throws(DaemonError) {
@@ -133,6 +134,7 @@ final class Daemon {
         ProcessLimits.dropProgramPages()
         let startedAt = Clock.monotonic
         var sweptAt = startedAt
+        var trimmedAt = startedAt
         while true {
             let ready: [Int32]
             do throws(Errno) { ready = try server.serve(milliseconds: 1000) } catch {
@@ -149,6 +151,9 @@ final class Daemon {
             if now &- sweptAt > Self.sweepNs {
                 sweptAt = now
                 fileSystem.sweep()
+            }
+            if now &- trimmedAt > Self.trimNs {
+                trimmedAt = now
                 // What rare requests needed of the program, once.
                 if ProcessLimits.residentBytes ?? 0 > Self.residentGoal { ProcessLimits.dropProgramPages() }
             }

@@ -11,6 +11,7 @@ enum Notice {
     }
 }
 
+try? StandardDescriptors.fill()
 switch Options.parse(CommandLine.arguments.dropFirst()) {
 case .printHelp: print(Options.help, terminator: "")
 case .printVersion: print("umweltd \(Options.version)")

@@ -156,6 +156,15 @@ import Testing
     }
 
     /// No answer is larger than what was agreed on, which the kernel would refuse with EINVAL.
+    /// sendfile(2) and splice(2) come so: who is refused reads instead.
+    @Test func readsForThePageCacheAreRefused() {
+        let bench = Bench()
+        bench.files.state.withLock { $0.content[2] = Array("first".utf8) }
+        let handle = bench.open(2).handle
+        #expect(bench.read(2, handle: handle, isDirect: false).error == EINVAL)
+        #expect(bench.read(2, handle: handle).bytes == Array("first".utf8))
+    }
+
     @Test func hugeReadsAreCut() {
         let bench = Bench(maxPages: 64)
         bench.files.state.withLock { $0.content[2] = [UInt8](repeating: 1, count: 1 << 20) }

@@ -99,10 +99,19 @@ struct Bench {
         return (error(of: answer), answer.count >= 24 ? number(answer, 16) : 0)
     }
 
-    func read(_ node: UInt64, handle: UInt64, offset: UInt64 = 0, size: UInt32 = 65536) -> (
+    /// `isDirect`: with FUSE_READ_LOCKOWNER, as a reader's own read(2) comes.
+    func read(
+        _ node: UInt64,
+        handle: UInt64,
+        offset: UInt64 = 0,
+        size: UInt32 = 65536,
+        isDirect: Bool = true
+    ) -> (
         error: Int32, bytes: [UInt8]
     ) {
-        let body = little(handle) + little(offset) + little(size) + [UInt8](repeating: 0, count: 20)
+        let body =
+            little(handle) + little(offset) + little(size) + little(UInt32(isDirect ? 2 : 0))
+            + [UInt8](repeating: 0, count: 16)
         guard let answer = answer(opcode: 15, node: node, body) else { return (0, []) }
         return (error(of: answer), Array(answer.dropFirst(16)))
     }

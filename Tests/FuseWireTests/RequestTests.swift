@@ -20,7 +20,13 @@ import Testing
         (14, little(UInt32(0x8000)) + little(UInt32(0)), .open(flags: 0x8000)),
         (
             15, little(UInt64(7)) + little(UInt64(4096)) + little(UInt32(131072)) + [UInt8](repeating: 0, count: 20),
-            .read(handle: 7, offset: 4096, size: 131072)
+            .read(handle: 7, offset: 4096, size: 131072, isDirect: false)
+        ),
+        (
+            15,
+            little(UInt64(7)) + little(UInt64(0)) + little(UInt32(512)) + little(UInt32(2))
+                + [UInt8](repeating: 0, count: 16),
+            .read(handle: 7, offset: 0, size: 512, isDirect: true)
         ),
         (18, little(UInt64(9)) + [UInt8](repeating: 0, count: 16), .release(handle: 9)),
         (
@@ -93,7 +99,7 @@ import Testing
         let all = [UInt8](repeating: 0xFF, count: 40)
         #expect(
             try decode(message(opcode: 15, unique: .max, node: .max, pid: .max, all))
-                == .read(handle: .max, offset: .max, size: .max)
+                == .read(handle: .max, offset: .max, size: .max, isDirect: true)
         )
         #expect(try decode(message(opcode: 28, all)) == .readdir(handle: .max, offset: .max, size: .max))
         #expect(try decode(message(opcode: 14, Array(all.prefix(8)))) == .open(flags: .max))

@@ -168,6 +168,33 @@ extension RunSuite {
             #expect(try lab.run(["--rootfs", lab.files], ["nothing"]).code == 127)
         }
 
+        /// What takes a file by sendfile(2) gets it by read(2): busybox cat, and so all of Alpine, and Python's copyfile.
+        @Test(.enabled(if: RunLab.has("busybox") && RunLab.has("python3"), "needs busybox and python3"))
+        func whatCopiesWithinTheKernelGetsTheContent() throws {
+            let lab = try RunLab()
+            let result = try lab.run(
+                ["--memory", "64M"],
+                script: """
+                    for f in meminfo cpuinfo stat uptime loadavg; do
+                      [ "$(busybox cat /proc/$f | busybox wc -l)" = "$(busybox wc -l < /proc/$f)" ] || echo "cat: $f"
+                      python3 -c "import shutil; shutil.copyfile('/proc/$f', '/tmp/$f')"
+                      [ "$(wc -l < /tmp/$f)" = "$(busybox wc -l < /proc/$f)" ] || echo "copyfile: $f"
+                    done
+                    busybox cat /proc/meminfo | head -n 1
+                    cat /proc/meminfo > /tmp/copy; cmp -n 20 /tmp/copy /proc/meminfo; tail -n 1 /proc/uptime | wc -l
+                    """
+            )
+            #expect(result.lines == ["MemTotal:          65536 kB", "1"], "\(result.errors)")
+        }
+
+        @Test(arguments: ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"]) func standardStreamsThatAreClosed(_ how: String) throws
+        {
+            let lab = try RunLab()
+            let line = "exec '\(Programs.umwelt)' run --state-dir '\(lab.state)' -- sh -c 'exit 7' \(how)"
+            let result = try lab.start(["sh", "-c", line]).end()
+            #expect(result.code == 7, "\(result.errors)")
+        }
+
         @Test func standardInputIsPassed() throws {
             let lab = try RunLab()
             #expect(try lab.run([], ["cat"], input: "hello\n").output == "hello\n")

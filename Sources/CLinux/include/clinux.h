@@ -93,6 +93,8 @@ int64_t clinux_raise_nofile(void);
 // Unmaps the pages of the executable that nobody writes to, code and constants (MADV_DONTNEED); what is still needed comes
 // back from the page cache.
 int clinux_drop_program_pages(void);
+// Opens /dev/null where standard input, output or error are closed.
+int clinux_fill_standard_descriptors(void);
 int clinux_mkdir(const char *path, unsigned int mode);
 int clinux_unlink(const char *path);
 int clinux_rmdir(const char *path);

@@ -92,6 +92,7 @@ struct ViewCommand: ParsableCommand {
             )
         }
         let pid = pid ?? ProcessID.own
+        guard FileTree.isThere(Path("/proc/\(pid)")) else { throw Failure.failed("there is no process \(pid)") }
         let place = HostPlace.enter()
         let files = UmweltFS(hierarchies: Hierarchies(mountinfo: place.mountinfo, prefix: place.prefix))
         do throws(Errno) { return try files.view(Array(path.utf8), for: pid) } catch .noProcess {
