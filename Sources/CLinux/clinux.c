@@ -243,6 +243,7 @@ int clinux_fill_standard_descriptors(void) {
     }
     return 0;
 }
+int clinux_reserve(int fd, int64_t size) { return OR_ERRNO(fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, size)); }
 int clinux_mkdir(const char *path, unsigned int mode) { return OR_ERRNO_ONCE(mkdir(path, mode)); }
 int clinux_unlink(const char *path) { return OR_ERRNO_ONCE(unlink(path)); }
 int clinux_rmdir(const char *path) { return OR_ERRNO_ONCE(rmdir(path)); }

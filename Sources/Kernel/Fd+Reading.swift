@@ -42,6 +42,11 @@ extension Fd {
         return result
     }
 
+    /// Takes the disk space for the file's first `bytes` now, so that writing them later does not fail for want of it.
+    ///
+    /// Errors: ENOSPC; EOPNOTSUPP where the file system cannot.
+    package borrowing func reserve(bytes: Int64) throws(Errno) { _ = try Errno.check(clinux_reserve(raw, bytes)) }
+
     /// Writes all of `bytes`.
     package borrowing func write(_ bytes: [UInt8]) throws(Errno) {
         var done = 0

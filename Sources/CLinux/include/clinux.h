@@ -95,6 +95,8 @@ int64_t clinux_raise_nofile(void);
 int clinux_drop_program_pages(void);
 // Opens /dev/null where standard input, output or error are closed.
 int clinux_fill_standard_descriptors(void);
+// Takes the file's first bytes from what is free, without making it longer (fallocate, FALLOC_FL_KEEP_SIZE).
+int clinux_reserve(int fd, int64_t size);
 int clinux_mkdir(const char *path, unsigned int mode);
 int clinux_unlink(const char *path);
 int clinux_rmdir(const char *path);

@@ -51,6 +51,16 @@ final class Bundle {
         }
     }
 
+    /// Makes the runtime's log, with room for what it has to say: where the disk is full, that is just when it is needed.
+    func reserveLog() throws(Failure) {
+        do throws(Errno) {
+            let file = try Fd.open(Path(log), [.writeOnly, .create])
+            do throws(Errno) { try file.reserve(bytes: 8192) } catch .notSupported {}
+        } catch {
+            throw .failed("cannot write \(log): \(error)")
+        }
+    }
+
     func read(_ file: String) -> [UInt8]? { try? Fd.contents(of: Path(file), limit: 1 << 20) }
 
     /// The container's first process; nil while the runtime has not made it.

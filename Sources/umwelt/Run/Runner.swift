@@ -89,6 +89,7 @@ final class Runner {
             }
         }
         try bundle.write(Array(runtime.program.utf8), to: bundle.runtimeFile)
+        try bundle.reserveLog()
         return bundle
     }
 
