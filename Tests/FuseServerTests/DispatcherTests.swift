@@ -155,7 +155,6 @@ import Testing
         }
     }
 
-    /// No answer is larger than what was agreed on, which the kernel would refuse with EINVAL.
     /// sendfile(2) and splice(2) come so: who is refused reads instead.
     @Test func readsForThePageCacheAreRefused() {
         let bench = Bench()
@@ -165,6 +164,7 @@ import Testing
         #expect(bench.read(2, handle: handle).bytes == Array("first".utf8))
     }
 
+    /// No answer is larger than what was agreed on, which the kernel would refuse with EINVAL.
     @Test func hugeReadsAreCut() {
         let bench = Bench(maxPages: 64)
         bench.files.state.withLock { $0.content[2] = [UInt8](repeating: 1, count: 1 << 20) }
