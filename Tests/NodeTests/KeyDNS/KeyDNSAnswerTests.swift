@@ -131,9 +131,12 @@ extension KeyDNSSuite {
             #expect(try lab.request("localhost") == .text("127.0.0.1"))
             #expect(lab.counter(.passedOn) == 1)
             try lab.configure("fallback = /nonexistent/helper", zones: lab.cluster())
-            #expect(try lab.request("localhost") == .error(EHOSTUNREACH))
+            // A name of its own each time: a rejection may be kept for its second.
+            let missing = try lab.request("missing.example")
+            #expect(missing == .error(EHOSTUNREACH))
             try lab.configure("fallback = none", zones: lab.cluster())
-            #expect(try lab.request("localhost") == .error(ENODATA))
+            let none = try lab.request("none.example")
+            #expect(none == .error(ENODATA))
         }
 
         @Test func strangeKeysAreRejected() throws {
