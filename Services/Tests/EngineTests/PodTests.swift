@@ -26,24 +26,24 @@ extension EngineSuite {
                   initContainers:
                   - name: first
                     image: localhost/umwelt/box:1
-                    command: [sh, -c, "echo made > /work/f"]
-                    volumeMounts: [{name: work, mountPath: /work}]
+                    command: [sh, -c, "echo made > /scratch/f"]
+                    volumeMounts: [{name: work, mountPath: /scratch}]
                   containers:
                   - name: a
                     image: localhost/umwelt/box:1
-                    command: [sh, -c, "cat /work/f /map/sub/file /secret/p; echo $(NS)-$LITERAL; cat /etc/hostname; id -u; echo no >&2"]
+                    command: [sh, -c, "cat /scratch/f /map/sub/file /secret/p; echo $(NS)-$LITERAL; cat /etc/hostname; id -u; echo no >&2"]
                     env:
                     - {name: NS, valueFrom: {fieldRef: {fieldPath: metadata.namespace}}}
                     - {name: LITERAL, value: "$$(NS)"}
                     securityContext: {runAsUser: 1234}
                     resources: {limits: {memory: 32Mi, cpu: 200m}}
                     volumeMounts:
-                    - {name: work, mountPath: /work}
+                    - {name: work, mountPath: /scratch}
                     - {name: map, mountPath: /map, readOnly: true}
                     - {name: secret, mountPath: /secret}
                   - name: b
                     image: localhost/umwelt/box:1
-                    args: [sh, -c, "grep -q tmpfs /proc/mounts && grep ' /memory ' /proc/mounts && test ! -e /work"]
+                    args: [sh, -c, "grep -q tmpfs /proc/mounts && grep ' /memory ' /proc/mounts && test ! -e /scratch"]
                     volumeMounts: [{name: memory, mountPath: /memory}]
                 ---
                 {kind: ConfigMap, metadata: {name: m}, data: {k: "from the map\\n"}}
