@@ -190,7 +190,9 @@ extension KeyDNSSuite {
             var seen: Set<String> = []
             for kilobytes in stride(from: 40_000, through: 6000, by: -2000) {
                 try lab.install(wrapper: "/usr/bin/prlimit --as=\(kilobytes * 1024) ")
-                let answer = try lab.request("m\(kilobytes).cluster.test")
+                var answer = KeyDNSLab.Answer.error(0)
+                // Far within the deadline: a lack of memory is not waited out.
+                try bounded(1500) { answer = try lab.request("m\(kilobytes).cluster.test") }
                 seen.insert("\(answer)")
                 if answer == .error(ENOKEY) {
                     // It never ran: the kernel could not map the program itself, which is a part of that size.
@@ -228,6 +230,12 @@ extension KeyDNSSuite {
             try Directories.unlink(lab.cachePath)
             try Directories.make(lab.cachePath)
             #expect(try lab.request("d.cluster.test") == .text("10.0.0.5"))
+            // Nor is anything put into the place of a device: another way to say that there is no cache.
+            let device = lab.directory.appending("null")
+            #expect(mknod("\(device)", S_IFCHR | 0o600, 0x103) == 0)
+            try lab.configure("", zones: lab.cluster(servers: try lab.server { Self.good($0) }), cache: device)
+            #expect(try lab.request("e.cluster.test") == .text("10.0.0.5"))
+            #expect(try FileStatus.of(device, follow: false).isRegular == false)
         }
 
         @Test func aBadConfigurationSendsEverythingToTheStockHelper() throws {
