@@ -50,14 +50,18 @@ struct Request {
     func answerByStock(_ query: KeyQuery, _ callout: Callout, _ invocation: Invocation, _ cache: SharedCache?) -> Never
     {
         let shared = SharedAnswers(policy, cache)
+        var hasRun = false
         let answer = shared.answer(CacheRecord.Key(query, callout)) { record, seconds, source in
             .payload(record.payload, seconds: seconds, source == .dns ? .stock : source)
         } ask: { record in
+            hasRun = true
             cache?.add(.namespaceRuns)
             return runStock(invocation, &record)
         }
         var error: Errno?
         if case .payload(_, _, .stock) = answer {} else { error = Helper.tell(key, answer) }
+        // Where the stock helper has rejected the key, the kernel does not take another word.
+        if hasRun { error = nil }
         cache?.account(answer, since: start)
         if policy.logs { Helper.log(answer, error, name, start) }
         ProcessImage.end(code: error == nil ? 0 : 1)
@@ -72,6 +76,7 @@ struct Request {
         // To be done before there is an answer: afterwards the key is no business of this process's any more.
         let permissions = try? key.permissions()
         if let permissions { try? key.setPermissions(permissions | Key.userReadsAndChanges) }
+        defer { if let permissions { try? key.setPermissions(permissions) } }
         let status: ExitStatus
         do throws(Errno) {
             guard let child = try ProcessImage.fork() else { becomeStock(Path(fallback), invocation) }
@@ -80,7 +85,6 @@ struct Request {
         } catch {
             return failed("no process: \(error)")
         }
-        defer { if let permissions { try? key.setPermissions(permissions) } }
         // Where it has answered, the kernel refuses this one.
         guard Helper.tell(key, .rejected(Rejection(Rejection.EAGAIN, "no answer"))) != nil else {
             return failed("the stock helper, in a namespace, ended with \(status.code) and without an answer")
