@@ -113,7 +113,10 @@ struct Report {
         let after = memory.first?.after?.containers ?? 0
         let more = memory.first?.afterMore?.containers ?? 10_000
         return Self.table(
-            ["Daemon", "At rest", "As the last of \(after) short-lived containers ends", "Within 3 s of it", "Within 3 s of \(more)"],
+            [
+                "Daemon", "At rest", "As the last of \(after) short-lived containers ends", "Within 3 s of it",
+                "Within 3 s of \(more)",
+            ],
             rows
         )
     }
