@@ -62,8 +62,12 @@ static const int ending[] = {SIGHUP, SIGINT, SIGQUIT, SIGILL, SIGTRAP, SIGABRT, 
 
 static void say_last_word(int signal) {
     const int is_late = signal == SIGALRM;
+    // From outside: nothing is wrong with the name, nor with this program.
+    const int is_told = signal == SIGHUP || signal == SIGINT || signal == SIGQUIT || signal == SIGTERM || signal == SIGUSR1 ||
+        signal == SIGUSR2 || signal == SIGXCPU || signal == SIGPWR;
+    const int error = is_late ? last_word.late : is_told ? EAGAIN : last_word.broken;
     if (last_word.child > 0) kill(last_word.child, SIGKILL);
-    syscall(SYS_keyctl, KEYCTL_REJECT, last_word.key, 1, is_late ? last_word.late : last_word.broken, 0);
+    syscall(SYS_keyctl, KEYCTL_REJECT, last_word.key, 1, error, 0);
     uint64_t *count = is_late ? last_word.late_count : last_word.broken_count;
     if (count) __atomic_fetch_add(count, 1, __ATOMIC_RELAXED);
     if (last_word.worker) __atomic_store_n(last_word.worker, 0, __ATOMIC_RELEASE);

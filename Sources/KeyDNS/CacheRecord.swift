@@ -55,9 +55,11 @@ package struct CacheRecord: Equatable, Sendable {
     package var rateSecond: UInt64 = 0
     package var rateCount: UInt32 = 0
     /// As DNS gave them; `maximumAddresses` of them are kept, the chosen one among them.
-    package var addresses: [IPAddress]
+    package var addresses: [IPAddress] { didSet { isCut = false } }
     /// The one that was given last.
     package var chosen: IPAddress?
+    /// There were more addresses than are kept.
+    package private(set) var isCut = false
     /// The answer as the kernel took it, where it is no host's address; a longer one than `maximumPayload` is not kept.
     package var payload: [UInt8] = []
 
@@ -99,7 +101,7 @@ package struct CacheRecord: Equatable, Sendable {
         if let chosen, addresses.count > kept.count, !kept.contains(chosen) { kept[kept.count - 1] = chosen }
         let place = chosen.flatMap { kept.firstIndex(of: $0) } ?? 255
         bytes.append(UInt8(truncatingIfNeeded: place))
-        bytes.append(UInt8(truncatingIfNeeded: kept.count))
+        bytes.append(UInt8(truncatingIfNeeded: kept.count) | (isCut || addresses.count > kept.count ? 0x80 : 0))
         for address in kept { bytes += [address.isV4 ? 4 : 16] + address.bytes }
         // One or the other: so both fit, whatever the name.
         if kept.isEmpty, payload.count <= Self.maximumPayload {
@@ -128,7 +130,8 @@ package struct CacheRecord: Equatable, Sendable {
         guard let name = DNSName(wireForm: bytes[50..<nameEnd]) else { return nil }
         key = Key(name: name, form: bytes[48])
         let chosen = Int(bytes[nameEnd])
-        let count = Int(bytes[nameEnd + 1])
+        let count = Int(bytes[nameEnd + 1] & 0x7f)
+        isCut = bytes[nameEnd + 1] & 0x80 != 0
         guard count <= Self.maximumAddresses else { return nil }
         addresses = []
         var index = nameEnd + 2

@@ -112,6 +112,11 @@ private struct PolicyParser {
         if policy.fallback == nil {
             throw error("\(title): the strategy 'namespace' runs the fallback, and 'fallback = none' is set")
         }
+        if let servers = zone.servers, servers.count > 3 {
+            throw error(
+                "\(title): with the strategy 'namespace' glibc asks the first three servers, not \(servers.count)"
+            )
+        }
         if let server = zone.servers?.first(where: { $0.port != Server.standardPort }) {
             throw error(
                 "\(title): with the strategy 'namespace' glibc asks, at port \(Server.standardPort) alone: \(server)"
@@ -164,7 +169,12 @@ private struct PolicyParser {
         case "guard": policy.hasGuard = try isSecond(name, value, "no", "yes")
         case "log": policy.logs = try isSecond(name, value, "no", "yes")
         case "fallback": policy.fallback = try path(name, value)
-        case "cache": policy.cache = try path(name, value)
+        case "cache":
+            policy.cache = try path(name, value)
+            // What is found there may be replaced, and is removed in the end.
+            if !isFlat, let cache = policy.cache, !cache.suffix(13).elementsEqual("/keydns.cache".utf8) {
+                throw error("cache is a path that ends in /keydns.cache, or 'none', not \(Self.shown(value))")
+            }
         case "kubelet-config": policy.kubeletConfig = try path(name, value)
         case "seed" where isFlat: policy.seed = UInt64(clamping: try number(name, value, 0...Int.max))
         case "source" where isFlat:
@@ -207,7 +217,7 @@ private struct PolicyParser {
             zone.strategy =
                 try isSecond(name, value, "resolver", "namespace") ? .namespace : .resolver
         case "relative": zone.relative = Self.shown(value) == "none" ? [] : try names(value)
-        case "search": zone.search = try names(value)
+        case "search": zone.search = Self.shown(value) == "none" ? [] : try names(value)
         case "ndots": zone.ndots = try number(name, value, 0...15)
         case "patience":
             zone.options.patience = UInt64(try milliseconds(name, value, 10...10_000)) * 1_000_000

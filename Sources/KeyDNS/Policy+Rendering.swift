@@ -33,7 +33,7 @@ extension Policy {
                 text += "origin = " + origin.map { $0.isNewline ? " " : String($0) }.joined() + "\n"
             }
             text += "relative = \(zone.relative.isEmpty ? "none" : Self.list(zone.relative))\n"
-            if let search = zone.search, !search.isEmpty { text += "search = \(Self.list(search))\n" }
+            if let search = zone.search { text += "search = \(search.isEmpty ? "none" : Self.list(search))\n" }
             text += """
                 ndots = \(zone.ndots)
                 patience = \(zone.options.patience / 1_000_000)ms

@@ -20,7 +20,7 @@ package struct Policy: Equatable, Sendable {
     /// The helper for all other names; nil: they are rejected.
     package var fallback: [UInt8]? = Array("/sbin/key.dns_resolver".utf8)
     /// The file that helpers share; nil: none.
-    package var cache: [UInt8]? = Array("/run/umwelt/keydns.cache".utf8)
+    package var cache: [UInt8]? = Self.usualCache
     /// The kubelet's configuration file; nil: where the kubelet that runs says, or one of the usual paths.
     package var kubeletConfig: [UInt8]?
     package var zones: [Zone] = []
@@ -43,6 +43,7 @@ package struct Policy: Equatable, Sendable {
         }
     }
 
+    package static var usualCache: [UInt8] { Array("/run/umwelt/keydns.cache".utf8) }
     package static let maximumLength = 65536
     package static let maximumZones = 64
     package static let maximumSources = 64
@@ -67,6 +68,17 @@ package struct Policy: Equatable, Sendable {
             (best, longest) = (index, labels)
         }
         return best >= 0 ? zones[best] : nil
+    }
+
+    /// Whether a description that DNS can have no name for ends in one of the zones all the same.
+    package func claims(_ description: [UInt8]) -> Bool {
+        var text = description.map { $0 &- UInt8(ascii: "A") < 26 ? $0 | 0x20 : $0 }
+        while text.last == UInt8(ascii: ".") { text.removeLast() }
+        return zones.contains { zone in
+            ((zone.domain.map { [$0] } ?? []) + zone.relative).contains { name in
+                text.suffix(name.text.count + 1).elementsEqual([UInt8(ascii: ".")] + name.folded.text)
+            }
+        }
     }
 
     /// The types to ask for where the key's own words leave it open.

@@ -63,10 +63,11 @@ package struct Answering {
             let one =
                 record.chosen
                 ?? AddressChoice.one(of: record.addresses, name: key.name, previous: nil, seed: policy.seed)
-            guard let payload = Payload.text(callout.wantsList ? record.addresses : [one].compactMap { $0 }) else {
-                return .rejected(Rejection(Rejection.ENODATA, "no address"))
+            // Not every address is kept.
+            if callout.wantsList, record.isCut { return nil }
+            return Payload.text(callout.wantsList ? record.addresses : [one].compactMap { $0 }).map {
+                .payload($0, seconds: seconds, source)
             }
-            return .payload(payload, seconds: seconds, source)
         } ask: { record in
             switch run(LookupRequest(candidates, types, wantsAllTypes: all)) {
             case .found(let found):

@@ -30,20 +30,24 @@ package struct SharedAnswers {
         self.cache = cache
     }
 
-    /// `give` makes the kernel's answer of a record, `ask` fills it.
+    /// `give` makes the kernel's answer of a record, nil where there is too little in it; `ask` fills it.
     package func answer(
         _ key: CacheRecord.Key,
-        give: (CacheRecord, UInt32, KeyAnswer.Source) -> KeyAnswer,
+        give: (CacheRecord, UInt32, KeyAnswer.Source) -> KeyAnswer?,
         ask: (inout CacheRecord) -> Outcome
     ) -> KeyAnswer {
         cache?.lock(key)
         defer { cache?.unlock(key) }
         let now = Clock.boot
-        // One that was stored later than now is of a time before the machine was started.
-        let known = cache?.record(key).flatMap { $0.storedAt <= now ? $0 : nil }
-        var record = known ?? CacheRecord(key: key, now: now)
+        var record = cache?.record(key) ?? CacheRecord(key: key, now: now)
+        // What was stored later than now is of a time before the machine was started: a file on a disk. No record is fresh for
+        // longer than the cap, whatever it says.
+        let latest = now + UInt64(policy.lifetime.cap) * 1_000_000_000
+        if record.storedAt > now || record.freshUntil > latest { (record.storedAt, record.freshUntil) = (now, 0) }
         if record.isFilled, now < record.freshUntil {
-            return give(record, UInt32(clamping: (record.freshUntil - now) / 1_000_000_000 + 1), .cache)
+            // A key lives for whole seconds: rounded down, but for the last one.
+            let seconds = max(1, UInt32(clamping: (record.freshUntil - now) / 1_000_000_000))
+            if let answer = give(record, seconds, .cache) { return answer }
         }
         guard record.admits(limit: policy.rateLimit, now: now) else {
             return stale(record, give)
@@ -55,7 +59,7 @@ package struct SharedAnswers {
             record.storedAt = Clock.boot
             record.freshUntil = record.storedAt + UInt64(seconds) * 1_000_000_000
             cache?.store(record)
-            return give(record, seconds, .dns)
+            return give(record, seconds, .dns) ?? .rejected(Rejection(Rejection.ENODATA, "no address"))
         case .failed(let rejection, let isAway):
             // The count of this second.
             if policy.rateLimit > 0 { cache?.store(record) }
@@ -66,7 +70,7 @@ package struct SharedAnswers {
     /// The last known answer, where the policy allows it and it is not too old.
     private func stale(
         _ record: CacheRecord,
-        _ give: (CacheRecord, UInt32, KeyAnswer.Source) -> KeyAnswer
+        _ give: (CacheRecord, UInt32, KeyAnswer.Source) -> KeyAnswer?
     ) -> KeyAnswer? {
         guard policy.staleSeconds > 0, record.isFilled else { return nil }
         let (end, overflow) = record.freshUntil.addingReportingOverflow(UInt64(policy.staleSeconds) * 1_000_000_000)

@@ -7,8 +7,8 @@ import Resolver
 
 /// What helper processes share: a file of a fixed size with counters and recent answers.
 ///
-/// Not a word in it is trusted: a slot without its digest is no slot, a file of another size is replaced. What is no regular
-/// file is left alone, for it is somebody else's.
+/// Not a word in it is trusted: a slot without its digest is no slot; a link, a file of another size or one that others may
+/// write is replaced. What is no file at all is left alone, for it is somebody else's.
 /// Every error means doing without.
 package final class SharedCache {
     private let file: Fd
@@ -27,7 +27,9 @@ package final class SharedCache {
             if let cache = try existing(path) { return cache }
             isDamaged = true
         } catch {
-            guard error == .noEntry else { throw error }
+            // A link, which is not followed.
+            isDamaged = error == Errno(rawValue: Rejection.ELOOP)
+            guard isDamaged || error == .noEntry else { throw error }
         }
         do throws(Errno) {
             let file = try make(path, replacing: isDamaged)
@@ -47,7 +49,7 @@ package final class SharedCache {
         let file = try Fd.open(path, .readWriteGuarded)
         let status = try file.status()
         guard status.isRegular else { throw .invalidArgument }
-        guard status.size == UInt64(CacheLayout.fileSize) else { return nil }
+        guard status.mode & 0o022 == 0, status.size == UInt64(CacheLayout.fileSize) else { return nil }
         let page = try SharedPage(file, size: CacheLayout.pageSize)
         return page.load(0) == CacheLayout.mark ? SharedCache(file, page) : nil
     }
@@ -55,7 +57,8 @@ package final class SharedCache {
     /// A fresh file; in the place of whatever is there with `replacing`, else EEXIST where there is something.
     private static func make(_ path: Path, replacing: Bool) throws(Errno) -> Fd {
         let stage = Path(path.bytes + Array(".\(ProcessID.own).new".utf8))
-        if let slash = path.bytes.lastIndex(of: UInt8(ascii: "/")), slash > 0 {
+        // The usual one goes with every start of the machine; others are the operator's own.
+        if path.bytes == Policy.usualCache, let slash = path.bytes.lastIndex(of: UInt8(ascii: "/")) {
             try Directories.make(Path(path.bytes[..<slash]))
         }
         do throws(Errno) {

@@ -46,7 +46,13 @@ enum Helper {
             cache?.add(.configErrors)
             Journal.log(.error, "\(problem); every name goes to the fallback: run 'umwelt keydns refresh'")
         }
-        guard let query = KeyQuery(keyDescription: description), let zone = policy.zone(of: query) else {
+        let query = KeyQuery(keyDescription: description)
+        if query == nil, policy.claims(Array(description.prefix { $0 != 0 })) {
+            let answer = KeyAnswer.rejected(Rejection(Rejection.EINVAL, "no name that DNS could have"))
+            cache?.account(answer, since: start)
+            finish(key, answer, name, start, logs: policy.logs)
+        }
+        guard let query, let zone = policy.zone(of: query) else {
             passOn(key, policy, cache, name, start)
         }
         let request = Request(key: key, name: name, policy: policy, zone: zone, start: start)

@@ -117,14 +117,14 @@ import Testing
 
     @Test func theRuleIsARegularFileThatEndsInANewline() throws {
         let lab = try Lab(["/etc/request-key.d/other.conf": "create user x * /p %k\n"])
-        try lab.node.writeRule(helper: "/usr/sbin/umwelt-keydns")
+        #expect(try lab.node.writeRule(helper: "/usr/sbin/umwelt-keydns"))
         let rule = try #require(lab.text("/etc/request-key.d/umwelt-keydns.conf"))
         #expect(rule.hasSuffix("create dns_resolver * * /usr/sbin/umwelt-keydns %k\n"))
         #expect(lab.node.rules().winner("x.y")?.command == "/usr/sbin/umwelt-keydns %k")
         #expect(lab.node.rules().problems.isEmpty)
         // Again: nothing changes, and nothing else is there.
         let before = lab.tree()
-        try lab.node.writeRule(helper: "/usr/sbin/umwelt-keydns")
+        #expect(try !lab.node.writeRule(helper: "/usr/sbin/umwelt-keydns"))
         #expect(lab.tree() == before)
         #expect(throws: Failure.self) { try lab.node.writeRule(helper: "/a b") }
     }
@@ -135,12 +135,13 @@ import Testing
             try Directories.make(Path(lab.root + "/etc"))
             try Directories.make(Path(lab.root + "/var/lib"))
             let before = lab.tree()
-            try lab.node.writeRule(helper: "/x")
+            _ = try lab.node.writeRule(helper: "/x")
             var policy = Policy()
             policy.zones[0].domain = DNSName("cluster.local")
             policy.zones[0].servers = [Server(.v4(1))]
             policy.zones[0].strategy = .namespace
-            try lab.node.write(flat: policy)
+            #expect(try lab.node.write(flat: policy))
+            #expect(try !lab.node.write(flat: policy), "the same again")
             #expect(
                 lab.text("/var/lib/umwelt-keydns/resolv.conf.cluster.local")?.hasPrefix("nameserver 0.0.0.1\n") == true
             )
@@ -148,6 +149,40 @@ import Testing
             try lab.node.removeAll(cache: Path(lab.root + "/run/umwelt/keydns.cache"))
             #expect(lab.tree() == before)
         }
+    }
+
+    /// As much as can be is taken away, and what is nobody's cache stays.
+    @Test func uninstallingGoesOnAfterAFailure() throws {
+        let lab = try Lab(["/mine/keydns.cache/x": "1", "/mine/other": "2"])
+        _ = try lab.node.writeRule(helper: "/x")
+        try lab.node.removeAll(cache: Path(lab.root + "/mine/keydns.cache"))
+        #expect(lab.text("/mine/keydns.cache/x") == "1" && lab.text("/mine/other") == "2")
+        #expect(lab.text("/etc/request-key.d/umwelt-keydns.conf") == nil)
+    }
+
+    /// What helpers could not read is not written.
+    @Test func aPolicyThatIsTooLongIsRefused() throws {
+        let lab = try Lab()
+        var policy = Policy()
+        policy.zones[0].domain = DNSName("cluster.local")
+        policy.zones[0].servers = [Server(.v4(1))]
+        let search = (0..<Zone.maximumNames).compactMap {
+            DNSName("\(String(repeating: "long-", count: 12))\($0).example.org")
+        }
+        for number in 0..<60 {
+            var zone = Zone(domain: DNSName("zone\(number).example.org"), servers: [Server(.v4(1))])
+            zone.search = search
+            policy.zones.append(zone)
+        }
+        #expect(policy.rendered().count > Policy.maximumLength)
+        #expect(throws: Failure.self) { try lab.node.write(flat: policy) }
+        #expect(lab.text("/var/lib/umwelt-keydns/keydns.flat") == nil)
+    }
+
+    @Test func aPolicyThatIsNoFileIsRefused() throws {
+        let lab = try Lab(["/x": ""])
+        #expect(mkfifo("\(lab.root)/pipe", 0o600) == 0)
+        #expect(throws: Failure.self) { try lab.node.policy(at: Path(lab.root + "/pipe")) }
     }
 
     @Test func seLinuxIsSaidWhereItEnforces() throws {
@@ -195,7 +230,7 @@ import Testing
         #expect(flat.zones[0].domain == DNSName("k8s.example"))
         #expect(flat.zones[0].servers?.map(\.description) == ["10.96.0.10", "fd00::a"])
         #expect(flat.zones[0].origin == "clusterDNS of f" && notes.count == 1)
-        try lab.node.write(flat: flat)
+        #expect(try lab.node.write(flat: flat))
         let read = try #require(try lab.node.flat())
         // `status` compares what the sources are now with what they were.
         for source in read.sources { #expect(lab.node.digest(of: lab.node.path(source.path)) >> 1 == source.digest) }

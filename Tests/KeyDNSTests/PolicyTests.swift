@@ -22,7 +22,7 @@ struct PolicyTests {
         guard = yes
         log = no
         fallback = /usr/bin/x
-        cache = /run/x
+        cache = /run/x/keydns.cache
         kubelet-config = /etc/kubelet.yaml
 
         [cluster]
@@ -50,7 +50,7 @@ struct PolicyTests {
         #expect(
             policy.staleSeconds == 60 && policy.rateLimit == 20 && policy.prefersV6 && policy.hasGuard && !policy.logs
         )
-        #expect(policy.fallback == Array("/usr/bin/x".utf8) && policy.cache == Array("/run/x".utf8))
+        #expect(policy.fallback == Array("/usr/bin/x".utf8) && policy.cache == Array("/run/x/keydns.cache".utf8))
         let cluster = policy.zones[0]
         #expect(cluster.domain == DNSName("k8s.example") && cluster.strategy == .resolver)
         #expect(cluster.servers?.map(\.description) == ["10.96.0.10", "[fd00::a]:5353"])
@@ -97,6 +97,8 @@ struct PolicyTests {
         ("[zone a.b]\nndots = 16", 2), ("[zone a.b]\nstrategy = best", 2), ("[zone a.b]\ndomain = x", 2),
         ("[zone a.b]\ndeadline = 1s", 2), ("[zone a]\n[zone A.]", 0), ("seed = 1", 1), ("[end]", 1),
         ("ttl-cap = 5s\nttl-floor = 9s", 2), ("[cluster]\ndomain = .", 2), ("[zone a]\nndots = 2", 0),
+        ("cache = /etc/hosts", 1), ("cache = /", 1),
+        ("[cluster]\nservers = 1.1.1.1 1.1.1.2 1.1.1.3 1.1.1.4\nstrategy = namespace", 0),
         ("rate-limit = 2\ncache = none", 0), ("cache = none\nstale = 2s", 0),
         ("fallback = none\n[cluster]\nstrategy = namespace", 0),
         ("[zone a]\nservers = 1.1.1.1:5353\nstrategy = namespace", 0),
@@ -112,11 +114,27 @@ struct PolicyTests {
         }
     }
 
+    /// No list is another thing than the usual one.
+    @Test func noSearchListStaysNone() throws {
+        var policy = try policy("[cluster]\ndomain = a.b\nservers = 1.1.1.1\nsearch = none")
+        #expect(policy.zones[0].search == [])
+        policy = try Policy(parsing: policy.rendered(), isFlat: true)
+        #expect(policy.zones[0].search == [])
+    }
+
+    @Test func whatIsNoNameMayBeAZonesAllTheSame() throws {
+        let policy = try policy("[cluster]\ndomain = Cluster.local\nservers = 1.1.1.1")
+        for text in ["x..cluster.local", ".CLUSTER.local.", "x..default.svc"] {
+            #expect(KeyQuery(description: Array(text.utf8)) == nil && policy.claims(Array(text.utf8)))
+        }
+        for text in ["x..local", "x..acluster.local", "", "."] { #expect(!policy.claims(Array(text.utf8)), "\(text)") }
+    }
+
     @Test func remarksStandBehindABlankToo() throws {
         let policy = try policy(
-            "deadline = 2s # short\ncache = /run/a#b\t# there\n [cluster] # ours\nservers = 1.1.1.1 #x"
+            "deadline = 2s # short\ncache = /run/a#b/keydns.cache\t# there\n [cluster] # ours\nservers = 1.1.1.1 #x"
         )
-        #expect(policy.deadlineMilliseconds == 2000 && policy.cache == Array("/run/a#b".utf8))
+        #expect(policy.deadlineMilliseconds == 2000 && policy.cache == Array("/run/a#b/keydns.cache".utf8))
         #expect(policy.zones[0].servers == [Server(.v4(0x0101_0101))])
     }
 

@@ -72,15 +72,18 @@ extension KeyDNSCommand {
         return true
     }
 
-    /// Makes the flat file, and says what there is to say.
-    static func refresh(_ node: KeyDNSNode) throws(Failure) -> Policy {
+    /// Makes the flat file, and says what there is to say; whether it is another one than before.
+    static func refresh(_ node: KeyDNSNode) throws(Failure) -> (Policy, isChanged: Bool) {
         let policy = try node.policy()
-        let seed = ((try? node.flat()) ?? nil).map { $0.seed << 1 } ?? UInt64.random(in: 2...(.max))
+        let before = (try? node.flat()) ?? nil
+        let seed = before.map { $0.seed << 1 } ?? UInt64.random(in: 2...(.max))
         let refresh = KeyDNSRefresh(node: node, kubeletReader: try program("umwelt-kubelet"))
         let (flat, notes) = try refresh.flattened(policy, seed: seed)
         for note in notes { Standard.complain(note) }
-        try node.write(flat: flat)
-        return flat
+        let isChanged = try node.write(flat: flat)
+        // Nobody would know of it any more.
+        if let cache = before?.cache, cache != flat.cache { try KeyDNSNode.remove(cache: Path(cache)) }
+        return (flat, isChanged)
     }
 
     static func describe(_ zone: Zone) -> String {
@@ -101,10 +104,9 @@ extension KeyDNSCommand {
             guard let helper = try KeyDNSCommand.program("umwelt-keydns") else {
                 throw Failure.failed("umwelt-keydns, the helper, is not installed beside umwelt nor in its sbin")
             }
-            let flat = try KeyDNSCommand.refresh(node)
+            let (flat, isChanged) = try KeyDNSCommand.refresh(node)
             for problem in node.missingPrograms(flat) { Standard.complain(problem) }
-            try node.writeRule(helper: helper)
-            _ = try KeyDNSCommand.flushKernel()
+            if try node.writeRule(helper: helper) || isChanged { _ = try KeyDNSCommand.flushKernel() }
             for zone in flat.zones where zone.servers != nil {
                 try KeyDNSCommand.say("zone \(KeyDNSCommand.describe(zone))")
             }
@@ -133,8 +135,11 @@ extension KeyDNSCommand {
             let node = KeyDNSNode()
             let isInstalled = FileTree.isThere(node.ruleFile) || FileTree.isThere(node.state)
             let cache = ((try? node.flat()) ?? nil)?.cache ?? Policy().cache
-            try node.removeAll(cache: cache.map { Path($0) })
+            // The kernel's cache goes in any case.
+            var failure: Failure?
+            do throws(Failure) { try node.removeAll(cache: cache.map { Path($0) }) } catch { failure = error }
             _ = try KeyDNSCommand.flushKernel()
+            if let failure { throw failure }
             try KeyDNSCommand.say(
                 isInstalled ? "removed \(node.ruleFile) and \(node.state)" : "nothing to remove: it is not installed"
             )
@@ -149,7 +154,7 @@ extension KeyDNSCommand {
 
         func run() throws {
             try KeyDNSCommand.requireRoot("refresh")
-            let flat = try KeyDNSCommand.refresh(KeyDNSNode())
+            let (flat, _) = try KeyDNSCommand.refresh(KeyDNSNode())
             for zone in flat.zones where zone.servers != nil {
                 try KeyDNSCommand.say("zone \(KeyDNSCommand.describe(zone))")
             }
@@ -165,6 +170,7 @@ extension KeyDNSCommand {
 
         func run() throws {
             try KeyDNSCommand.requireRoot("flush")
+            let isThere = try KeyDNSCommand.flushKernel()
             let cache = ((try? KeyDNSNode().flat()) ?? nil)?.cache ?? Policy().cache
             if let path = cache.map({ Path($0) }), FileTree.isThere(path) {
                 do throws(Errno) { try SharedCache.open(path).forget() } catch {
@@ -172,7 +178,7 @@ extension KeyDNSCommand {
                 }
             }
             try KeyDNSCommand.say(
-                try KeyDNSCommand.flushKernel() ? "flushed" : "flushed; the kernel has no cache of names yet"
+                isThere ? "flushed" : "flushed; the kernel has no cache of names yet"
             )
         }
     }
@@ -194,6 +200,7 @@ extension KeyDNSCommand {
                     zone.servers.map { $0.map(\.description).joined(separator: " ") } ?? "the kubelet's clusterDNS"
                 try KeyDNSCommand.say("zone \(domain) by \(servers), strategy \(zone.strategy.rawValue)")
             }
+            for problem in node.missingPrograms(policy) { Standard.complain(problem) }
             let isThere = file != nil || FileTree.isThere(node.policyFile)
             try KeyDNSCommand.say("\(file ?? "\(node.policyFile)"): \(isThere ? "ok" : "not there: the defaults")")
         }

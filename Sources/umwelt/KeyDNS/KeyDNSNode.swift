@@ -38,8 +38,13 @@ struct KeyDNSNode {
     func policy(at path: Path? = nil) throws(Failure) -> Policy {
         let file = path ?? policyFile
         let bytes: [UInt8]
-        do throws(Errno) { bytes = try Fd.contents(of: file, limit: Policy.maximumLength + 1) } catch {
+        do throws(Errno) {
+            // A pipe would be waited for.
+            guard try FileStatus.of(file).isRegular else { throw .invalidArgument }
+            bytes = try Fd.contents(of: file, limit: Policy.maximumLength + 1)
+        } catch {
             if error == .noEntry, path == nil { return Policy() }
+            if error == .invalidArgument { throw .failed("\(file) is no regular file") }
             throw Self.failure("read", file, error)
         }
         do throws(PolicyError) { return try Policy(parsing: bytes) } catch {
@@ -65,20 +70,38 @@ struct KeyDNSNode {
         return Digest.of(bytes) & ~1
     }
 
-    /// Writes what helpers read, and each namespace's files; whole or not at all.
-    func write(flat policy: Policy) throws(Failure) {
+    /// Puts a file there where it is another one; false where nothing was to be done, not even to its time.
+    private static func put(_ bytes: [UInt8], at path: Path) throws(Errno) -> Bool {
+        let isRegular = (try? FileStatus.of(path, follow: false))?.isRegular == true
+        if isRegular, (try? Fd.contents(of: path, limit: fileLimit)) == bytes { return false }
+        try FileTree.replace(path, with: bytes)
+        return true
+    }
+
+    /// Writes what helpers read, and each namespace's files; each whole or not at all; false where nothing changes.
+    func write(flat policy: Policy) throws(Failure) -> Bool {
+        let flat = policy.rendered()
+        guard flat.count <= Policy.maximumLength else {
+            throw .failed(
+                "the policy comes to \(flat.count) bytes with everything filled in, and helpers read \(Policy.maximumLength): "
+                    + "use fewer zones, or fewer names in 'search'"
+            )
+        }
+        var isChanged = false
         do throws(Errno) {
             try Directories.make(state)
             for zone in policy.zones where zone.strategy == .namespace {
                 let conf = zone.resolvConf(deadlineMilliseconds: policy.deadlineMilliseconds)
                 let path = KeyDNSPaths.resolvConf(of: zone.domain?.description ?? "", in: state)
-                try FileTree.replace(path, with: conf.rendered())
-                try FileTree.replace(KeyDNSPaths.nsswitch(in: state), with: KeyDNSPaths.nsswitchContent)
+                isChanged = try Self.put(conf.rendered(), at: path) || isChanged
+                let nsswitch = KeyDNSPaths.nsswitch(in: state)
+                isChanged = try Self.put(KeyDNSPaths.nsswitchContent, at: nsswitch) || isChanged
             }
-            try FileTree.replace(flatFile, with: policy.rendered())
+            isChanged = try Self.put(flat, at: flatFile) || isChanged
         } catch {
             throw Self.failure("write", flatFile, error)
         }
+        return isChanged
     }
 
     // MARK: Rule
@@ -123,7 +146,8 @@ struct KeyDNSNode {
         return rules
     }
 
-    func writeRule(helper: String) throws(Failure) {
+    /// false where nothing changes.
+    func writeRule(helper: String) throws(Failure) -> Bool {
         guard !helper.contains(where: { $0 == " " || $0 == "\t" || $0 == "%" || $0 == "\n" }) else {
             throw .failed("request-key cannot run \(helper): no blanks or '%' may be in its path; install it elsewhere")
         }
@@ -133,11 +157,7 @@ struct KeyDNSNode {
                 try Directories.make(ruleDirectory)
                 try FileTree.makeFile(directoryMark)
             }
-            let rule = Self.rule(helper: helper)
-            // The same again changes nothing, not even a time.
-            let isRegular = (try? FileStatus.of(ruleFile, follow: false))?.isRegular == true
-            if isRegular, (try? Fd.contents(of: ruleFile, limit: Self.fileLimit)) == rule { return }
-            try FileTree.replace(ruleFile, with: rule)
+            return try Self.put(Self.rule(helper: helper), at: ruleFile)
         } catch .readOnly {
             let line = String(decoding: Self.rule(helper: helper), as: UTF8.self).split(separator: "\n").last ?? ""
             throw .failed(
@@ -149,21 +169,32 @@ struct KeyDNSNode {
         }
     }
 
-    /// Takes away all that `install`, `refresh` and helpers made.
-    func removeAll(cache: Path?) throws(Failure) {
-        for path in [ruleFile, cache].compactMap({ $0 }) {
-            // On a read-only file system even what is not there cannot be removed; a directory or device is no cache.
-            guard let status = try? FileStatus.of(path, follow: false), status.isRegular || path == ruleFile else {
-                continue
-            }
-            do throws(Errno) { try Directories.unlink(path) } catch { throw Self.failure("remove", path, error) }
+    /// Removes a helpers' cache, with the directory that they make for it; not what is no file.
+    static func remove(cache: Path) throws(Failure) {
+        // On a read-only file system even what is not there cannot be removed.
+        if let status = try? FileStatus.of(cache, follow: false), status.isRegular || status.isSymbolicLink {
+            do throws(Errno) { try Directories.unlink(cache) } catch { throw failure("remove", cache, error) }
         }
         // The daemon's too: it stays where anything is in it.
-        if let cache, let slash = cache.bytes.lastIndex(of: UInt8(ascii: "/")) {
-            try? Directories.remove(Path(Array(cache.bytes[..<slash])))
+        if cache.bytes == Policy.usualCache { try? Directories.remove("/run/umwelt") }
+    }
+
+    /// Takes away all that `install`, `refresh` and helpers made: the rule first, and as much as can be.
+    func removeAll(cache: Path?) throws(Failure) {
+        var failure: Failure?
+        if (try? FileStatus.of(ruleFile, follow: false)) != nil {
+            do throws(Errno) { try Directories.unlink(ruleFile) } catch {
+                failure = Self.failure("remove", ruleFile, error)
+            }
+        }
+        if let cache {
+            do throws(Failure) { try Self.remove(cache: cache) } catch { failure = failure ?? error }
         }
         if FileTree.isThere(directoryMark) { try? Directories.remove(ruleDirectory) }
-        do throws(Errno) { try FileTree.removeAll(state) } catch { throw Self.failure("remove", state, error) }
+        do throws(Errno) { try FileTree.removeAll(state) } catch {
+            failure = failure ?? Self.failure("remove", state, error)
+        }
+        if let failure { throw failure }
     }
 
     /// Whether SELinux enforces: then request-key may run only what is labelled for it.

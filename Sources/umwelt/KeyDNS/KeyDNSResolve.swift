@@ -21,7 +21,7 @@ extension KeyDNSCommand {
                   umwelt keydns resolve afsdb:example.com --callout srv=1
 
                 EXIT STATUS
-                  0 where there is an answer, 1 where there is none.
+                  0 where there is an answer, and for a name of no zone, which the fallback is asked for; 1 where there is none.
                 """
         )
 

@@ -179,7 +179,8 @@ extension KeyDNSSuite {
             let (thread, pending, helpers) = try lab.begin("x.cluster.test") { silence.wasAsked }
             for helper in helpers { try ProcessID.kill(helper, signal) }
             thread.join()
-            #expect(pending.value == .error(ENOMEM))
+            let isCrash = [SIGSEGV, SIGILL, SIGABRT, SIGBUS, SIGSYS].contains(signal)
+            #expect(pending.value == .error(isCrash ? ENOMEM : EAGAIN))
             #expect(lab.counter(.crashes) == 1)
         }
 
@@ -202,8 +203,9 @@ extension KeyDNSSuite {
                 let middle = (none + least) / 2
                 if try answer(middle) == .error(ENOKEY) { none = middle } else { least = middle }
             }
+            // Where the stack begins is the kernel's own choice each time, so that size is not quite the same each time.
             let answers = try (0..<24).map { try answer(least + 16 * $0) }
-            #expect(answers.allSatisfy { $0 == .error(ENOMEM) || $0 == .text("10.0.0.5") }, "\(answers)")
+            #expect(answers.dropFirst(8).allSatisfy { $0 == .error(ENOMEM) || $0 == .text("10.0.0.5") }, "\(answers)")
             #expect(answers.contains(.error(ENOMEM)))
             #expect(try answer(64_001) == .text("10.0.0.5"))
         }
@@ -222,6 +224,17 @@ extension KeyDNSSuite {
                 #expect(try lab.request("b.cluster.test") == .text("10.0.0.5"))
                 #expect(lab.counter(.cacheDamaged) == 1)
             }
+            // A file that others may write, and a link, which is not followed.
+            #expect(chmod("\(lab.cachePath)", 0o666) == 0)
+            #expect(try lab.request("b.cluster.test") == .text("10.0.0.5"))
+            #expect(try FileStatus.of(lab.cachePath).mode & 0o777 == 0o600 && lab.counter(.cacheDamaged) == 1)
+            let other = lab.directory.appending("other")
+            try FileTree.write([1, 2, 3], to: other)
+            try Directories.unlink(lab.cachePath)
+            #expect(symlink("\(other)", "\(lab.cachePath)") == 0)
+            #expect(try lab.request("b.cluster.test") == .text("10.0.0.5"))
+            #expect(lab.counter(.cacheDamaged) == 1)
+            #expect(try Fd.contents(of: other, limit: 10) == [1, 2, 3])
             // A whole first page, and slots of noise.
             let page = try Fd.contents(of: lab.cachePath, limit: CacheLayout.pageSize)
             let piece = (0..<4096).map { _ in UInt8.random(in: 0...255) }
@@ -279,6 +292,52 @@ extension KeyDNSSuite {
             let upcalls = lab.counter(.upcalls)
             #expect(lab.counter(.questions) == 10 && lab.counter(.fromCache) == upcalls - 10)
             print("keydns: \(upcalls) upcalls for ten names in \(seconds) s, \(Double(upcalls) / seconds) a second")
+        }
+
+        /// Of more pods than the cache has room for, a client stays with its own; a list is always all of them.
+        @Test func aClientStaysAmongManyPods() throws {
+            let lab = try lab("ttl-floor = 1s\nttl-cap = 1s") { query in
+                Self.good(query) { message in
+                    let name = message.questions[0].name
+                    message.answers = (0..<60).shuffled().map { pod in
+                        Record(name: name, type: .a, ttl: 1, data: .address(.v4(0x0a00_0100 + UInt32(pod))))
+                    }
+                }
+            }
+            let first = try lab.request("x.cluster.test")
+            for _ in 0..<12 {
+                #expect(try lab.request("x.cluster.test") == first)
+                usleep(200_000)
+            }
+            #expect(lab.counter(.questions) >= 2 && lab.counter(.fromCache) > 0)
+            for _ in 0..<2 {
+                let list = try lab.request("x.cluster.test", callout: "ipv4 list").description
+                #expect(Set(list.split(separator: ",")).count == 60)
+            }
+        }
+
+        /// What a record says of its own time is not believed: it may be of a time before the machine was started.
+        @Test func aRecordOfAnotherTimeIsNotFresh() throws {
+            let lab = try lab { Self.good($0) }
+            let name = try #require(DNSName("x.cluster.test"))
+            let key = CacheRecord.Key(name: name, types: [.a, .aaaa], all: false)
+            _ = try lab.request("warm.cluster.test")
+            let now = Clock.boot
+            for (stored, until) in [(now, now + 100_000_000_000_000), (now + 50_000_000_000, now + 52_000_000_000)] {
+                let record = CacheRecord(key: key, freshUntil: until, storedAt: stored, addresses: [.v4(0x0a00_0006)])
+                try SharedCache.open(lab.cachePath).store(record)
+                #expect(try lab.request("x.cluster.test") == .text("10.0.0.5"))
+            }
+        }
+
+        /// Not the stock helper's, which would reject it for a minute.
+        @Test func whatIsNoNameIsRejectedAtOnce() throws {
+            let lab = try lab { Self.good($0) }
+            for name in ["x..cluster.test", String(repeating: "y", count: 64) + ".Cluster.TEST."] {
+                let answer = try lab.request(name)
+                #expect(answer == .error(EINVAL), "\(name)")
+            }
+            #expect(lab.counter(.passedOn) == 0)
         }
 
         @Test func theRateLimitCountsQuestions() throws {
