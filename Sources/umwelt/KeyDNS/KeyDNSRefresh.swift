@@ -71,6 +71,9 @@ struct KeyDNSRefresh {
         } else {
             cluster.origin = "\(node.policyFile)"
         }
+        if cluster.strategy == .namespace, let servers = cluster.servers, servers.count > 3 {
+            notes.append("the kubelet has \(servers.count) servers; glibc asks the first three (strategy 'namespace')")
+        }
         result.zones[0] = cluster
         if cluster.domain == nil || cluster.servers == nil {
             let lack = cluster.domain == nil ? "clusterDomain" : "clusterDNS"
