@@ -224,7 +224,8 @@ package final class Identity: Sendable {
         // The process found may have been of a registered container all along, or of one inside it.
         if let registered = table.registered(covering: top) {
             let isInside = registered.membership.map { !$0.isAtOrBeneath(top) } ?? false
-            guard isInside, let first, let namespaces = try? first.namespaces(), isInAnother(namespaces, than: registered)
+            guard isInside, let first, let namespaces = try? first.namespaces(),
+                isInAnother(namespaces, than: registered)
             else { return .container(registered) }
         }
         return .container(table.discovered(top, start: first.flatMap(start)))

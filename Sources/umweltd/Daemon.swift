@@ -54,7 +54,12 @@ final class Daemon {
         let place = HostPlace.enter()
         let journal = try attempt("write \(options.table)") { () throws(Errno) in try TableJournal(at: options.table) }
         let hierarchies = Hierarchies(mountinfo: place.mountinfo, prefix: place.prefix)
-        let fileSystem = UmweltFS(hierarchies: hierarchies, journal: journal, accounts: inheritance.accounts)
+        let fileSystem = UmweltFS(
+            hierarchies: hierarchies,
+            hostFiles: HostFiles(),
+            journal: journal,
+            accounts: inheritance.accounts
+        )
         self.fileSystem = fileSystem
         let session = try attempt("adopt the connection") { () throws(Errno) in
             try Session(

@@ -128,9 +128,8 @@ import Testing
         #expect(table.discovered(membership, start: nil) === first)
         // Kept elsewhere, so that its inode number is not given out again, as cgroupfs never does.
         for controller in ["memory", "cpuset"] {
-            try Directories.rename(
-                tree.root.appending(Path("\(controller)/again")), to: tree.root.appending(Path("\(controller)/before"))
-            )
+            let hierarchy = tree.root.appending(Path(controller))
+            try Directories.rename(hierarchy.appending("again"), to: hierarchy.appending("before"))
         }
         try tree.cgroup("/again")
         let second = table.discovered(membership, start: Identity.Start(bootNs: 2))
