@@ -42,6 +42,16 @@ package enum MountSurvey {
         return entries.compactMap { Int32(String(decoding: $0.name, as: UTF8.self)) }.sorted()
     }
 
+    /// The minor device number of our file system that is mounted here; ENOENT where none is.
+    ///
+    /// Asks nothing of it.
+    package static func minor(ofOursAt mountPoint: Path) throws(Errno) -> UInt32 {
+        let bytes = try Fd.contents(of: "/proc/self/mountinfo", limit: mountinfoLimit)
+        let ours = MountInfo.parse(bytes.span).topmost.ours(of: mountPoint)
+        guard let mount = ours.first(where: { $0.mountPoint == mountPoint.bytes }) else { throw .noEntry }
+        return mount.minor
+    }
+
     /// The mounts of one process.
     package static func mounts(of pid: Int32, proc: Path = "/proc") throws(Errno) -> [MountInfo] {
         let text = try Fd.contents(of: proc.appending(Path("\(pid)/mountinfo")), limit: mountinfoLimit)

@@ -44,6 +44,9 @@ final class Keeper {
     var policy = RestartPolicy()
     var watch = HealthWatch()
     var suspects = Suspects()
+    var unanswered = Unanswered()
+    /// Until when a worker has to serve on the connection that took an aborted one's place, of the monotonic clock.
+    var servesBy: UInt64?
     var lookedAt: UInt64 = 0
     var relaxedAt: UInt64 = Clock.monotonic
     /// When aborted connections were replaced, of the monotonic clock.
@@ -60,6 +63,8 @@ final class Keeper {
     /// The mount and the connection are the successor's.
     var isHandedOver = false
     var stage = Stage.serving
+    /// Why this daemon ends although nobody wanted it to.
+    var failure: String?
     var notices = NoticeLimit()
 
     enum Stage: Equatable {
@@ -109,6 +114,7 @@ final class Keeper {
         ProcessID.inheritNothing()
         resend()
         keepAll()
+        try relieve(held?.incumbent)
     }
 
     /// Has the service manager keep what is to outlive this process.
@@ -160,6 +166,7 @@ final class Keeper {
             let now = Clock.monotonic
             if case .draining(let end) = stage, now >= end { finish("") }
             if let due = startsAt, now >= due { try startWorker() }
+            if let end = servesBy, now >= end { giveUp() }
             let ready: [Int32]
             do throws(Errno) { ready = try poller.wait(milliseconds: patience(now)) } catch {
                 throw DaemonError("cannot wait for events: \(error)")
@@ -167,13 +174,14 @@ final class Keeper {
             if ready.contains(signalQueue.raw) { takeSignals() }
             if let worker, ready.contains(worker.channel.raw) { try listen(to: worker) }
             while let (pid, change) = Child.nextChange() { try note(change, of: pid) }
-            look()
+            try look()
             helper?.hurry()
             if upgrade?.isOverdue == true { upgradeFailed("its worker does not come to serve") }
             manager.ping()
         }
         end()
         if isHandedOver { exit(Self.handedOverStatus) }
+        if let failure { throw DaemonError(failure) }
     }
 
     /// EX_TEMPFAIL, for the service manager: everything is left to the next process.

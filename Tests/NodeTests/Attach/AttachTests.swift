@@ -175,6 +175,76 @@ extension DaemonSuite {
             #expect(try shell.run("\(docker) exec web head -n 1 /proc/meminfo").number("MemTotal:") != 80 << 10)
         }
 
+        /// As CRI has it: in a pod's namespace of a real containerd, with the notes that its CRI service makes.
+        @Test(
+            .enabled(if: PeerCommand.find("containerd") != nil && PeerCommand.find("ctr") != nil, "no containerd"),
+            .enabled(if: FileTree.isThere("/bin/busybox"), "no busybox")
+        )
+        func containerOfContainerd() throws {
+            let lab = try lab()
+            let root = "\(lab.directory)/cd"
+            let ctr = "ctr -a \(root)/sock -n k8s.io"
+            let (id, sandbox) = ("aa11\(lab.name)", "bb22\(lab.name)")
+            let daemon = try lab.shell()
+            try daemon.begin(
+                """
+                mkdir -p \(root); printf 'version = 2\\nroot = "\(root)/root"\\nstate = "\(root)/state"\\n[grpc]\\n\
+                  address = "\(root)/sock"\\ndisabled_plugins = ["io.containerd.grpc.v1.cri"]\\n' >\(root)/toml
+                containerd --config \(root)/toml >\(root)/log 2>&1 & echo $! >\(root)/pid; wait
+                """
+            )
+            let shell = try lab.shell()
+            let note = "--annotation io.kubernetes.cri"
+            func make(_ id: String, _ notes: String) -> String {
+                """
+                \(ctr) run --detach --null-io --rootfs --cgroup /\(lab.name)-\(id) --memory-limit \(80 << 20) \
+                  \(note).sandbox-name=web-\(lab.name) \(notes) \(root)/image \(id) /bin/sleep 1000
+                """
+            }
+            let made = try shell.run(
+                """
+                for i in $(seq 300); do \(ctr) version >/dev/null 2>&1 && break; sleep 0.1; done
+                mkdir -p \(root)/image/bin \(root)/image/proc \(root)/image/sys; cp /bin/busybox \(root)/image/bin/
+                for name in sh sleep head cat; do ln -s busybox \(root)/image/bin/$name; done
+                \(make(sandbox, "\(note).container-type=sandbox")) &&
+                \(make(id, "\(note).container-type=container \(note).container-name=app"))
+                """,
+                seconds: 60
+            )
+            defer {
+                _ = try? shell.run(
+                    """
+                    for id in \(id) \(sandbox); do
+                      \(ctr) task kill -s KILL $id; sleep 0.3
+                      \(ctr) task rm -f $id; \(ctr) c rm $id
+                    done
+                    kill $(cat \(root)/pid); sleep 1
+                    for m in $(awk '{print $2}' /proc/mounts | grep ^\(root)); do umount -l $m; done
+                    """,
+                    seconds: 60
+                )
+            }
+            guard made.code == 0 else {
+                throw LabError("no container: \(made.text) \(try shell.run("tail -n 5 \(root)/log").text)")
+            }
+            let read = "\(ctr) task exec --exec-id e$$$(date +%N) \(id) head -n 1 /proc/meminfo"
+            // By pod and container, by either, by id and by its beginning.
+            for target in ["web-\(lab.name)/app", "web-\(lab.name)", id, String(id.prefix(14))] {
+                let attached = try umwelt(lab, "attach \(target)")
+                #expect(attached.code == 0 && attached.text.hasPrefix("web-\(lab.name)/app: "), "\(attached.text)")
+                #expect(try shell.run(read).number("MemTotal:") == 80 << 10)
+                let row = try umwelt(lab, "ps").text.split(separator: "\n").first { $0.contains("web-\(lab.name)") }
+                #expect(row?.contains(" cri ") == true && row?.contains("80M") == true, "\(row ?? "")")
+                #expect(row?.hasSuffix("ok") == true, "\(row ?? "")")
+                #expect(try umwelt(lab, "detach \(target)").code == 0)
+                #expect(try shell.run(read).number("MemTotal:") != 80 << 10)
+            }
+            // What holds a pod's namespaces is not listed, and attached only where it is named.
+            #expect(try !umwelt(lab, "ps").text.contains(sandbox.prefix(20)))
+            #expect(try umwelt(lab, "attach \(sandbox)").code == 0)
+            #expect(try umwelt(lab, "detach \(sandbox)").code == 0)
+        }
+
         @Test func whatIsNoContainerIsRefused() throws {
             let lab = try lab()
             for (arguments, code, words) in [
@@ -249,6 +319,58 @@ extension DaemonSuite {
             #expect(lab.said.contains("does not run"), "\(lab.said)")
             #expect(try shell.run("cat \(lab.mount)/proc/meminfo").code == 0)
             #expect(lab.daemon?.pid == keeper)
+        }
+
+        /// Programs that tell their version, and then do not come to serve.
+        enum BadProgram: String, CaseIterable {
+            case crashes = "kill -SEGV $$"
+            case ends = "exit 3"
+            /// With a child that holds all it was given.
+            case hangs = "sleep 100"
+            /// The keeper comes up, and three workers in a row do not: for a second the table cannot be written.
+            case workersEnd = """
+                mv TABLE TABLE.kept; mkdir TABLE; (sleep 1; rmdir TABLE; mv TABLE.kept TABLE) >/dev/null 2>&1 &
+                exec PROGRAM "$@"
+                """
+        }
+
+        /// The one before goes on, `umwelt upgrade` says so, and containers read all the while.
+        @Test(arguments: BadProgram.allCases) func programThatDoesNotServeIsGivenUp(_ bad: BadProgram) throws {
+            let lab = try DaemonLab(isStarted: false)
+            symlink("\(lab.socket)", "\(lab.directory)/umweltd.sock")
+            let program = lab.directory.appending("umweltd")
+            try FileTree.write(try Fd.contents(of: Programs.umweltd, limit: 1 << 28), to: program, mode: 0o755)
+            try lab.start(program: program)
+            let chaos = try ChaosLab(lab)
+            try chaos.add(memoryMB: 50, id: "c")
+            try chaos.add(memoryMB: 51, id: nil)
+            try chaos.begin()
+            let devices = lab.mounts.map(\.device)
+            var script = "#!/bin/sh\n[ \"$1\" != --version ] || { echo umweltd 9; exit 0; }\n\(bad.rawValue)\n"
+            script.replace("PROGRAM", with: "\(Programs.umweltd)")
+            script.replace("TABLE", with: "\(lab.socket).table")
+            try FileTree.write(Array(script.utf8), to: Path("\(program).new"), mode: 0o755)
+            try Directories.rename(Path("\(program).new"), to: program)
+            let began = Clock.monotonic
+            let output = try umwelt(lab, "upgrade")
+            print("upgrade to one that \(bad): given up after \((Clock.monotonic - began) / 1_000_000) ms")
+            #expect(output.code == 1 && output.text.contains("went back to version"), "\(output.text) \(lab.said)")
+            usleep(500_000 * UInt32(Programs.patience))
+            let (reads, wrong) = try chaos.end()
+            #expect(reads > 0 && wrong.isEmpty, "\(wrong.prefix(5)) \(lab.said)")
+            #expect(try chaos.allRead())
+            #expect(lab.mounts.map(\.device) == devices)
+            // A program that serves is gone over to from here, and everything ends in order.
+            try FileTree.write(
+                try Fd.contents(of: Programs.umweltd, limit: 1 << 28),
+                to: Path("\(program).new"),
+                mode: 0o755
+            )
+            try Directories.rename(Path("\(program).new"), to: program)
+            let next = try umwelt(lab, "upgrade")
+            #expect(next.code == 0 && next.text.hasPrefix("umweltd "), "\(next.text) \(lab.said)")
+            #expect(try umwelt(lab, "stop").code == 0)
+            #expect(lab.mounts.isEmpty)
         }
     }
 }
