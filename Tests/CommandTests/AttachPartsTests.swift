@@ -57,6 +57,14 @@ struct AttachPartsTests {
         #expect(found.match("plain") == .one(found[4]))
         #expect(found.match("pod/app") == .one(found[0]))
         #expect(found.match("c") == .none)
+        #expect(found.match("app") == .one(found[0]))
+        // The pod, and not what holds its namespaces; that only where nothing else is there.
+        #expect(found.match("pod") == .one(found[0]))
+        #expect([found[1]].match("pod") == .one(found[1]))
+        var second = found[0]
+        (second.id, second.name) = ("c9", "pod/side")
+        #expect((found + [second]).match("pod") == .several(["cri c1", "cri c9"]))
+        #expect((found + [second]).match("side") == .one(second))
     }
 
     @Test func idsThatAreTakenForNames() {
