@@ -39,10 +39,9 @@ final class Daemon {
     /// How long an embedded daemon waits for its first client.
     private static let firstClientNs: UInt64 = 10_000_000_000
     private static let sweepNs: UInt64 = 10_000_000_000
-    private static let trimNs: UInt64 = 1_000_000_000
     private static let guardNs: UInt64 = 10_000_000_000
     /// Bytes; more is looked after within a second.
-    private static let residentGoal: UInt64 = 4 << 20
+    private static let residentGoal: UInt64 = 3 << 20
 
     /// Adopts the connection; on return all is ready to be served.
     init(_ options: Options, _ inheritance: Inheritance, refused: [UInt64]) throws(DaemonError) {
@@ -132,10 +131,9 @@ final class Daemon {
     }
 
     private func serve() throws(DaemonError) {
-        ProcessLimits.dropProgramPages()
+        var trim = ProgramTrim(goal: Self.residentGoal)
         let startedAt = Clock.monotonic
         var sweptAt = startedAt
-        var trimmedAt = startedAt
         let keeper = ProcessID.parent
         // While the keeper becomes another program: until when that has to come far enough to end this worker.
         var relievedBy: UInt64?
@@ -172,11 +170,7 @@ final class Daemon {
                 sweptAt = now
                 fileSystem.sweep()
             }
-            if now &- trimmedAt > Self.trimNs {
-                trimmedAt = now
-                // What rare requests needed of the program, once.
-                if ProcessLimits.residentBytes ?? 0 > Self.residentGoal { ProcessLimits.dropProgramPages() }
-            }
+            trim.look(now)
             let isWanted = server.status.holders > 0 || !fileSystem.table.isEmpty
             let hasHadTime = server.status.hadHolder || now &- startedAt > Self.firstClientNs
             if options.isEmbedded, !isWanted, hasHadTime { return }
