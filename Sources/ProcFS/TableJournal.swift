@@ -39,7 +39,7 @@ package final class TableJournal: Sendable {
             guard text.starts(with: DurableTable.header(boot: boot)) else { throw error }
             file = try Fd.open(path, [.writeOnly, .append])
             // Behind a line that was cut short.
-            if text.last != UInt8(ascii: "\n") { try file.write([UInt8(ascii: "\n")]) }
+            if text.last != UInt8(ascii: "\n") { try? file.write([UInt8(ascii: "\n")]) }
         }
         state = Mutex(State(file: file, table: table, lines: table.changes.count))
     }

@@ -198,6 +198,7 @@ final class DaemonLab {
         in cgroup: LabCgroup,
         privateCgroups: Bool = true,
         hostPID: Bool = false,
+        hasOwnRoot: Bool = true,
         more: [String] = []
     ) throws -> LabContainer {
         var wrapper = ["unshare", "-m", "-u", "-i"] + more
@@ -205,7 +206,7 @@ final class DaemonLab {
         if !hostPID { wrapper += ["-p", "-f"] }
         let shell = try shell(wrapper, in: cgroup)
         let container = LabContainer(shell: shell, cgroup: cgroup)
-        try container.enterRoot(lab: self)
+        if hasOwnRoot { try container.enterRoot(lab: self) }
         return container
     }
 

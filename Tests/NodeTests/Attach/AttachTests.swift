@@ -91,6 +91,65 @@ extension DaemonSuite {
             #expect(try memory(shell) != 66 << 10)
         }
 
+        /// The process of the lowest number in it is chrooted, and sees none of the views: they are mended and taken away all
+        /// the same.
+        @Test(.enabled(if: FileTree.isThere("/bin/busybox"), "no busybox"))
+        func containerWhoseFirstProcessIsChrooted() throws {
+            let lab = try lab()
+            let cgroup = try lab.cgroup()
+            try cgroup.limitMemory(55 << 20)
+            let (jail, out) = (lab.directory.appending("j"), lab.directory.appending("out"))
+            let shell = try lab.shell(["unshare", "-m", "-C", "--propagation", "private"], in: cgroup)
+            try shell.begin(
+                """
+                mkdir \(jail); mount -t tmpfs jail \(jail); cp /bin/busybox \(jail)/
+                mount --bind \(lab.mount)/proc/meminfo /proc/meminfo
+                (while sleep 0.05; do cat /proc/meminfo >\(out).new 2>&1; mv \(out).new \(out); done) &
+                exec chroot \(jail) /busybox sleep 100
+                """
+            )
+            func sees(_ kilobytes: UInt64?) -> Bool {
+                for _ in 0..<100 * Programs.patience {
+                    usleep(50_000)
+                    let text = String(decoding: (try? Fd.contents(of: out, limit: 65536)) ?? [], as: UTF8.self)
+                    let seen = LabShell.Output(text: text, code: 0).number("MemTotal:")
+                    if let seen, kilobytes.map({ $0 == seen }) ?? (seen > 55 << 10) { return true }
+                }
+                return false
+            }
+            #expect(sees(55 << 10))
+            try lab.crash()
+            try FileTree.write([], to: out, mode: 0o644)
+            try lab.start()
+            #expect(sees(55 << 10), "\(lab.said)")
+            #expect(try umwelt(lab, "stop").code == 0)
+            #expect(sees(nil))
+        }
+
+        /// A container that mounts a proc of its own over its views has none; it can be given them again.
+        @Test func viewsBelowAnotherMountAreNone() throws {
+            let lab = try lab()
+            let cgroup = try lab.cgroup()
+            try cgroup.limitMemory(77 << 20)
+            let container = try lab.container(in: cgroup)
+            let pid = container.initPID
+            let host = try memory(container.shell)
+            #expect(try umwelt(lab, "attach \(pid)").code == 0)
+            #expect(try container.shell.run("mount -t proc proc /proc").code == 0)
+            #expect(try memory(container.shell) == host)
+            let row = try umwelt(lab, "ps").text.split(separator: "\n").first { $0.contains("\(pid)") }
+            #expect(row?.hasSuffix("ok") != true, "\(row ?? "")")
+            // A mending puts nothing there.
+            try lab.crash()
+            try lab.start()
+            usleep(300_000 * UInt32(Programs.patience))
+            #expect(try memory(container.shell) == host)
+            #expect(try umwelt(lab, "attach \(pid)").text.contains("files attached"))
+            #expect(try memory(container.shell) == 77 << 10)
+            #expect(try umwelt(lab, "detach \(pid)").code == 0)
+            #expect(try memory(container.shell) == host)
+        }
+
         /// By name, in a runtime's state directory.
         @Test(
             .enabled(if: PeerCommand.find("runc") != nil, "no runc"),
@@ -227,7 +286,8 @@ extension DaemonSuite {
             guard made.code == 0 else {
                 throw LabError("no container: \(made.text) \(try shell.run("tail -n 5 \(root)/log").text)")
             }
-            let read = "\(ctr) task exec --exec-id e$$$(date +%N) \(id) head -n 1 /proc/meminfo"
+            let first = "$(\(ctr) task ls | awk '$1 == \"\(id)\" { print $2 }')"
+            let read = "nsenter -m -t \(first) /bin/head -n 1 /proc/meminfo"
             // By pod and container, by either, by id and by its beginning.
             for target in ["web-\(lab.name)/app", "web-\(lab.name)", id, String(id.prefix(14))] {
                 let attached = try umwelt(lab, "attach \(target)")
@@ -243,6 +303,51 @@ extension DaemonSuite {
             #expect(try !umwelt(lab, "ps").text.contains(sandbox.prefix(20)))
             #expect(try umwelt(lab, "attach \(sandbox)").code == 0)
             #expect(try umwelt(lab, "detach \(sandbox)").code == 0)
+        }
+
+        /// By its name, from where podman keeps it; all of podman's is over the machine's own for as long as that lasts.
+        @Test(
+            .enabled(if: PeerCommand.find("podman") != nil && PeerCommand.find("runc") != nil, "no podman"),
+            .enabled(if: FileTree.isThere("/bin/busybox"), "no busybox")
+        )
+        func containerOfPodman() throws {
+            let lab = try lab()
+            let root = "\(lab.directory)/pod"
+            let name = "web-\(lab.name)"
+            let shell = try lab.shell()
+            let places = "/var/lib/containers /run/containers /run/libpod"
+            // No raising of limits: that takes a capability which the machine may not give.
+            let made = try shell.run(
+                """
+                mkdir -p \(root)/image/bin \(root)/image/proc \(root)/image/sys \(root)/own
+                for d in \(places); do [ -e $d ] || { mkdir $d; echo $d >>\(root)/made; }; mount -t tmpfs podman $d; done
+                printf '[engine]\\ncgroup_manager="cgroupfs"\\nevents_logger="file"\\nruntime="runc"\\n' >\(root)/conf
+                export CONTAINERS_CONF=\(root)/conf
+                podman() { command podman --storage-driver vfs "$@"; }
+                cp /bin/busybox \(root)/image/bin/; for n in sh sleep head; do ln -s busybox \(root)/image/bin/$n; done
+                tar -C \(root)/image -c . | podman import - box && podman run --detach --network none --name \(name) \
+                  --memory 80m --cpus 0.5 --ulimit nofile=1024:1024 --ulimit nproc=4096:4096 box /bin/sleep 1000
+                """,
+                seconds: 60
+            )
+            defer {
+                _ = try? shell.run(
+                    """
+                    podman rm --force --time 0 \(name); umount -l \(places)
+                    for d in $(cat \(root)/made); do rmdir $d; done
+                    """,
+                    seconds: 60
+                )
+            }
+            guard made.code == 0 else { throw LabError("no container: \(made.text)") }
+            let read = "podman exec \(name) head -n 1 /proc/meminfo"
+            let attached = try umwelt(lab, "attach \(name)")
+            #expect(attached.code == 0 && attached.text.hasPrefix("\(name): "), "\(attached.text)")
+            #expect(try shell.run(read).number("MemTotal:") == 80 << 10)
+            let row = try umwelt(lab, "ps").text.split(separator: "\n").first { $0.contains(name) }
+            #expect(row?.contains(" podman ") == true && row?.hasSuffix("ok") == true, "\(row ?? "")")
+            #expect(try umwelt(lab, "detach \(name)").code == 0)
+            #expect(try shell.run(read).number("MemTotal:") != 80 << 10)
         }
 
         @Test func whatIsNoContainerIsRefused() throws {
