@@ -80,6 +80,9 @@ package final class Container: Sendable {
         }
     }
 
+    /// It is gone: what it was told need not be kept for it.
+    func giveBackAccount() { state.withLock { $0.accountPlace }?.giveBack() }
+
     /// Nanoseconds since the container began; for one with a shifted boot clock, what that clock shows.
     var uptimeNs: UInt64 { uptimeNs(state.withLock { $0.start }) }
 

@@ -111,6 +111,8 @@ package final class ContainerTable: Sendable {
     ) {
         guard state.byKey[container.key] === container else { return }
         Self.forgetPaths(of: container, in: &state)
+        // Taken again below where it is the same process.
+        container.giveBackAccount()
         container.attach(
             pid: pid,
             cgroup: hierarchies.cgroup(membership),
@@ -129,6 +131,7 @@ package final class ContainerTable: Sendable {
             return container
         }
         guard let container else { return false }
+        container.giveBackAccount()
         // Left out, the next process finds that its first process is not there any more.
         try? journal?.append(.deregistered(key: container.key))
         return true
@@ -207,6 +210,7 @@ package final class ContainerTable: Sendable {
         let candidates = state.withLock { Array($0.discovered) }
         for (membership, container) in candidates where container.isGone {
             state.withLock { $0.discovered[membership] = nil }
+            container.giveBackAccount()
         }
     }
 
