@@ -14,23 +14,25 @@ struct PodCgroup: Sendable {
     /// Its directories: one in cgroup v2, one for each controller in v1.
     private var directories: [String] {
         let names = (try? LocalFile.names(in: Self.root)) ?? []
-        return ([""] + names.map { "/" + $0 }).map { Self.root + $0 + parent }
-            .filter { LocalDirectory.kind($0) == .directory }
+        let paths = [Self.root + parent] + names.map { Self.root + "/" + $0 + parent }
+        return paths.filter { LocalDirectory.kind($0) == .directory }
     }
 
     /// Sets what the kubelet sets; what could not be set, in words.
     ///
     /// A controller that is not enabled there has no file, and is left out as by the runtime.
     func limit(_ plan: CgroupPlan) -> [String] {
-        let period = CgroupPlan.cpuPeriod
-        let values = [
-            ("cpu.weight", "\(plan.cpuWeight)"), ("cpu.shares", "\(plan.cpuShares)"),
-            ("cpu.max", plan.cpuQuota.map { "\($0) \(period)" } ?? ""),
-            ("cpu.cfs_period_us", plan.cpuQuota.map { _ in "\(period)" } ?? ""),
-            ("cpu.cfs_quota_us", plan.cpuQuota.map { "\($0)" } ?? ""),
-            ("memory.max", plan.memoryLimit.map { "\($0)" } ?? ""),
-            ("memory.limit_in_bytes", plan.memoryLimit.map { "\($0)" } ?? ""),
-        ].filter { !$0.1.isEmpty }
+        var values = [("cpu.weight", "\(plan.cpuWeight)"), ("cpu.shares", "\(plan.cpuShares)")]
+        if let quota = plan.cpuQuota {
+            let period = "\(CgroupPlan.cpuPeriod)"
+            values.append(("cpu.max", "\(quota) \(period)"))
+            values.append(("cpu.cfs_period_us", period))
+            values.append(("cpu.cfs_quota_us", "\(quota)"))
+        }
+        if let limit = plan.memoryLimit {
+            values.append(("memory.max", "\(limit)"))
+            values.append(("memory.limit_in_bytes", "\(limit)"))
+        }
         var problems: [String] = []
         for directory in directories {
             for (name, value) in values where LocalFile.exists(directory + "/" + name) {
