@@ -33,11 +33,15 @@ package enum Directories {
         _ = try unsafe Errno.check(path.withCString { unsafe clinux_rmdir($0) })
     }
 
-    /// Gives a file another name, which may be another file's until now.
-    package static func rename(_ path: Path, to new: Path) throws(Errno) {
-        // SAFETY: the C side only reads the paths.
+    /// rename(2): replaces what is at `target`, or is EEXIST with `replacing` false.
+    package static func rename(_ path: Path, to target: Path, replacing: Bool = true) throws(Errno) {
+        // SAFETY: both strings live for the call; the kernel only reads them.
         _ = try unsafe Errno.check(
-            path.withCString { path in unsafe new.withCString { unsafe clinux_rename(path, $0) } }
+            path.withCString { path in
+                unsafe target.withCString { target in
+                    unsafe replacing ? clinux_rename(path, target) : clinux_rename_new(path, target)
+                }
+            }
         )
     }
 

@@ -14,23 +14,11 @@ extension FileTree {
             let file = try Fd.open(stage, [.writeOnly, .create, .truncate, .noFollow], mode: mode)
             try file.write(bytes)
             _ = try Errno.check(clinux_fsync(file.raw))
-            try rename(stage, to: path)
+            try Directories.rename(stage, to: path)
         } catch {
             try? Directories.unlink(stage)
             throw error
         }
-    }
-
-    /// rename(2): replaces what is at `target`, or is EEXIST with `replacing` false.
-    package static func rename(_ path: Path, to target: Path, replacing: Bool = true) throws(Errno) {
-        // SAFETY: both strings live for the call; the kernel only reads them.
-        _ = try unsafe Errno.check(
-            path.withCString { path in
-                unsafe target.withCString { target in
-                    unsafe replacing ? clinux_rename(path, target) : clinux_rename_new(path, target)
-                }
-            }
-        )
     }
 }
 

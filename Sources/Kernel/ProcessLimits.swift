@@ -26,3 +26,26 @@ package enum ProcessLimits {
         Int(try Errno.check(clinux_raise_nofile()))
     }
 }
+
+/// Gives back the pages of the program where more than `goal` is resident: what rare requests, or the start, needed once.
+///
+/// `dropProgramPages` at most once a second; one small read otherwise.
+package struct ProgramTrim: Sendable {
+    /// Bytes.
+    private let goal: UInt64
+    private var trimmedAt: UInt64
+
+    /// Begins with a trim.
+    package init(goal: UInt64) {
+        self.goal = goal
+        ProcessLimits.dropProgramPages()
+        trimmedAt = Clock.monotonic
+    }
+
+    /// To be called from time to time; `now` of the monotonic clock, in ns.
+    package mutating func look(_ now: UInt64) {
+        guard now &- trimmedAt > 1_000_000_000 else { return }
+        trimmedAt = now
+        if ProcessLimits.residentBytes ?? 0 > goal { ProcessLimits.dropProgramPages() }
+    }
+}

@@ -60,7 +60,7 @@ package final class SharedCache {
             try file.resize(to: Int64(CacheLayout.fileSize))
             let mark = CacheLayout.mark
             try file.write((0..<8).map { UInt8(truncatingIfNeeded: mark >> UInt64($0 * 8)) }, at: 0)
-            try FileTree.rename(stage, to: path, replacing: replacing)
+            try Directories.rename(stage, to: path, replacing: replacing)
             return file
         } catch {
             try? Directories.unlink(stage)

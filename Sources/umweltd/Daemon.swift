@@ -39,9 +39,8 @@ final class Daemon {
     /// How long an embedded daemon waits for its first client.
     private static let firstClientNs: UInt64 = 10_000_000_000
     private static let sweepNs: UInt64 = 10_000_000_000
-    private static let trimNs: UInt64 = 1_000_000_000
     /// Bytes; more is looked after within a second.
-    private static let residentGoal: UInt64 = 4 << 20
+    private static let residentGoal: UInt64 = 3 << 20
 
     /// Adopts the connection; on return all is ready to be served.
     init(_ options: Options, _ inheritance: Inheritance, refused: [UInt64]) throws(DaemonError) {
@@ -131,10 +130,9 @@ final class Daemon {
     }
 
     private func serve() throws(DaemonError) {
-        ProcessLimits.dropProgramPages()
+        var trim = ProgramTrim(goal: Self.residentGoal)
         let startedAt = Clock.monotonic
         var sweptAt = startedAt
-        var trimmedAt = startedAt
         while true {
             let ready: [Int32]
             do throws(Errno) { ready = try server.serve(milliseconds: 1000) } catch {
@@ -152,11 +150,7 @@ final class Daemon {
                 sweptAt = now
                 fileSystem.sweep()
             }
-            if now &- trimmedAt > Self.trimNs {
-                trimmedAt = now
-                // What rare requests needed of the program, once.
-                if ProcessLimits.residentBytes ?? 0 > Self.residentGoal { ProcessLimits.dropProgramPages() }
-            }
+            trim.look(now)
             let isWanted = server.status.holders > 0 || !fileSystem.table.isEmpty
             let hasHadTime = server.status.hadHolder || now &- startedAt > Self.firstClientNs
             if options.isEmbedded, !isWanted, hasHadTime { return }

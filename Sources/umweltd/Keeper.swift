@@ -15,6 +15,9 @@ import ProcFS
 /// for the next one: so a worker may end at any instant. This process has one thread, reads no request and no file of a
 /// container, and calls nothing that can wait for long. Ends last.
 final class Keeper {
+    /// Bytes; more is looked after within a second.
+    private static let residentGoal: UInt64 = 2 << 20
+
     static let signals: [Int32] = [SIGTERM, SIGINT, SIGHUP, SIGCHLD]
 
     let options: Options
@@ -155,7 +158,7 @@ final class Keeper {
 
     /// Returns when it is all over.
     func run() throws(DaemonError) {
-        ProcessLimits.dropProgramPages()
+        var trim = ProgramTrim(goal: Self.residentGoal)
         while stage != .over {
             let now = Clock.monotonic
             if case .draining(let end) = stage, now >= end { finish("") }
@@ -168,6 +171,7 @@ final class Keeper {
             if let worker, ready.contains(worker.channel.raw) { try listen(to: worker) }
             while let (pid, change) = Child.nextChange() { try note(change, of: pid) }
             look()
+            trim.look(now)
             helper?.hurry()
             if upgrade?.isOverdue == true { upgradeFailed("its worker does not come to serve") }
             manager.ping()

@@ -51,6 +51,11 @@ struct Options: Equatable {
 
         Signals: SIGTERM and SIGINT unmount and end the daemon; SIGHUP goes over to the program's file as it is now.
 
+        Examples:
+          umweltd                     serve below /var/lib/umwelt until it is told to end
+          umweltd --socket /run/test.sock /mnt/test    a second one, beside it
+          umwelt --help               what to do with it: run, attach, ps, view, upgrade, stop
+
         """
 
     enum Action: Equatable {

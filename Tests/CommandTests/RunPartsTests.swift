@@ -101,6 +101,12 @@ import Testing
         )
     }
 
+    @Test(arguments: ["fork/exec /x: resource temporarily unavailable", "clone: Resource temporarily unavailable"])
+    func tooFewProcessesNameTheRemedy(_ message: String) {
+        #expect(Runtime.failure(message: message).message?.contains("--pids") == true)
+        #expect(Runtime.failure(message: "no space left on device").message?.contains("--pids") == false)
+    }
+
     @Test func anErrorOfCrunHasNoLevel() {
         let log = #"{ "msg": "executable file `x` not found in $PATH: No such file or directory", "time": "t" }"#
         #expect(Runtime.failure(log: Array(log.utf8))?.code == 127)

@@ -197,9 +197,13 @@ final class DaemonLab {
         _ = try request(Message(.register, [Array(id.utf8), Array("test".utf8), Array("\(pid)".utf8)]))
     }
 
-    /// `VmRSS` and the like of the daemon, in kB.
-    func memory(_ field: String = "VmRSS") -> UInt64? {
-        let pid = workerPID
+    /// `VmRSS` and the like of the worker, in kB.
+    func memory(_ field: String = "VmRSS") -> UInt64? { Self.memory(of: workerPID, field) }
+
+    /// The process that was started.
+    var keeperPID: Int32 { daemon?.pid ?? 0 }
+
+    static func memory(of pid: Int32, _ field: String) -> UInt64? {
         guard pid > 0, let bytes = try? Fd.contents(of: Path("/proc/\(pid)/status"), limit: 65536) else {
             return nil
         }

@@ -26,6 +26,9 @@ enum Programs {
         return Path("/\(package)/.build/debug")
     }()
 
+    /// Optimised programs, whose memory counts; UMWELT_BIN_DIR names no others.
+    static let isRelease = "\(directory)".contains("release") || getenv("UMWELT_BIN_DIR") != nil
+
     static var umweltd: Path { directory.appending("umweltd") }
 
     /// How many times as long as on metal a test waits before it gives up: UMWELT_TEST_PATIENCE, for software emulation.

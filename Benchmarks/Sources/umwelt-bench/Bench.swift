@@ -164,16 +164,27 @@ final class Bench {
         ]
         var fresh: [Daemon] = []
         for (kind, _) in kinds { fresh.append(try makeDaemon(kind, name: "\(kind)-memory", cpu: -1)) }
-        usleep(500_000)
-        memory = zip(kinds, fresh).map { MemoryUse(name: $0.1, atRest: $1.residentMemory) }
+        memory = zip(kinds, restingMemory(fresh)).map { MemoryUse(name: $0.1, atRest: $1) }
         let crowd = Crowd(hierarchies: hierarchies)
         try crowd.run(containers, from: 0, daemons: fresh)
-        usleep(500_000)
-        for index in memory.indices { memory[index].after = (containers, fresh[index].residentMemory) }
+        for index in memory.indices { memory[index].atOnce = fresh[index].residentMemory }
+        for (index, size) in restingMemory(fresh).enumerated() { memory[index].after = (containers, size) }
         guard more > containers else { return }
         try crowd.run(more - containers, from: containers, daemons: [fresh[0]])
-        usleep(500_000)
-        memory[0].afterMore = (more, fresh[0].residentMemory)
+        memory[0].afterMore = (more, restingMemory([fresh[0]])[0])
+    }
+
+    /// The least of three seconds without readers, of each: umweltd looks each second at what it needs no more.
+    private func restingMemory(_ daemons: [Daemon]) -> [MemoryUse.Size] {
+        var least = daemons.map(\.residentMemory)
+        for _ in 0..<10 {
+            usleep(300_000)
+            for (index, daemon) in daemons.enumerated() {
+                let now = daemon.residentMemory
+                if now.all < least[index].all { least[index] = now }
+            }
+        }
+        return least
     }
 }
 
@@ -183,6 +194,8 @@ struct MemoryUse {
 
     var name: String
     var atRest: Size
+    /// As the last of the first containers ended.
+    var atOnce: Size?
     var after: (containers: Int, size: Size)?
     var afterMore: (containers: Int, size: Size)?
 

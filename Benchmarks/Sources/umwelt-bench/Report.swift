@@ -37,6 +37,8 @@ struct Report {
 
         ## Resident memory of a fresh daemon: kB (of it anonymous)
 
+        umweltd is two processes, keeper and worker; the sum counts pages of the program that both have mapped twice.
+
         \(memoryTable)
 
         A short-lived container reads every file once, by caller and, of ours, by path too; of lxcfs with options all but
@@ -104,14 +106,17 @@ struct Report {
         func cell(_ size: MemoryUse.Size) -> String { "\(size.all) (\(size.anonymous))" }
         let rows = memory.map { use in
             [
-                use.name, cell(use.atRest), use.after.map { cell($0.size) } ?? "-",
+                use.name, cell(use.atRest), use.atOnce.map { cell($0) } ?? "-", use.after.map { cell($0.size) } ?? "-",
                 use.afterMore.map { cell($0.size) } ?? "-",
             ].joined(separator: " | ")
         }
         let after = memory.first?.after?.containers ?? 0
         let more = memory.first?.afterMore?.containers ?? 10_000
         return Self.table(
-            ["Daemon", "At rest", "After \(after) short-lived containers", "After \(more)"],
+            [
+                "Daemon", "At rest", "As the last of \(after) short-lived containers ends", "Within 3 s of it",
+                "Within 3 s of \(more)",
+            ],
             rows
         )
     }

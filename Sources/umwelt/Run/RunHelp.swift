@@ -49,7 +49,10 @@ enum RunHelp {
         """,
         valueName: "size"
     )
-    static let pids = ArgumentHelp("Processes and threads it may have.", valueName: "number")
+    static let pids = ArgumentHelp(
+        "Processes and threads it may have. The runtime needs some to start it: runc fails below about 8.",
+        valueName: "number"
+    )
     static let name = ArgumentHelp(
         "The container's name, and its cgroup's: /umwelt/NAME. Default: random.",
         valueName: "id"

@@ -96,6 +96,9 @@ struct Runtime: Equatable {
         let isMissing = text.contains("not found in $PATH") || text.contains("no such file or directory")
         let isDenied = text.contains("permission denied") || text.contains("exec format error")
         let code: Int32 = isExec && isMissing ? 127 : isExec && isDenied ? 126 : 1
-        return Failure(code: code, "the container does not start: \(text)")
+        // fork(2) and clone(2) beyond pids.max, as runc (Go) and crun (C) say it.
+        let isFull = text.contains("esource temporarily unavailable")
+        let remedy = isFull ? "; the runtime needs some processes of its own to start it: a --pids of 16 is enough" : ""
+        return Failure(code: code, "the container does not start: \(text)\(remedy)")
     }
 }
