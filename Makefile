@@ -13,7 +13,7 @@ FUZZ_SECONDS ?= 60
 
 export SWIFT
 
-.PHONY: help setup build release services services-test services-node-test protos check fmt unit-test node-test \
+.PHONY: help setup build release services services-test services-node-test services-vm-test protos check fmt unit-test node-test \
 	vm-test keydns-test install-test fuzz test bench bench-keydns demo install \
 	uninstall clean
 
@@ -28,6 +28,7 @@ help:
 	@echo 'make services      the programs that face Kubernetes, as they are installed'
 	@echo 'make services-test their tests that need no root'
 	@echo 'make services-node-test  with a real containerd and a real dockerd, as root'
+	@echo 'make services-vm-test    with containerd 1.7, in the virtual machine'
 	@echo 'make protos        the generated code of the Container Runtime Interface anew'
 	@echo 'make check         format and the rules of the house; changes nothing'
 	@echo 'make fmt           format the sources'
@@ -59,8 +60,13 @@ services-test:
 	$(SWIFT) test --package-path Services --skip '^EngineTests\.'
 
 services-node-test:
+	$(SWIFT) build --product umweltd
 	$(SWIFT) build --package-path Services --build-tests
 	scripts/services-node-test
+
+services-vm-test:
+	$(SWIFT) build --package-path Services --build-tests
+	scripts/services-vm-test
 
 protos:
 	scripts/protos

@@ -115,10 +115,26 @@ let package = Package(
             dependencies: ["Manifests", "Documents", .product(name: "PodDNS", package: "umwelt")]
         ),
         .testTarget(name: "PodsTests", dependencies: ["Pods", "Manifests", "Documents"]),
-        .testTarget(name: "DNSProgramTests", dependencies: ["umwelt-dns"]),
+        .testTarget(
+            name: "DNSProgramTests",
+            dependencies: [
+                "umwelt-dns", "Documents", "KubeletSettings", "NodeDNS", .product(name: "PodDNS", package: "umwelt"),
+            ]
+        ),
         .testTarget(name: "DockerEngineTests", dependencies: ["DockerEngine"]),
+        // Decoders on texts made by chance.
+        .testTarget(
+            name: "MutationTests",
+            dependencies: [
+                "DockerEngine", "Documents", "KubeletSettings", "Manifests", "Pods",
+                .product(name: "PodDNS", package: "umwelt"),
+            ]
+        ),
         // With real containerd and dockerd: scripts/services-node-test.
-        .testTarget(name: "EngineTests", dependencies: ["Documents"]),
+        .testTarget(
+            name: "EngineTests",
+            dependencies: ["Documents", .product(name: "PodDNS", package: "umwelt")]
+        ),
         .testTarget(name: "KubeletSettingsTests", dependencies: ["KubeletSettings", "Documents"]),
     ]
 )

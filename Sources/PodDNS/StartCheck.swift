@@ -48,6 +48,10 @@ enum Quoting {
             case UInt8(ascii: "\n"): result += Array("\\n".utf8)
             case UInt8(ascii: "\t"): result += Array("\\t".utf8)
             case UInt8(ascii: "\r"): result += Array("\\r".utf8)
+            case 0x07: result += Array("\\a".utf8)
+            case 0x08: result += Array("\\b".utf8)
+            case 0x0b: result += Array("\\v".utf8)
+            case 0x0c: result += Array("\\f".utf8)
             case 0..<0x20, 0x7f: result += Array("\\x\(byte < 16 ? "0" : "")\(String(byte, radix: 16))".utf8)
             default: result.append(byte)
             }

@@ -24,6 +24,8 @@ public enum Validation {
             errors.append(
                 "\(path).nameservers: Required value: must provide at least one DNS nameserver when `dnsPolicy` is None"
             )
+            // The server looks no further.
+            return errors
         }
         if config.nameservers.count > Limits.nameservers {
             errors.append(
@@ -60,21 +62,32 @@ public enum Validation {
         }
         for (index, search) in searches.enumerated() {
             if behaviour.relaxesSearchValidation, search == "." { continue }
+            // The server names what it looked at, without the dot.
             let name = search.withoutTrailingDot
-            if isSubdomain(name.bytes, allowsUnderscore: behaviour.relaxesSearchValidation) { continue }
-            let rule =
-                name.count > Limits.searchPath
-                ? "must be no more than \(Limits.searchPath) bytes"
-                : "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', "
-                    + "and must start and end with an alphanumeric character"
-            errors.append("\(path).searches[\(index)]: Invalid value: \(quoted(search)): \(rule)")
+            func refuse(_ why: String) {
+                errors.append("\(path).searches[\(index)]: Invalid value: \(quoted(name)): \(why)")
+            }
+            if name.count > Limits.searchPath { refuse("must be no more than \(Limits.searchPath) bytes") }
+            if !isSubdomain(name.bytes, allowsUnderscore: behaviour.relaxesSearchValidation) {
+                refuse(behaviour.relaxesSearchValidation ? relaxedRule : strictRule)
+            }
         }
         return errors
     }
 
+    private static let strictRule = rule("'-' or '.'", label: "[a-z0-9]([-a-z0-9]*[a-z0-9])?")
+    private static let relaxedRule = rule("'_', '-' or '.'", label: "_?[a-z0-9]([-_a-z0-9]*[a-z0-9])?")
+
+    private static func rule(_ marks: String, label: String) -> String {
+        "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, \(marks), and must start and end "
+            + "with an alphanumeric character (e.g. 'example.com', regex used for validation is '\(label)(\\.\(label))*')"
+    }
+
+    /// The form alone, whatever the length.
+    ///
     /// Labels `[a-z0-9]([-a-z0-9]*[a-z0-9])?` with points between; relaxed (KEP-4427): `_?[a-z0-9]([-_a-z0-9]*[a-z0-9])?`.
     static func isSubdomain(_ name: [UInt8], allowsUnderscore: Bool) -> Bool {
-        guard !name.isEmpty, name.count <= Limits.searchPath else { return false }
+        guard !name.isEmpty else { return false }
         let underscore = UInt8(ascii: "_")
         func isAlphanumeric(_ byte: UInt8) -> Bool {
             UInt8(ascii: "a")...UInt8(ascii: "z") ~= byte || UInt8(ascii: "0")...UInt8(ascii: "9") ~= byte

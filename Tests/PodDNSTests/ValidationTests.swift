@@ -26,7 +26,12 @@ struct ValidationTests {
                 "spec.dnsConfig: Required value: must provide `dnsConfig` when `dnsPolicy` is None"
             ]
         )
-        #expect(Validation.errors(Pod(policy: "None", dnsConfig: .init())).count == 1)
+        let nothing = Pod(policy: "None", dnsConfig: .init(searches: ["A"], options: [.init("")]))
+        #expect(
+            Validation.errors(nothing) == [
+                "spec.dnsConfig.nameservers: Required value: must provide at least one DNS nameserver when `dnsPolicy` is None"
+            ]
+        )
         #expect(Validation.errors(Pod(policy: "None", dnsConfig: .init(nameservers: ["1.1.1.1"]))).isEmpty)
     }
 
@@ -41,5 +46,28 @@ struct ValidationTests {
         #expect(errors.contains { $0.hasSuffix("must not have more than 3 nameservers") })
         #expect(errors.contains { $0.hasSuffix("must not have more than 32 search paths") })
         #expect(errors.contains { $0 == "spec.dnsConfig.options[0]: Required value: must not be empty" })
+    }
+
+    /// A path's errors are the server's to the letter: both of them, about the path without its dot.
+    @Test func pathsAreRefusedInTheServersWords() {
+        func errors(_ text: String, _ version: Version) -> [String] {
+            Validation.errors(Pod(dnsConfig: .init(searches: [Word(text)])), Behaviour(version))
+        }
+        let strict = """
+            spec.dnsConfig.searches[0]: Invalid value: "a_b.c": a lowercase RFC 1123 subdomain must consist of lower case \
+            alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', \
+            regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')
+            """
+        #expect(errors("a_b.c.", Version(1, 31)) == [strict])
+        let relaxed = """
+            spec.dnsConfig.searches[0]: Invalid value: "A": a lowercase RFC 1123 subdomain must consist of lower case \
+            alphanumeric characters, '_', '-' or '.', and must start and end with an alphanumeric character (e.g. \
+            'example.com', regex used for validation is \
+            '_?[a-z0-9]([-_a-z0-9]*[a-z0-9])?(\\._?[a-z0-9]([-_a-z0-9]*[a-z0-9])?)*')
+            """
+        #expect(errors("A.", Version(1, 36)) == [relaxed])
+        let long = errors(String(repeating: "A", count: 254), Version(1, 36))
+        #expect(long.count == 2)
+        #expect(long.first?.hasSuffix(": must be no more than 253 bytes") == true)
     }
 }

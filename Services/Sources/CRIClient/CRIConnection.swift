@@ -48,6 +48,19 @@ package struct CRIConnection: Sendable {
         }
     }
 
+    /// As `with`, and cancellation waits until `body` has ended.
+    ///
+    /// For what makes something: a runtime that is left in the middle of it clears up by itself, later, and not what a
+    /// list of its pods shows until then.
+    package static func unbroken<Result: Sendable>(
+        socket: String,
+        _ body: @Sendable @escaping (CRIConnection) async throws -> Result
+    ) async throws -> Result {
+        let result = try await Task.detached { try await with(socket: socket, body) }.value
+        try Task.checkCancellation()
+        return result
+    }
+
     /// Makes one call; errors become `CRIError`, cancellation stays what it is.
     ///
     /// `timeout` nil: it may take as long as it takes, as pulling an image may.

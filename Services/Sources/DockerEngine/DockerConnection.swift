@@ -36,14 +36,16 @@ package struct DockerConnection: Sendable {
     /// One request; its answer as a value, `.null` where it has no body.
     ///
     /// `timeout` in seconds; nil: as long as it takes.
+    /// `isUnbroken`: cancellation waits for the answer, so that what was asked for is there or not.
     package func json(
         _ method: String,
         _ path: String,
         _ body: Value? = nil,
         call: String,
-        timeout: Int? = 120
+        timeout: Int? = 120,
+        isUnbroken: Bool = false
     ) throws -> Value {
-        let bytes = try request(method, path, body, call: call, timeout: timeout)
+        let bytes = try request(method, path, body, call: call, timeout: timeout, isUnbroken: isUnbroken)
         guard !bytes.isEmpty else { return .null }
         do { return try Value.json(bytes) } catch {
             throw DockerError(call: call, message: "the answer is no JSON: \(error)", status: 0)
@@ -60,6 +62,7 @@ package struct DockerConnection: Sendable {
         call: String,
         timeout: Int? = 120,
         isVersioned: Bool = true,
+        isUnbroken: Bool = false,
         each: ((ArraySlice<UInt8>) throws -> Void)? = nil
     ) throws -> [UInt8] {
         func fail(_ message: String, _ status: Int = 0) -> DockerError {
@@ -85,7 +88,7 @@ package struct DockerConnection: Sendable {
         var buffer = [UInt8](repeating: 0, count: 64 << 10)
         let deadline = timeout.map { ContinuousClock.now + .seconds($0) }
         while !reader.isDone {
-            try Task.checkCancellation()
+            if !isUnbroken { try Task.checkCancellation() }
             var entry = pollfd(fd: number, events: Int16(POLLIN), revents: 0)
             // SAFETY: one entry, valid during the call.
             let ready = unsafe poll(&entry, 1, Self.lookMilliseconds)

@@ -34,7 +34,7 @@ package struct KubeletArguments: Equatable, Sendable {
 
     private static let names: Set = [
         "config", "config-dir", "resolv-conf", "cluster-dns", "cluster-domain", "node-ip", "container-runtime-endpoint",
-        "pod-logs-dir", "root-dir", "cgroup-driver", "feature-gates",
+        "pod-logs-dir", "pod-manifest-path", "root-dir", "cgroup-driver", "feature-gates",
     ]
 
     private mutating func take(_ name: String, _ value: String, _ source: String) {
@@ -48,6 +48,7 @@ package struct KubeletArguments: Equatable, Sendable {
         case "cluster-domain": settings.clusterDomain = .init(value, from: source)
         case "container-runtime-endpoint": settings.runtimeEndpoint = .init(value, from: source)
         case "pod-logs-dir": settings.podLogsDirectory = .init(value, from: source)
+        case "pod-manifest-path": settings.staticPodPath = .init(value, from: source)
         case "root-dir": settings.rootDirectory = .init(value, from: source)
         case "cgroup-driver": settings.cgroupDriver = .init(value, from: source)
         case "feature-gates":

@@ -29,6 +29,7 @@ extension KubeletSettings {
             $0.value == "" ? nil : $0
         }
         podLogsDirectory = try Self.string(document, "podLogsDir", path).flatMap { $0.value == "" ? nil : $0 }
+        staticPodPath = try Self.string(document, "staticPodPath", path).flatMap { $0.value == "" ? nil : $0 }
         cgroupDriver = try Self.string(document, "cgroupDriver", path).flatMap { $0.value == "" ? nil : $0 }
         if let value = document["clusterDNS"], value != .null {
             guard let elements = value.array else {

@@ -14,6 +14,8 @@ package struct KubeletSettings: Equatable, Sendable {
     package var nodeIPs: Setting<[String]>?
     package var runtimeEndpoint: Setting<String>?
     package var podLogsDirectory: Setting<String>?
+    /// The directory of static pods' manifests.
+    package var staticPodPath: Setting<String>?
     /// `--root-dir`.
     package var rootDirectory: Setting<String>?
     /// `systemd` or `cgroupfs`.
@@ -47,6 +49,8 @@ package struct KubeletSettings: Equatable, Sendable {
         package static let resolvConf = "/etc/resolv.conf"
         package static let podLogsDirectory = "/var/log/pods"
         package static let rootDirectory = "/var/lib/kubelet"
+        /// The kubelet itself has none; that is kubeadm's.
+        package static let staticPodPath = "/etc/kubernetes/manifests"
         package static let cgroupDriver = "cgroupfs"
     }
 
@@ -58,6 +62,7 @@ package struct KubeletSettings: Equatable, Sendable {
         nodeIPs = other.nodeIPs ?? nodeIPs
         runtimeEndpoint = other.runtimeEndpoint ?? runtimeEndpoint
         podLogsDirectory = other.podLogsDirectory ?? podLogsDirectory
+        staticPodPath = other.staticPodPath ?? staticPodPath
         rootDirectory = other.rootDirectory ?? rootDirectory
         cgroupDriver = other.cgroupDriver ?? cgroupDriver
         featureGates.merge(other.featureGates) { $1 }

@@ -38,11 +38,12 @@ package struct Manifest: Equatable, Sendable {
         guard let kind = document["kind"]?.string else {
             throw DocumentError("\(path): there is no kind in it: this is no manifest of Kubernetes'")
         }
-        if kind == "List" || kind == "PodList", depth < Self.depthLimit {
+        if kind.hasSuffix("List"), document["items"]?.array != nil, depth < Self.depthLimit {
             for item in document["items"]?.array ?? [] {
-                // The items of a PodList do not say what they are.
-                if kind == "PodList", case .object(let members) = item, item["kind"] == nil {
-                    try add(.object(members + [.init("kind", .string("Pod"))]), path, depth: depth + 1)
+                // The items of the API's own lists (PodList, DeploymentList) do not say what they are.
+                let itemKind = String(kind.dropLast("List".count))
+                if !itemKind.isEmpty, case .object(let members) = item, item["kind"] == nil {
+                    try add(.object(members + [.init("kind", .string(itemKind))]), path, depth: depth + 1)
                 } else {
                     try add(item, path, depth: depth + 1)
                 }

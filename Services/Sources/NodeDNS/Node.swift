@@ -38,7 +38,8 @@ package struct Node {
             }
         }
         if !options.nodeIp.isEmpty {
-            let addresses = options.nodeIp.flatMap { $0.split(separator: ",").map(String.init) }
+            // The kubelet takes blanks around a comma.
+            let addresses = options.nodeIp.flatMap { $0.split(separator: ",").map { String($0.filter { $0 != " " }) } }
             for address in addresses where IPAddress(sloppy: address) == nil {
                 throw .usage("--node-ip: \(address) is no IP address")
             }

@@ -91,12 +91,11 @@ package struct ResourcePlan: Equatable, Sendable {
 
     /// The weight of cgroup v1, as `MilliCPUToShares` has it: 2 at least.
     package var cpuShares: Int {
-        guard let milli = cpuRequestMilli ?? cpuLimitMilli else { return 2 }
-        return min(max(milli * 1024 / 1000, 2), 262_144)
+        CgroupPlan.shares(cpuRequestMilli ?? cpuLimitMilli ?? 0)
     }
 
     /// Microseconds in 100,000, as `MilliCPUToQuota` has it: 1,000 at least; 0 where there is no limit.
-    package var cpuQuota: Int { cpuLimitMilli.map { $0 == 0 ? 0 : max($0 * 100, 1000) } ?? 0 }
+    package var cpuQuota: Int { CgroupPlan.quota(cpuLimitMilli ?? 0) }
 
     /// How soon the kernel ends it (pkg/kubelet/qos/policy.go).
     package func oomScore(quality: String, nodeMemory: Int) -> Int {
@@ -105,7 +104,7 @@ package struct ResourcePlan: Equatable, Sendable {
         case "BestEffort": return 1000
         default:
             let request = memoryRequest ?? memoryLimit ?? 0
-            let score = 1000 - Int(1000 * Double(request) / Double(max(nodeMemory, 1)))
+            let score = 1000 - Int(1000 * min(Double(request) / Double(max(nodeMemory, 1)), 1))
             return score >= 1000 ? 999 : max(score, 3)
         }
     }

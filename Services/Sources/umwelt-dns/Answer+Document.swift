@@ -37,7 +37,7 @@ extension Answer {
             "namespace": .string(pod.namespace.description),
             "dnsPolicy": .string(pod.policy.description),
             "hostNetwork": .bool(pod.isOnHostNetwork),
-            "treatedAs": .string(composition.kind.rawValue),
+            "treatedAs": .string(composition.kind.rawValue), "isReconstructed": .bool(isReconstructed),
         ])
     }
 

@@ -8,6 +8,14 @@ extension Answer {
     /// The explanation for people: the file with its origins in a margin, then what there is to know.
     func explanation(_ style: Style) -> String {
         var lines: [String] = [style.dim(heading), ""]
+        if isReconstructed {
+            let config =
+                pod.dnsConfig == nil ? "and no dnsConfig" : "with a dnsConfig, or a node file that was another then"
+            lines.insert(
+                "its spec is not known here; what the runtime was told is what dnsPolicy \(pod.policy) \(config), comes to:",
+                at: 1
+            )
+        }
         if let error = composition.error {
             lines.append(style.bad("the pod does not start: ") + error.description)
         } else if let error = rendering?.error {

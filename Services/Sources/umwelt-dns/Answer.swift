@@ -19,6 +19,8 @@ struct Answer {
     var startEvent: Event?
     /// A name whose lookup's cost is asked for.
     var lookup: QueryCost?
+    /// Whether the pod is only what would have led to what the runtime was told.
+    var isReconstructed = false
 
     init(title: String, _ pod: Pod, _ node: Node, lookup: String? = nil) {
         self.title = title

@@ -19,24 +19,16 @@ struct ApplyCommand: ParsableCommand {
             """
     )
 
-    @OptionGroup var pod: PodOptions
+    @OptionGroup var options: QuestionOptions
     @Flag(help: "Say what would change, and change nothing.")
     var dryRun = false
-    @Option(help: ArgumentHelp("The pod's manifest, where the engine does not know its spec.", valueName: "file"))
-    var manifest: String?
-    @OptionGroup var sockets: SocketOptions
-    @OptionGroup var node: NodeOptions
 
     func run() throws {
-        let question = try Question(pod, node, sockets, manifest: manifest)
+        let question = try options.question()
         guard let running = question.running else {
-            throw Failure.usage("apply is for a running pod or container; \(pod.subject) is a manifest")
+            throw Failure.usage("apply is for a running pod or container; \(options.pod.subject) is a manifest")
         }
-        guard let answer = question.answer else {
-            throw Failure.failed(
-                "\(running.title): the engine does not tell the pod's spec, so what should be is not known: give --manifest"
-            )
-        }
+        let answer = try question.certainAnswer()
         if let error = answer.composition.error { throw Failure.failed("\(running.title): \(error)") }
         guard let path = running.path, !path.isEmpty else {
             throw Failure.failed("\(running.title): ResolvConfPath is empty.")

@@ -23,17 +23,12 @@ struct CheckCommand: ParsableCommand {
             """
     )
 
-    @OptionGroup var pod: PodOptions
+    @OptionGroup var options: QuestionOptions
+    @OptionGroup var form: OutputOptions
     @Option(help: ArgumentHelp("Also look this name up. Can be repeated.", valueName: "host"))
     var name: [String] = []
     @Option(help: ArgumentHelp("Milliseconds to wait for an answer; each question is asked twice.", valueName: "ms"))
     var timeout = 2000
-    @Option(help: ArgumentHelp("The pod's manifest, where the engine does not know its spec.", valueName: "file"))
-    var manifest: String?
-    @Option(name: .shortAndLong, help: "text, json or yaml.")
-    var output: OutputForm = .text
-    @OptionGroup var sockets: SocketOptions
-    @OptionGroup var node: NodeOptions
 
     func validate() throws {
         if !(1...60_000).contains(timeout) { throw ValidationError("--timeout is from 1 to 60000") }
@@ -59,11 +54,13 @@ struct CheckCommand: ParsableCommand {
     }
 
     func run() throws {
-        let question = try Question(pod, node, sockets, manifest: manifest)
-        let node = try question.answer?.node ?? Node(node)
+        let question = try options.question()
+        let node = question.node
         var rows: [Row] = []
         let process = question.running?.processes.last?.pid
-        if question.running != nil, process == nil { throw Failure.failed("\(pod.subject) has no process that runs") }
+        if question.running != nil, process == nil {
+            throw Failure.failed("\(options.pod.subject) has no process that runs")
+        }
         let place = process == nil ? "here" : "the pod"
         let servers = try self.servers(question)
         if servers.isEmpty {
@@ -103,7 +100,7 @@ struct CheckCommand: ParsableCommand {
             return NodeResolver(seen).servers.map { ($0.word.description, cluster.contains($0.word)) }
         }
         guard let answer = question.answer else {
-            throw Failure.failed("\(pod.subject): nothing is known of its nameservers")
+            throw Failure.failed("\(options.pod.subject): nothing is known of its nameservers")
         }
         if let error = answer.composition.error { throw Failure.failed("the pod does not start: \(error)") }
         guard answer.rendering?.source != .lists else {
@@ -137,12 +134,12 @@ struct CheckCommand: ParsableCommand {
     }
 
     private func show(_ rows: [Row]) throws {
-        switch output {
+        switch form.output {
         case .json, .yaml:
             let document = Value.object([
                 "ok": .bool(rows.allSatisfy(\.isGood)), "checks": .array(rows.map(\.document)),
             ])
-            try Standard.output(output == .json ? document.jsonText + "\n" : document.yamlText)
+            try Standard.output(form.output == .json ? document.jsonText + "\n" : document.yamlText)
         case .text:
             // SAFETY: the environment is not changed by this program; only whether there is a value is looked at.
             let isPlain = unsafe getenv("NO_COLOR") != nil

@@ -5,17 +5,36 @@ import Documents
 import NodeDNS
 import PodDNS
 
-/// What should be, what the runtime wrote, and what the containers see now.
+/// What should be, what the runtime was told, what it wrote, and what the containers see now.
 struct Comparison {
+    /// What `expected` comes from.
+    enum Basis: String {
+        /// The pod's own spec: it is what should be now.
+        case spec
+        /// What the runtime was told when it made the sandbox.
+        case told
+        /// There is nothing to expect.
+        case nothing
+    }
+
+    var title: String
     var path: String?
+    var basis = Basis.nothing
+    var specSource: String?
     /// nil where it is not known what should be.
     var expected: [UInt8]?
+    var told: Rendering.Lists?
     var written: [UInt8]?
     var seen: [(name: String, pid: Int, file: [UInt8]?)]
+    /// How kubectl names the pod; nil for what is no pod's.
+    private var kubectlName: String?
 
-    init(_ running: RunningPod, expected: [UInt8]?) {
+    init(_ running: RunningPod) {
+        title = running.title
         path = running.path
-        self.expected = expected
+        specSource = running.specSource
+        told = running.given
+        kubectlName = running.identity.map { "-n \($0.namespace) \($0.name)" }
         written = running.written()
         seen = running.processes.map { ($0.name, $0.pid, RunningPod.seen(by: $0.pid)) }
     }
@@ -46,14 +65,21 @@ struct Comparison {
     /// For people: one line where all is the same.
     func lines() -> [String] {
         let place = path ?? "its file"
-        if isAllTheSame, expected != nil { return ["\(place) is as it should be, and the containers see it so"] }
+        let measure = basis == .spec ? "as it should be" : "as the runtime was told"
         var lines: [String] = []
-        if let written {
+        if basis != .spec, let told {
+            let parts = [("nameserver", told.servers), ("search", told.searches), ("options", told.options)]
+            let words = parts.filter { !$0.1.isEmpty }.map {
+                "\($0.0) \($0.1.map(\.description).joined(separator: " "))"
+            }
+            lines.append("the runtime was told: " + (words.isEmpty ? "nothing" : words.joined(separator: "; ")))
+        }
+        if isAllTheSame, expected != nil {
+            lines.append("\(place) is \(measure), and the containers see it so")
+        } else if let written {
             if let expected {
-                lines.append(written == expected ? "\(place) is as it should be" : "\(place) is not as it should be:")
+                lines.append(written == expected ? "\(place) is \(measure)" : "\(place) is not \(measure):")
                 lines += Self.difference(expected, written).map { "  " + $0 }
-            } else {
-                lines.append("what should be is not known: the runtime does not tell the pod's spec; give --manifest")
             }
         } else {
             lines.append("\(place) cannot be read")
@@ -67,13 +93,32 @@ struct Comparison {
             lines.append("\(item.name) (process \(item.pid)) sees another file:")
             lines += Self.difference(written, file).map { "  " + $0 }
         }
-        return lines
+        return lines + unknown
+    }
+
+    /// What could not be known, and how to tell it.
+    var unknown: [String] {
+        guard basis != .spec, let kubectlName else { return [] }
+        return [
+            "not known here: the pod's own dnsPolicy and dnsConfig, so whether this is as it should be now; give --manifest FILE "
+                + "(kubectl get pod \(kubectlName) -o yaml > FILE)"
+        ]
     }
 
     var document: Value {
         func text(_ bytes: [UInt8]?) -> Value { bytes.map { .string(String(decoding: $0, as: UTF8.self)) } ?? .null }
+        let lists: Value =
+            told.map {
+                .object([
+                    "servers": .strings($0.servers.map(\.description)),
+                    "searches": .strings($0.searches.map(\.description)),
+                    "options": .strings($0.options.map(\.description)),
+                ])
+            } ?? .null
         return .object([
-            "path": path.map { .string($0) } ?? .null, "shouldBe": text(expected), "written": text(written),
+            "specFrom": specSource.map { .string($0) } ?? .null, "told": lists, "unknown": .strings(unknown),
+            "path": path.map { .string($0) } ?? .null, "shouldBe": basis == .spec ? text(expected) : .null,
+            "written": text(written), "writtenAsTold": basis == .told ? .bool(written == expected) : .null,
             "seen": .array(
                 seen.map { .object(["name": .string($0.name), "pid": .int($0.pid), "resolvConf": text($0.file)]) }
             ),

@@ -16,28 +16,21 @@ struct ExplainCommand: ParsableCommand {
         discussion: """
             Prints the file with its origins in a margin; what was left out and why; the events that the kubelet records; and \
             traps that the pod is in.
+
+            For a pod that runs, besides: what the runtime was told, what it wrote, and what the containers see. The spec of a \
+            kubelet's pod is with the API server; of static pods it is taken from the kubelet's directory of manifests, of others \
+            it is reconstructed from what the runtime was told, and said to be. --manifest gives it.
             """
     )
 
-    @OptionGroup var pod: PodOptions
-    @OptionGroup var node: NodeOptions
+    @OptionGroup var options: QuestionOptions
+    @OptionGroup var form: OutputOptions
     @Option(help: ArgumentHelp("How many questions a lookup of this name asks.", valueName: "host"))
     var name: String?
-    @Option(name: .shortAndLong, help: "text, json or yaml.")
-    var output: OutputForm = .text
-
-    @Option(
-        help: ArgumentHelp(
-            "The pod's manifest, for a running one whose spec the engine does not know.",
-            valueName: "file"
-        )
-    )
-    var manifest: String?
-    @OptionGroup var sockets: SocketOptions
 
     func run() throws {
-        let question = try Question(pod, node, sockets, manifest: manifest, lookup: name)
-        switch output {
+        let question = try options.question(lookup: name)
+        switch form.output {
         case .text:
             // SAFETY: the environment is not changed by this program; only whether there is a value is looked at.
             let isPlain = unsafe getenv("NO_COLOR") != nil

@@ -8,22 +8,24 @@ import Terminal
 
 /// What a command was asked about, found: the answer, and the running pod where it is one.
 struct Question {
-    /// nil for a running container whose spec nobody knows.
+    var node: Node
+    /// nil for a running container whose spec nobody knows, and which nothing explains.
     var answer: Answer?
     var running: RunningPod?
     var comparison: Comparison?
 
-    init(
+    /// What the options name: a manifest's pod, or something that runs.
+    static func find(
         _ pod: PodOptions,
         _ options: NodeOptions,
         _ sockets: SocketOptions,
         manifest: String?,
-        lookup: String? = nil
-    ) throws(Failure) {
-        var node = try Node(options)
+        lookup: String?
+    ) throws(Failure) -> Question {
+        let node = try Node(options)
         switch try Subject.find(pod) {
         case .manifest(let title, let value):
-            answer = Answer(title: title, value, node, lookup: lookup)
+            return Question(node: node, answer: Answer(title: title, value, node, lookup: lookup))
         case .container(let name):
             var found = try RunningPod.find(name, sockets)
             if let manifest {
@@ -32,21 +34,62 @@ struct Question {
                 guard case .manifest(_, let value) = try Subject.find(other) else {
                     throw .failed("--manifest: there is no file \(manifest)")
                 }
-                found.pod = value
+                (found.pod, found.specSource) = (value, manifest)
             }
-            if options.runtime == nil { (node.runtime, node.runtimeSource) = (found.runtime, "which runs it") }
-            if options.network == nil { node.network = found.network }
-            running = found
-            var expected: [UInt8]?
-            if let value = found.pod {
-                let answer = Answer(title: found.title, value, node, lookup: lookup)
-                expected = answer.rendering?.file
-                self.answer = answer
-            } else if let given = found.given {
-                expected =
-                    Rendering(given, by: node.runtime, on: node.host, network: node.network ?? found.network).file
-            }
-            comparison = Comparison(found, expected: expected)
+            return Question(found, node, options, lookup: lookup)
         }
+    }
+
+    /// The answer, where it comes from the pod's own spec; what is only reconstructed is nothing to write by.
+    func certainAnswer() throws(Failure) -> Answer {
+        guard let answer, !answer.isReconstructed else {
+            let title = running?.title ?? "the container"
+            throw .failed(
+                "\(title): its spec is not to be found on this node, so what should be is not known: give --manifest"
+            )
+        }
+        return answer
+    }
+}
+
+extension Question {
+    /// About what runs, on that node.
+    init(_ running: RunningPod, _ node: Node, _ options: NodeOptions, lookup: String? = nil) {
+        var (found, node) = (running, node)
+        if options.runtime == nil { (node.runtime, node.runtimeSource) = (found.runtime, "which runs it") }
+        if options.network == nil { node.network = found.network }
+        if found.pod == nil, found.isStatic, let (pod, path) = StaticPods.find(found, node.settings) {
+            (found.pod, found.specSource) = (pod, path)
+        }
+        func rendered(_ lists: Rendering.Lists) -> [UInt8]? {
+            Rendering(lists, by: node.runtime, on: node.host, network: node.network ?? found.network).file
+        }
+        var comparison = Comparison(found)
+        var answer: Answer?
+        if let pod = found.pod {
+            answer = Answer(title: found.title, pod, node, lookup: lookup)
+            (comparison.expected, comparison.basis) = (answer?.rendering?.file, .spec)
+        } else if let told = found.given {
+            (comparison.expected, comparison.basis) = (rendered(told), .told)
+        }
+        if answer == nil, let identity = found.identity,
+            let told = found.given ?? comparison.written.map({ Rendering.Lists(NodeResolver($0)) }),
+            let pod = Reconstruction.pod(told, identity, node)
+        {
+            answer = Answer(title: found.title, pod, node, lookup: lookup)
+            answer?.isReconstructed = true
+        }
+        self.init(node: node, answer: answer, running: found, comparison: comparison)
+    }
+}
+
+extension Rendering.Lists {
+    /// The lists that a file has.
+    init(_ file: NodeResolver) {
+        self.init(
+            servers: file.servers.map(\.word),
+            searches: file.searches.map(\.word),
+            options: file.options.map(\.word)
+        )
     }
 }

@@ -18,25 +18,12 @@ struct RenderCommand: ParsableCommand {
             """
     )
 
-    @OptionGroup var pod: PodOptions
-    @OptionGroup var node: NodeOptions
-    @Option(name: .shortAndLong, help: "text, json or yaml.")
-    var output: OutputForm = .text
-
-    @Option(
-        help: ArgumentHelp(
-            "The pod's manifest, for a running one whose spec the engine does not know.",
-            valueName: "file"
-        )
-    )
-    var manifest: String?
-    @OptionGroup var sockets: SocketOptions
+    @OptionGroup var options: QuestionOptions
+    @OptionGroup var form: OutputOptions
 
     func run() throws {
-        guard let answer = try Question(pod, node, sockets, manifest: manifest).answer else {
-            throw Failure.failed("\(pod.subject): the engine does not tell the pod's spec: give --manifest")
-        }
-        switch output {
+        let answer = try options.question().certainAnswer()
+        switch form.output {
         case .json: return try Standard.output(answer.document.jsonText + "\n")
         case .yaml: return try Standard.output(answer.document.yamlText)
         case .text: break

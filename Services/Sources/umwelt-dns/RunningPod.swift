@@ -16,8 +16,14 @@ struct RunningPod {
     /// The engine, with its version.
     var runtime: Runtime
     var network: Runtime.Network
+    /// Its name, namespace, uid and network; nil where it is no pod's.
+    var identity: Pod?
+    /// Whether the kubelet made it of a file in its directory.
+    var isStatic = false
     /// What the pod says of its DNS; nil where nobody knows.
     var pod: Pod?
+    /// Where that was found.
+    var specSource: String?
     /// The lists that the engine was given; nil where it does not tell.
     var given: Rendering.Lists?
     /// The file that the engine wrote for it.
@@ -54,57 +60,31 @@ struct RunningPod {
     // MARK: CRI
 
     private static func cri(_ name: String, _ socket: String) throws(Failure) -> RunningPod {
-        let answer = try Helper.json("umwelt-pod", ["inspect", name, "--engine", "cri", "--socket", socket])
-        let sandbox = answer["sandbox"] ?? .null
-        let runtimeName = answer["runtime"]?["name"]?.string ?? ""
-        let version = answer["runtime"]?["version"]?.string.flatMap { Version($0) }
-        let kind: Runtime.Kind =
-            runtimeName.contains("cri-o") ? .crio : runtimeName.contains("docker") ? .criDockerd : .containerd
-        let namespace = sandbox["namespace"]?.string ?? ""
-        let podName = sandbox["name"]?.string ?? ""
-        let isOnHost = sandbox["isOnHostNetwork"]?.bool ?? false
-        let annotations = sandbox["annotations"] ?? .null
-        var lists: Rendering.Lists?
-        if let config = sandbox["dnsConfig"], config != .null {
-            func words(_ key: String) -> [Word] { (config[key]?.array ?? []).compactMap { $0.string.map { Word($0) } } }
-            lists = .init(servers: words("servers"), searches: words("searches"), options: words("options"))
-        }
-        let spec = sandbox["runtimeSpec"] ?? .null
-        let mounted = spec["mounts"]?.array?.first { $0["destination"]?.string == "/etc/resolv.conf" }?["source"]?
-            .string
-        let path = spec["annotations"]?["io.kubernetes.cri-o.ResolvPath"]?.string ?? mounted
-        var processes = (answer["containers"]?.array ?? []).compactMap { entry -> (name: String, pid: Int)? in
-            guard let pid = entry["pid"]?.int, pid > 0 else { return nil }
-            return (entry["name"]?.string ?? "", pid)
-        }
-        if let pid = sandbox["pid"]?.int, pid > 0 { processes.append(("the sandbox", pid)) }
-        return RunningPod(
-            title: "pod \(podName)",
-            runtime: Runtime(kind, version),
-            network: isOnHost ? .host : .none,
-            pod: pod(annotations, name: podName, namespace: namespace, uid: sandbox["uid"]?.string ?? ""),
-            given: lists,
-            path: path,
-            processes: processes
-        )
+        RunningPod(inspected: try Helper.json("umwelt-pod", ["inspect", name, "--engine", "cri", "--socket", socket]))
     }
 
     /// From our own mark, or from what kubectl apply leaves on a pod.
-    private static func pod(_ annotations: Value, name: String, namespace: String, uid: String) -> Pod? {
+    private mutating func takeSpec(from annotations: Value) {
         let applied = annotations["kubectl.kubernetes.io/last-applied-configuration"]?.string
-        let spec: Value?
+        let found: (spec: Value?, source: String)
         if let mark = annotations["umwelt.dev/dns"]?.string {
-            spec = try? Value.json(Array(mark.utf8))
+            found = (try? Value.json(Array(mark.utf8)), "what umwelt pod run noted")
         } else if let applied, let manifest = try? Value.json(Array(applied.utf8)), manifest["kind"] == .string("Pod") {
-            spec = manifest["spec"]
+            found = (manifest["spec"], "what kubectl apply noted")
         } else {
-            spec = nil
+            return
         }
-        guard let spec else { return nil }
-        let document = PodDocument(kind: "Pod", name: name, namespace: namespace, metadata: .object([]), spec: spec)
-        guard var pod = try? document.dnsPod() else { return nil }
-        pod.uid = Word(uid)
-        return pod
+        guard let identity, let spec = found.spec else { return }
+        let document = PodDocument(
+            kind: "Pod",
+            name: identity.name.description,
+            namespace: identity.namespace.description,
+            metadata: .object([]),
+            spec: spec
+        )
+        guard var pod = try? document.dnsPod() else { return }
+        pod.uid = identity.uid
+        (self.pod, specSource) = (pod, found.source)
     }
 
     // MARK: Docker
@@ -163,21 +143,70 @@ struct RunningPod {
             processes.append((podName == nil ? name : "the sandbox", pid))
         }
         let version = Version(docker.engineVersion)
-        return RunningPod(
+        var running = RunningPod(
             title: podName.map { "pod \($0)" } ?? "container \(name)",
             runtime: Runtime(podName == nil ? .docker : .criDockerd, version),
             network: network,
-            pod: podName.flatMap { name in
-                pod(
-                    marks,
-                    name: name,
-                    namespace: marks["io.kubernetes.pod.namespace"]?.string ?? "",
-                    uid: marks["io.kubernetes.pod.uid"]?.string ?? ""
+            identity: podName.map {
+                Pod(
+                    name: Word($0),
+                    namespace: Word(marks["io.kubernetes.pod.namespace"]?.string ?? ""),
+                    uid: Word(marks["io.kubernetes.pod.uid"]?.string ?? ""),
+                    isOnHostNetwork: network == .host
                 )
             },
+            // dockershim writes annotations as labels with that before them.
+            isStatic: marks["annotation.kubernetes.io/config.source"]?.string == "file",
             given: podName == nil ? lists : nil,
             path: details["ResolvConfPath"]?.string.flatMap { $0.isEmpty ? nil : $0 },
             processes: processes
         )
+        running.takeSpec(from: marks)
+        return running
+    }
+}
+
+extension RunningPod {
+    /// From what `umwelt-pod inspect` says.
+    init(inspected answer: Value) {
+        let sandbox = answer["sandbox"] ?? .null
+        let runtimeName = answer["runtime"]?["name"]?.string ?? ""
+        let version = answer["runtime"]?["version"]?.string.flatMap { Version($0) }
+        let kind: Runtime.Kind =
+            runtimeName.contains("cri-o") ? .crio : runtimeName.contains("docker") ? .criDockerd : .containerd
+        let namespace = sandbox["namespace"]?.string ?? ""
+        let podName = sandbox["name"]?.string ?? ""
+        let isOnHost = sandbox["isOnHostNetwork"]?.bool ?? false
+        let annotations = sandbox["annotations"] ?? .null
+        var lists: Rendering.Lists?
+        if let config = sandbox["dnsConfig"], config != .null {
+            func words(_ key: String) -> [Word] { (config[key]?.array ?? []).compactMap { $0.string.map { Word($0) } } }
+            lists = .init(servers: words("servers"), searches: words("searches"), options: words("options"))
+        }
+        let spec = sandbox["runtimeSpec"] ?? .null
+        let mounted = spec["mounts"]?.array?.first { $0["destination"]?.string == "/etc/resolv.conf" }?["source"]?
+            .string
+        let path = spec["annotations"]?["io.kubernetes.cri-o.ResolvPath"]?.string ?? mounted
+        var processes = (answer["containers"]?.array ?? []).compactMap { entry -> (name: String, pid: Int)? in
+            guard let pid = entry["pid"]?.int, pid > 0 else { return nil }
+            return (entry["name"]?.string ?? "", pid)
+        }
+        if let pid = sandbox["pid"]?.int, pid > 0 { processes.append(("the sandbox", pid)) }
+        self.init(
+            title: "pod \(podName)",
+            runtime: Runtime(kind, version),
+            network: isOnHost ? .host : .none,
+            identity: Pod(
+                name: Word(podName),
+                namespace: Word(namespace),
+                uid: Word(sandbox["uid"]?.string ?? ""),
+                isOnHostNetwork: isOnHost
+            ),
+            isStatic: annotations["kubernetes.io/config.source"]?.string == "file",
+            given: lists,
+            path: path,
+            processes: processes
+        )
+        takeSpec(from: annotations)
     }
 }

@@ -11,6 +11,7 @@ import Terminal
 /// A pod that runs over the Container Runtime Interface: the kubelet's steps, one after the other.
 struct CRIPod: Sendable {
     var connection: CRIConnection
+    var socket: String
     var config: CRIConfig
     var progress: Progress
 
@@ -77,11 +78,14 @@ struct CRIPod: Sendable {
     /// Makes the sandbox; its id.
     func makeSandbox() async throws -> String {
         progress.say("making the sandbox")
-        let response = try await connection.call("RunPodSandbox", timeout: CRIConnection.timeout * 2) { options in
-            var request = Runtime_V1_RunPodSandboxRequest()
-            request.config = config.sandbox
-            request.runtimeHandler = plan.runtimeHandler
-            return try await connection.runtime.runPodSandbox(request, options: options)
+        let (wanted, handler) = (config.sandbox, plan.runtimeHandler)
+        let response = try await CRIConnection.unbroken(socket: socket) { connection in
+            try await connection.call("RunPodSandbox", timeout: CRIConnection.timeout * 2) { options in
+                var request = Runtime_V1_RunPodSandboxRequest()
+                request.config = wanted
+                request.runtimeHandler = handler
+                return try await connection.runtime.runPodSandbox(request, options: options)
+            }
         }
         let id = response.podSandboxID
         let status = try await connection.call("PodSandboxStatus") { options in
@@ -105,19 +109,22 @@ struct CRIPod: Sendable {
         let wanted = try config.container(container, attempt: attempt, reference: reference)
         progress.say("starting \(container.name)")
         do {
-            let created = try await connection.call("CreateContainer") { options in
-                var request = Runtime_V1_CreateContainerRequest()
-                request.podSandboxID = sandbox
-                request.config = wanted
-                request.sandboxConfig = config.sandbox
-                return try await connection.runtime.createContainer(request, options: options)
+            let sandboxConfig = config.sandbox
+            return try await CRIConnection.unbroken(socket: socket) { connection in
+                let created = try await connection.call("CreateContainer") { options in
+                    var request = Runtime_V1_CreateContainerRequest()
+                    request.podSandboxID = sandbox
+                    request.config = wanted
+                    request.sandboxConfig = sandboxConfig
+                    return try await connection.runtime.createContainer(request, options: options)
+                }
+                _ = try await connection.call("StartContainer") { options in
+                    var request = Runtime_V1_StartContainerRequest()
+                    request.containerID = created.containerID
+                    return try await connection.runtime.startContainer(request, options: options)
+                }
+                return created.containerID
             }
-            _ = try await connection.call("StartContainer") { options in
-                var request = Runtime_V1_StartContainerRequest()
-                request.containerID = created.containerID
-                return try await connection.runtime.startContainer(request, options: options)
-            }
-            return created.containerID
         } catch let error as CRIError {
             throw Failure.failed("container \(container.name): \(error)")
         }

@@ -15,6 +15,8 @@ struct DockerPod: Sendable {
     var plan: PodPlan
     var files: PodFiles
     var lists: Rendering.Lists
+    /// As Docker's cgroup driver wants it.
+    var cgroupParent: String
     var nodeMemory: Int
     var procViews: [(container: String, node: String)]
     var marks: [String: String]
@@ -103,7 +105,8 @@ struct DockerPod: Sendable {
             ),
             .init("IpcMode", .string(plan.isInHostIPC ? "host" : "shareable")),
             .init("Privileged", .bool(false)), .init("SecurityOpt", .strings(["no-new-privileges"])),
-            .init("CpuShares", .int(2)), .init("OomScoreAdj", .int(Self.pauseScore)),
+            .init("CgroupParent", .string(cgroupParent)), .init("CpuShares", .int(2)),
+            .init("OomScoreAdj", .int(Self.pauseScore)),
         ]
         if plan.isInHostPID { host.append(.init("PidMode", .string("host"))) }
         if !plan.sysctls.isEmpty {
@@ -153,8 +156,10 @@ struct DockerPod: Sendable {
                 "POST",
                 "/containers/create?name=\(DockerConnection.escaped(name))",
                 body,
-                call: "\(who): create"
+                call: "\(who): create",
+                isUnbroken: true
             )
+            try Task.checkCancellation()
             guard let id = answer["Id"]?.string else {
                 throw DockerError(call: "\(who): create", message: "the answer has no Id", status: 0)
             }
@@ -162,7 +167,7 @@ struct DockerPod: Sendable {
         }
         let id = try make(host)
         do {
-            _ = try docker.request("POST", "/containers/\(id)/start", call: "\(who): start")
+            _ = try docker.request("POST", "/containers/\(id)/start", call: "\(who): start", isUnbroken: true)
             return id
         } catch let error as DockerError where score < Self.lowestScore {
             // The runtime's words for it differ from release to release; runc 1.1 says only that its child is gone.
@@ -171,7 +176,7 @@ struct DockerPod: Sendable {
             let other = host.map { $0.key == "OomScoreAdj" ? Value.Member("OomScoreAdj", .int(lowest)) : $0 }
             let second = try make(other)
             do {
-                _ = try docker.request("POST", "/containers/\(second)/start", call: "\(who): start")
+                _ = try docker.request("POST", "/containers/\(second)/start", call: "\(who): start", isUnbroken: true)
             } catch {
                 // It was something else.
                 _ = try? docker.request("DELETE", "/containers/\(second)?force=1&v=1", call: "\(who): remove")
@@ -275,6 +280,7 @@ struct DockerPod: Sendable {
             .init("Binds", .strings(binds)), .init("SecurityOpt", .strings(options)),
             .init("Privileged", .bool(security.isPrivileged ?? false)),
             .init("ReadonlyRootfs", .bool(security.hasReadOnlyRoot ?? false)),
+            .init("CgroupParent", .string(cgroupParent)),
             .init("CapAdd", .strings(security.addCapabilities)), .init("CapDrop", .strings(security.dropCapabilities)),
             .init("CpuShares", .int(container.resources.cpuShares)), .init("CpuPeriod", .int(100_000)),
             .init("CpuQuota", .int(container.resources.cpuQuota)),

@@ -93,7 +93,9 @@ struct DockerPods: Sendable {
     }
 
     /// Stops and removes every container of that pod, the pause container last, and what it has on the disk.
-    func remove(uid: String, graceSeconds: Int) throws {
+    ///
+    /// `keepTop` where a kubelet keeps the cgroups above it.
+    func remove(uid: String, graceSeconds: Int, keepTop: Bool) throws {
         let all = try items().filter { $0.label(Labels.podUID) == uid }
         for item in all.filter({ !$0.isSandbox }) + all.filter(\.isSandbox) {
             if item.state == "running", !item.isSandbox {
@@ -116,5 +118,6 @@ struct DockerPods: Sendable {
             name: one.name,
             uid: uid
         ).remove()
+        if let parent = one.labels[Labels.cgroupParent] { PodCgroup(parent: parent).remove(keepTop: keepTop) }
     }
 }

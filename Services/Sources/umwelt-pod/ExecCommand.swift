@@ -13,16 +13,31 @@ struct ExecCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "exec",
         abstract: "Run a command in a container of a pod, without input.",
-        usage: "umwelt pod exec POD [--container NAME] -- COMMAND [ARGUMENT ...]"
+        usage: "umwelt pod exec POD [--container NAME] -- COMMAND [ARGUMENT ...]",
+        discussion: """
+            The command has no standard input and no terminal: over the Container Runtime Interface those need a stream of their \
+            own (SPDY or WebSocket). For a shell there are the engines' own tools: crictl exec -it ID, ctr -n k8s.io tasks exec -t \
+            --exec-id NAME ID, docker exec -it ID; umwelt pod ps -o json tells the ids.
+            """
     )
 
     @OptionGroup var target: ContainerOptions
     @OptionGroup var engine: EngineOptions
     @Option(help: ArgumentHelp("Seconds until it is ended. Default: none.", valueName: "seconds"))
     var timeout: Int?
+    // kubectl's and docker's flags: whoever is used to them is to be told, not left without input.
+    @Flag(name: [.customShort("i"), .customLong("stdin")], help: .hidden) var wantsInput = false
+    @Flag(name: [.customShort("t"), .customLong("tty")], help: .hidden) var wantsTerminal = false
     @Argument(parsing: .postTerminator, help: "The command and its arguments.") var command: [String] = []
 
     func validate() throws {
+        if wantsInput || wantsTerminal {
+            let flag = wantsInput ? "-i (--stdin)" : "-t (--tty)"
+            throw ValidationError(
+                "\(flag) is not supported: exec has no input and no terminal; take the engine's own tool: "
+                    + "crictl exec -it ID, ctr -n k8s.io tasks exec -t --exec-id NAME ID, or docker exec -it ID"
+            )
+        }
         if command.isEmpty { throw ValidationError("the command is missing: it stands after '--'") }
         if let timeout, timeout < 1 { throw ValidationError("--timeout is 1 at least") }
     }

@@ -157,27 +157,4 @@ struct PodFiles: Sendable {
             try LocalDirectory.remove(logs)
         } catch { throw .failed("cannot remove what the pod left: \(error)") }
     }
-
-    /// Removes the pod's cgroups, which the runtime leaves, and those above it that are empty.
-    static func removeCgroups(_ parent: String, keepTop: Bool) {
-        guard parent.contains("/pod") || parent.contains("-pod") else { return }
-        var places = [""]
-        for name in (try? LocalFile.names(in: "/sys/fs/cgroup")) ?? []
-        where LocalDirectory.kind("/sys/fs/cgroup/" + name) == .directory {
-            places.append("/" + name)
-        }
-        for place in places {
-            let path = "/sys/fs/cgroup" + place + parent
-            guard LocalDirectory.kind(path) == .directory else { continue }
-            for name in (try? LocalFile.names(in: path)) ?? [] { LocalDirectory.removeIfEmpty(path + "/" + name) }
-            LocalDirectory.removeIfEmpty(path)
-            guard !keepTop else { continue }
-            var above = parent.split(separator: "/").dropLast()
-            while !above.isEmpty,
-                LocalDirectory.removeIfEmpty("/sys/fs/cgroup" + place + "/" + above.joined(separator: "/"))
-            {
-                above = above.dropLast()
-            }
-        }
-    }
 }

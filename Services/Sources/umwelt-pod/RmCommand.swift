@@ -27,15 +27,16 @@ struct RmCommand: AsyncParsableCommand {
     func run() async throws {
         let (engine, socket) = try engine.choose()
         let (names, seconds) = (pods, graceSeconds)
+        let hasKubelet = KubeletFinder().find().process != nil
         if engine == .docker {
             return try await Start.explained {
                 let pods = DockerPods(docker: try DockerConnection(socket: socket))
                 for name in names {
-                    try pods.remove(uid: try pods.find(name).label(Labels.podUID), graceSeconds: seconds)
+                    let uid = try pods.find(name).label(Labels.podUID)
+                    try pods.remove(uid: uid, graceSeconds: seconds, keepTop: hasKubelet)
                 }
             }
         }
-        let hasKubelet = KubeletFinder().find().process != nil
         try await Start.explained {
             try await CRIConnection.with(socket: socket) { connection in
                 _ = try await connection.version()
@@ -46,7 +47,7 @@ struct RmCommand: AsyncParsableCommand {
                     }
                     try await pods.remove(sandbox, graceSeconds: seconds)
                     if let parent = sandbox.annotations[Labels.cgroupParent] {
-                        PodFiles.removeCgroups(parent, keepTop: hasKubelet)
+                        PodCgroup(parent: parent).remove(keepTop: hasKubelet)
                     }
                 }
             }

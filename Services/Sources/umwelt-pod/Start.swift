@@ -4,6 +4,7 @@
 import CRI
 import CRIClient
 import DockerEngine
+import Documents
 import LocalFiles
 import PodDNS
 import Pods
@@ -38,7 +39,7 @@ struct Start: Sendable {
         do {
             return try await Self.explained {
                 try await CRIConnection.with(socket: socket) { connection in
-                    try await overCRI(connection, begun, isDetached: isDetached, removesAtEnd: removesAtEnd)
+                    try await overCRI(connection, socket, begun, isDetached: isDetached, removesAtEnd: removesAtEnd)
                 }
             }
         } catch {
@@ -50,7 +51,7 @@ struct Start: Sendable {
                         try await pods.removeAll(uid: plan.uid, graceSeconds: min(plan.graceSeconds, 10))
                     }
                     try files.remove()
-                    PodFiles.removeCgroups(parent, keepTop: hasKubelet)
+                    PodCgroup(parent: parent).remove(keepTop: hasKubelet)
                 }
             }
             throw error
@@ -84,6 +85,7 @@ struct Start: Sendable {
 
     private func overCRI(
         _ connection: CRIConnection,
+        _ socket: String,
         _ begun: Begun,
         isDetached: Bool,
         removesAtEnd: Bool
@@ -105,11 +107,12 @@ struct Start: Sendable {
             procViews: views,
             marks: marks.merging([Labels.cgroupParent: parent]) { $1 }
         )
-        let pod = CRIPod(connection: connection, config: config, progress: progress)
+        let pod = CRIPod(connection: connection, socket: socket, config: config, progress: progress)
         let references = try await pod.pullImages()
         begun.begin(parent)
         try files.make(plan)
         let sandbox = try await pod.makeSandbox()
+        limit(parent)
         let sidecars = try await pod.runInitContainers(in: sandbox, references)
         let running = try await pod.startContainers(in: sandbox, references)
         if isDetached { return [] }
@@ -117,9 +120,14 @@ struct Start: Sendable {
         await pod.stop(sidecars)
         if removesAtEnd {
             try await pods.removeAll(uid: plan.uid, graceSeconds: plan.graceSeconds)
-            PodFiles.removeCgroups(parent, keepTop: hasKubelet)
+            PodCgroup(parent: parent).remove(keepTop: hasKubelet)
         }
         return codes
+    }
+
+    /// What the kubelet sets on the pod's cgroup, which is there once the sandbox is.
+    private func limit(_ parent: String) {
+        for problem in PodCgroup(parent: parent).limit(plan.cgroup) { progress.warn(problem) }
     }
 
     /// The runtime's own word, from Kubernetes 1.28's CRI on; else the kubelet's setting.
@@ -141,14 +149,19 @@ struct Start: Sendable {
                     "there is a pod \(plan.title) already: remove it with 'umwelt pod rm \(plan.title)'"
                 )
             }
+            let isSystemd =
+                try docker.json("GET", "/info", call: "look at Docker")["CgroupDriver"] == .string("systemd")
+            let parent = plan.cgroupParent(isSystemd: isSystemd)
             let pod = DockerPod(
                 docker: docker,
                 plan: plan,
                 files: files,
                 lists: lists,
+                // systemd's slices go by their own name.
+                cgroupParent: isSystemd ? parent.split(separator: "/").last.map(String.init) ?? "" : parent,
                 nodeMemory: Self.nodeMemory,
                 procViews: views,
-                marks: marks,
+                marks: marks.merging([Labels.cgroupParent: parent]) { $1 },
                 pauseImage: pauseImage,
                 network: network,
                 progress: progress
@@ -157,6 +170,7 @@ struct Start: Sendable {
             do {
                 try files.make(plan)
                 let sandbox = try pod.makeSandbox()
+                limit(parent)
                 let sidecars = try await pod.runInitContainers(in: sandbox)
                 let running = try pod.startContainers(in: sandbox)
                 if isDetached { return [] }
@@ -164,12 +178,15 @@ struct Start: Sendable {
                 for item in sidecars {
                     _ = try? docker.request("POST", "/containers/\(item.id)/stop?t=\(plan.graceSeconds)", call: "stop")
                 }
-                if removesAtEnd { try pods.remove(uid: plan.uid, graceSeconds: plan.graceSeconds) }
+                if removesAtEnd {
+                    try pods.remove(uid: plan.uid, graceSeconds: plan.graceSeconds, keepTop: hasKubelet)
+                }
                 return codes
             } catch {
                 await takeBack {
-                    try pods.remove(uid: plan.uid, graceSeconds: min(plan.graceSeconds, 10))
+                    try pods.remove(uid: plan.uid, graceSeconds: min(plan.graceSeconds, 10), keepTop: hasKubelet)
                     try files.remove()
+                    PodCgroup(parent: parent).remove(keepTop: hasKubelet)
                 }
                 throw error
             }

@@ -53,7 +53,7 @@ extension EngineSuite {
             ),
         ]
 
-        @Test(arguments: Lab.Engine.allCases, cases)
+        @Test(arguments: Lab.engines, cases)
         func renderIsWhatTheContainerHas(engine: Lab.Engine, entry: Case) throws {
             let lab = try Lab(engine)
             try lab.setNode(entry.node)
@@ -71,7 +71,7 @@ extension EngineSuite {
             try lab.expectNothingLeft()
         }
 
-        @Test(arguments: Lab.Engine.allCases)
+        @Test(arguments: Lab.engines)
         func aMissingFileStopsThePodInTheKubeletsWords(engine: Lab.Engine) throws {
             let lab = try Lab(engine)
             let manifest = try lab.write(
@@ -88,7 +88,7 @@ extension EngineSuite {
         }
 
         /// A change of the node's file reaches a pod that runs, in all its containers, in the same inode.
-        @Test(arguments: Lab.Engine.allCases)
+        @Test(arguments: Lab.engines)
         func applyReachesWhatRuns(engine: Lab.Engine) throws {
             let lab = try Lab(engine)
             try lab.setNode("nameserver 192.0.2.1\nsearch before\n")
@@ -130,8 +130,51 @@ extension EngineSuite {
             try lab.expectNothingLeft()
         }
 
+        /// A pod as a kubelet leaves it has no mark of ours: what the runtime was told is shown, and explained as far as it goes.
+        @Test func aPodWithoutItsSpecIsExplainedByWhatTheRuntimeWasTold() throws {
+            try #require(Lab.engines.contains(.containerd))
+            let lab = try Lab(.containerd)
+            try lab.setNode("nameserver 192.0.2.1\nsearch lan\n")
+            let manifest = try lab.write(
+                "pod.yaml",
+                Lab.manifest("dnsConfig: {searches: [my.domain]}\n", containers: Lab.sleeper)
+            )
+            let options = try lab.kubelet()
+            #expect(try lab.pod("run", ["-f", manifest, "--detach"] + options).code == 0)
+            let there = ["p", "--socket", lab.socket] + options
+            // The program that asks the runtime, with our mark taken out of its answer.
+            let programs = try lab.programsWithoutMarks()
+            let explained = try lab.run(programs + "/umwelt-dns", ["explain"] + there)
+            #expect(explained.code == 0, "\(explained.errors)")
+            #expect(
+                explained.text.contains(
+                    "its spec is not known here; what the runtime was told is what dnsPolicy ClusterFirst with a"
+                )
+            )
+            #expect(
+                explained.text.contains(
+                    "the runtime was told: nameserver 10.96.0.10; search shop.svc.cluster.local svc.cluster.local cluster.local lan "
+                        + "my.domain; options ndots:5"
+                )
+            )
+            #expect(explained.text.contains("is as the runtime was told, and the containers see it so"))
+            #expect(explained.text.contains("kubectl get pod -n shop p -o yaml > FILE"))
+            // Another file in the container, and the difference is shown.
+            let changed = try lab.pod("exec", ["p", "--", "sh", "-c", "echo '# by hand' >> /etc/resolv.conf"])
+            #expect(changed.code == 0, "\(changed.errors)")
+            let now = try lab.run(programs + "/umwelt-dns", ["explain"] + there).text
+            #expect(now.contains("is not as the runtime was told:"))
+            #expect(now.contains("+ # by hand"))
+            let applied = try lab.run(programs + "/umwelt-dns", ["apply"] + there)
+            #expect(applied.code == 1)
+            #expect(applied.errors.contains("its spec is not to be found on this node"), "\(applied.errors)")
+            #expect(try lab.run(programs + "/umwelt-dns", ["apply", "--manifest", manifest] + there).code == 0)
+            #expect(try lab.pod("rm", ["p", "--grace-seconds", "0"]).code == 0)
+            try lab.expectNothingLeft()
+        }
+
         /// The pod's servers are asked from the pod's own network: one that answers on its bridge, and one that is not there.
-        @Test(arguments: Lab.Engine.allCases)
+        @Test(arguments: Lab.engines)
         func checkAsksFromThePodsNetwork(engine: Lab.Engine) throws {
             let lab = try Lab(engine)
             try lab.setNode("nameserver 127.0.0.1\n")

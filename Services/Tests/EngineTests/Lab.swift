@@ -17,6 +17,10 @@ struct Lab: Sendable {
     /// The suite runs only where the script has made a lab: anything else would touch the machine's own engines.
     static let isThere = ProcessInfo.processInfo.environment["ENGINE_TESTS"] == "1" && directory != nil
 
+    /// The engines that the lab has.
+    static let engines = (ProcessInfo.processInfo.environment["UMWELT_LAB_ENGINES"] ?? "containerd docker")
+        .split(separator: " ").compactMap { Engine(rawValue: String($0)) }
+
     let lab: String
     let engine: Engine
     let work: String
@@ -47,19 +51,28 @@ struct Lab: Sendable {
     }
 
     /// The node's own file, which the kubelet's rules, the runtimes and our programs read.
-    func setNode(_ text: String) throws {
-        let handle = try FileHandle(forWritingTo: URL(fileURLWithPath: "/etc/resolv.conf"))
-        try handle.truncate(atOffset: 0)
-        try handle.write(contentsOf: Data(text.utf8))
-        try handle.close()
-    }
+    func setNode(_ text: String) throws { try Data(text.utf8).write(to: Self.nodeFile) }
 
-    func run(_ program: String, _ arguments: [String], input: String = "", interruptAfter seconds: Double? = nil) throws
-        -> Output
-    {
+    /// A node without it: the lab has an /etc of its own.
+    func removeNode() throws { try FileManager.default.removeItem(at: Self.nodeFile) }
+
+    private static let nodeFile = URL(fileURLWithPath: "/etc/resolv.conf")
+
+    /// A program of ours by its name, or any by its path.
+    ///
+    /// With a signal that early, if it has not ended by then.
+    func run(
+        _ program: String,
+        _ arguments: [String],
+        input: String = "",
+        interruptAfter seconds: Double? = nil,
+        signal: Int32 = SIGINT
+    ) throws -> Output {
         let process = Process()
-        process.executableURL = URL(fileURLWithPath: program.hasPrefix("/") ? program : programs + "/" + program)
-        process.arguments = arguments
+        // SIGINT is ignored in a shell's background job, which the runner may be.
+        process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+        process.arguments =
+            ["--default-signal=INT", program.hasPrefix("/") ? program : programs + "/" + program] + arguments
         let out = work + "/out-" + UUID().uuidString
         FileManager.default.createFile(atPath: out, contents: nil)
         FileManager.default.createFile(atPath: out + ".err", contents: nil)
@@ -69,8 +82,7 @@ struct Lab: Sendable {
         try process.run()
         if let seconds {
             Thread.sleep(forTimeInterval: seconds)
-            // SIGINT is ignored in a shell's background job, which the runner may be.
-            kill(process.processIdentifier, SIGTERM)
+            kill(process.processIdentifier, signal)
         }
         process.waitUntilExit()
         func read(_ path: String) throws -> String {
@@ -81,9 +93,13 @@ struct Lab: Sendable {
     }
 
     /// `umwelt pod VERB`, for this lab's engine.
-    func pod(_ verb: String, _ arguments: [String], input: String = "", interruptAfter seconds: Double? = nil) throws
-        -> Output
-    {
+    func pod(
+        _ verb: String,
+        _ arguments: [String],
+        input: String = "",
+        interruptAfter seconds: Double? = nil,
+        signal: Int32 = SIGINT
+    ) throws -> Output {
         var words = [verb] + arguments
         let end = words.firstIndex(of: "--") ?? words.count
         var options = ["--socket", socket]
@@ -91,7 +107,7 @@ struct Lab: Sendable {
             options += ["--root-dir", podRoot, "--logs-dir", logRoot, "--pause-image", "localhost/umwelt/pause:1"]
         }
         words.insert(contentsOf: options, at: end)
-        return try run("umwelt-pod", words, input: input, interruptAfter: seconds)
+        return try run("umwelt-pod", words, input: input, interruptAfter: seconds, signal: signal)
     }
 
     func dns(_ verb: String, _ arguments: [String], input: String = "") throws -> Output {
@@ -108,7 +124,35 @@ struct Lab: Sendable {
         }
         let mounts = try String(contentsOfFile: "/proc/self/mounts", encoding: .utf8)
         #expect(!mounts.contains(podRoot), sourceLocation: sourceLocation)
+        // Nor what only the engine's own tool lists: a container half made.
+        #expect(try engineTool(["ps", "-aq"], ["containers", "ls", "-q"]).text == "", sourceLocation: sourceLocation)
+        let addresses = (try? FileManager.default.contentsOfDirectory(atPath: lab + "/ipam/lab")) ?? []
+        #expect(addresses.filter { $0.hasPrefix("10.") } == [], "addresses", sourceLocation: sourceLocation)
     }
+
+    /// docker, or ctr in the namespace of CRI.
+    func engineTool(_ docker: [String], _ ctr: [String]) throws -> Output {
+        switch engine {
+        case .docker: try run("/usr/bin/env", ["docker", "-H", "unix://\(socket)"] + docker)
+        case .containerd: try run("/usr/bin/ctr", ["-a", socket, "-n", "k8s.io"] + ctr)
+        }
+    }
+
+    /// A directory with umwelt-dns, and an umwelt-pod that tells what a kubelet's pod would have.
+    func programsWithoutMarks() throws -> String {
+        let directory = work + "/programs"
+        try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
+        try FileManager.default.copyItem(atPath: programs + "/umwelt-dns", toPath: directory + "/umwelt-dns")
+        let script = try write(
+            "programs/umwelt-pod",
+            "#!/bin/sh\n\(programs)/umwelt-pod \"$@\" | grep -v umwelt.dev/dns\n"
+        )
+        try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: script)
+        return directory
+    }
+
+    /// A container that runs until it is ended.
+    static let sleeper = "  - {name: c, image: localhost/umwelt/box:1, command: [sleep, \"1000\"]}\n"
 
     /// A kubelet's settings as a file.
     func kubelet(_ text: String = "clusterDNS: [10.96.0.10]\nclusterDomain: cluster.local\n") throws -> [String] {

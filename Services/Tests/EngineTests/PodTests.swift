@@ -8,7 +8,7 @@ import Testing
 extension EngineSuite {
     /// Pods on real engines, from their manifest to nothing left.
     struct PodTests {
-        @Test(arguments: Lab.Engine.allCases)
+        @Test(arguments: Lab.engines)
         func twoContainersAndAnInitContainerRunToTheirEnd(engine: Lab.Engine) throws {
             let lab = try Lab(engine)
             try lab.setNode("nameserver 192.0.2.1\n")
@@ -66,7 +66,7 @@ extension EngineSuite {
         }
 
         /// What an engine's own tools see is a pod as the kubelet makes it.
-        @Test(arguments: Lab.Engine.allCases)
+        @Test(arguments: Lab.engines)
         func theEnginesOwnToolsSeeAPod(engine: Lab.Engine) throws {
             let lab = try Lab(engine)
             try lab.setNode("nameserver 192.0.2.1\n")
@@ -118,6 +118,11 @@ extension EngineSuite {
             #expect(bad.code == 7)
             #expect(bad.text == "out\n")
             #expect(bad.errors == "err\n")
+            for flag in ["-i", "-t", "-it", "--stdin", "--tty"] {
+                let input = try lab.pod("exec", [flag, "p", "--", "cat"], input: "x")
+                #expect(input.code == 2)
+                #expect(input.errors.contains("is not supported: exec has no input and no terminal"), "\(input.errors)")
+            }
             let again = try lab.pod("run", ["-f", manifest] + lab.kubelet())
             #expect(again.code == 1)
             #expect(again.errors.contains("there is a pod shop/p already: remove it with 'umwelt pod rm shop/p'"))
@@ -125,7 +130,45 @@ extension EngineSuite {
             try lab.expectNothingLeft()
         }
 
-        @Test(arguments: Lab.Engine.allCases)
+        /// The cgroup that holds a pod's containers has the kubelet's name, weight and limits, and goes with the pod.
+        @Test(arguments: Lab.engines)
+        func thePodsOwnCgroupIsLimited(engine: Lab.Engine) throws {
+            let lab = try Lab(engine)
+            try lab.setNode("nameserver 192.0.2.1\n")
+            let two = ["a", "b"].map {
+                """
+                  - name: \($0)
+                    image: localhost/umwelt/box:1
+                    command: [sleep, "1000"]
+                    resources: {requests: {cpu: 100m}, limits: {cpu: 500m, memory: 32Mi}}
+
+                """
+            }
+            let manifest = try lab.write("pod.yaml", Lab.manifest("", containers: two.joined()))
+            let start = try lab.pod("run", ["-f", manifest, "--detach"] + lab.kubelet())
+            #expect(start.code == 0, "\(start.errors)")
+            #expect(!start.errors.contains("cgroup"), "\(start.errors)")
+            let directories = try FileManager.default.contentsOfDirectory(atPath: lab.podRoot)
+            let uid = try #require(directories.first)
+            func value(_ controller: String, _ names: String...) -> [String] {
+                names.compactMap { name in
+                    [controller, "unified", ""].lazy.compactMap { place in
+                        try? String(
+                            contentsOfFile: "/sys/fs/cgroup/\(place)/kubepods/burstable/pod\(uid)/\(name)",
+                            encoding: .utf8
+                        )
+                    }.first?.filter { $0 != "\n" }
+                }
+            }
+            #expect([["67108864"]].contains(value("memory", "memory.limit_in_bytes", "memory.max")))
+            #expect([["204"], ["8"]].contains(value("cpu", "cpu.shares", "cpu.weight")))
+            #expect([["100000"], ["100000 100000"]].contains(value("cpu", "cpu.cfs_quota_us", "cpu.max")))
+            #expect(try lab.pod("rm", ["p", "--grace-seconds", "0"]).code == 0)
+            #expect(value("memory", "memory.limit_in_bytes", "memory.max") == [])
+            try lab.expectNothingLeft()
+        }
+
+        @Test(arguments: Lab.engines)
         func aSignalRemovesThePod(engine: Lab.Engine) throws {
             let lab = try Lab(engine)
             try lab.setNode("nameserver 192.0.2.1\n")
@@ -136,7 +179,7 @@ extension EngineSuite {
                     containers: "  - {name: c, image: localhost/umwelt/box:1, command: [sleep, \"1000\"]}\n"
                 )
             )
-            let run = try lab.pod("run", ["-f", manifest] + lab.kubelet(), interruptAfter: 4)
+            let run = try lab.pod("run", ["-f", manifest] + lab.kubelet(), interruptAfter: 4, signal: SIGTERM)
             #expect(run.code == 128 + SIGTERM, "\(run.errors)")
             try lab.expectNothingLeft()
         }
@@ -197,7 +240,7 @@ extension EngineSuite {
             ),
         ]
 
-        @Test(arguments: Lab.Engine.allCases, failures)
+        @Test(arguments: Lab.engines, failures)
         func whatFailsSaysWhyAndLeavesNothing(engine: Lab.Engine, entry: Failing) throws {
             let lab = try Lab(engine)
             try lab.setNode("nameserver 192.0.2.1\n")
@@ -233,16 +276,35 @@ extension EngineSuite {
             let lab = try Lab(.containerd)
             try lab.setNode("nameserver 192.0.2.1\n")
             let dry = ["--dry-run=client", "-o", "yaml"]
+            let image = "--image=localhost/umwelt/box:1"
             let kinds = [
-                ["create", "deployment", "web", "--image=localhost/umwelt/box:1", "--replicas=2"] + dry,
-                ["create", "cronjob", "web", "--image=localhost/umwelt/box:1", "--schedule=* * * * *"] + dry,
+                ["create", "deployment", "web", image, "--replicas=2", "--port=80"],
+                ["create", "cronjob", "web", image, "--schedule=* * * * *"], ["create", "job", "web", image],
+                ["run", "web", image, "--env=A=b", "--labels=a=b", "--port=80"],
+                ["run", "web", image, "--restart=Never"],
             ]
+            var all = try lab.run("/usr/bin/kubectl", ["create", "configmap", "m", "--from-literal=k=v"] + dry).text
             for kind in kinds {
-                let manifest = try lab.run("/usr/bin/kubectl", kind).text
-                let explained = try lab.dns("explain", ["-", "-o", "json"] + lab.kubelet(), input: manifest)
-                #expect(explained.code == 0, "\(kind) \(manifest) \(explained.errors)")
-                #expect(explained.text.contains("\"default.svc.cluster.local\""))
+                for form in ["yaml", "json"] {
+                    let manifest = try lab.run("/usr/bin/kubectl", kind + ["--dry-run=client", "-o", form]).text
+                    let explained = try lab.dns("explain", ["-", "-o", "json"] + lab.kubelet(), input: manifest)
+                    #expect(explained.code == 0, "\(kind) \(manifest) \(explained.errors)")
+                    #expect(explained.text.contains("\"default.svc.cluster.local\""))
+                }
+                all += "---\n" + (try lab.run("/usr/bin/kubectl", kind + dry).text)
             }
+            let several = try lab.dns("explain", ["-", "--pod", "web"] + lab.kubelet(), input: all)
+            #expect(several.code == 0, "\(several.errors)")
+            // What they make is also run: the pod of kubectl run, from a List as kubectl get prints it.
+            let one = try lab.run(
+                "/usr/bin/kubectl",
+                ["run", "once", image, "--restart=Never", "--dry-run=client", "-o", "json", "--", "echo", "hello"]
+            ).text
+            let list = "{\"apiVersion\":\"v1\",\"kind\":\"List\",\"items\":[\(one)]}"
+            let ran = try lab.pod("run", ["-f", "-"] + lab.kubelet(), input: list)
+            #expect(ran.code == 0, "\(ran.errors)")
+            #expect(try lab.pod("logs", ["once"]).text == "hello\n")
+            #expect(try lab.pod("rm", ["once"]).code == 0)
             let job = ["create", "job", "hello", "--image=localhost/umwelt/box:1"] + dry + ["--", "echo", "hello"]
             let manifest = try lab.run("/usr/bin/kubectl", job).text
             let run = try lab.pod("run", ["-f", "-", "--rm"] + lab.kubelet(), input: manifest)

@@ -56,6 +56,44 @@ struct PlanReaderTests {
         #expect(burstable.containers[0].resources.oomScore(quality: "Burstable", nodeMemory: 1 << 30) == 750)
     }
 
+    /// The pod's own cgroup as ResourceConfigForPod has it.
+    @Test func thePodsCgroup() throws {
+        func cgroup(_ containers: String, _ more: String = "") throws -> CgroupPlan {
+            try plan("{containers: [\(containers)]\(more)}").cgroup
+        }
+        func one(_ name: String, _ resources: String, _ more: String = "") -> String {
+            "{name: \(name), image: \"i:1\", resources: {\(resources)}\(more)}"
+        }
+        let full = "limits: {cpu: 500m, memory: 64Mi}"
+        #expect(try cgroup(one("a", "")) == CgroupPlan(cpuShares: 2))
+        #expect(
+            try cgroup(one("a", full) + "," + one("b", full))
+                == CgroupPlan(cpuShares: 1024, cpuQuota: 100_000, memoryLimit: 128 << 20)
+        )
+        // A limit of one container is none of the pod's.
+        #expect(
+            try cgroup(one("a", full) + "," + one("b", "requests: {cpu: 250m}")) == CgroupPlan(cpuShares: 768)
+        )
+        #expect(
+            try cgroup(one("a", "limits: {memory: 1Mi}")) == CgroupPlan(cpuShares: 2, memoryLimit: 1 << 20)
+        )
+        // An init container runs beside the sidecars before it, the others beside all sidecars.
+        let sidecar = one("s", "limits: {cpu: 100m, memory: 10Mi}", ", restartPolicy: Always")
+        let large = one("i", "limits: {cpu: 2, memory: 100Mi}")
+        #expect(
+            try cgroup(one("a", full), ", initContainers: [\(sidecar), \(large)]")
+                == CgroupPlan(cpuShares: 2150, cpuQuota: 210_000, memoryLimit: 110 << 20)
+        )
+        // Whatever a manifest says, nothing overflows.
+        let huge = ["a", "b", "c"].map { one($0, "limits: {cpu: 4e15, memory: 3Ei}") }.joined(separator: ",")
+        #expect(try cgroup(huge).memoryLimit == .max)
+        #expect(try cgroup(huge).cpuShares == 262_144)
+        #expect(try plan("{containers: [\(huge)]}").containers[0].resources.cpuQuota > 0)
+        #expect(CgroupPlan(cpuShares: 1024).cpuWeight == 39)
+        #expect(CgroupPlan(cpuShares: 2).cpuWeight == 1)
+        #expect(CgroupPlan(cpuShares: 262_144).cpuWeight == 10_000)
+    }
+
     @Test func everythingWrongIsNamedAtOnce() {
         let text = failure(
             "{containers: [{name: C, image: \"i:1\", livenessProbe: {httpGet: {}}, resources: {limits: {cpu: x}}, volumeMounts: [{name: v, mountPath: rel}]}], ephemeralContainers: [{name: e}], restartPolicy: Sometimes}"

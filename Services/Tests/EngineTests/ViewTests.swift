@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Umwelt authors
+
+import Foundation
+import Testing
+
+extension EngineSuite {
+    /// Containers of either engine read their own machine, from an umweltd that the script has started.
+    struct ViewTests {
+        private static let views = ProcessInfo.processInfo.environment["UMWELT_LAB_VIEWS"]
+
+        @Test(.enabled(if: views != nil, "umweltd is not built: make build"), arguments: Lab.engines)
+        func containersSeeTheirOwnLimits(engine: Lab.Engine) throws {
+            let lab = try Lab(engine)
+            try lab.setNode("nameserver 192.0.2.1\n")
+            func container(_ name: String, _ limits: String) -> String {
+                """
+                  - name: \(name)
+                    image: localhost/umwelt/box:1
+                    command: [sh, -c, "grep MemTotal: /proc/meminfo; grep -c ^processor /proc/cpuinfo; cat /proc/swaps"]
+                    resources: {limits: {\(limits)}}
+
+                """
+            }
+            let two = container("a", "memory: 64Mi, cpu: 1") + container("b", "memory: 96Mi, cpu: 1")
+            let manifest = try lab.write("pod.yaml", Lab.manifest("", containers: two))
+            let run = try lab.pod("run", ["-f", manifest, "--proc-dir", try #require(Self.views)] + lab.kubelet())
+            #expect(run.code == 0, "\(run.errors)")
+            for (name, size) in [("a", 65536), ("b", 98304)] {
+                let lines = try lab.pod("logs", ["p", "-c", name]).text.split(separator: "\n").map(String.init)
+                #expect(lines.first?.split(separator: " ") == ["MemTotal:", "\(size)", "kB"], "\(lines)")
+                #expect(lines.dropFirst().first == "1", "\(lines)")
+            }
+            #expect(try lab.pod("rm", ["p"]).code == 0)
+            try lab.expectNothingLeft()
+        }
+
+        /// Without the daemon nothing is mounted, and the pod runs all the same.
+        @Test(arguments: Lab.engines)
+        func withoutTheDaemonThePodRuns(engine: Lab.Engine) throws {
+            let lab = try Lab(engine)
+            try lab.setNode("nameserver 192.0.2.1\n")
+            let manifest = try lab.write("pod.yaml", Lab.manifest(""))
+            let run = try lab.pod("run", ["-f", manifest, "--rm", "--proc-dir", lab.work + "/none"] + lab.kubelet())
+            #expect(run.code == 0, "\(run.errors)")
+            try lab.expectNothingLeft()
+        }
+    }
+}
