@@ -32,58 +32,81 @@ package struct Mending {
     package func replaceDead() -> Report {
         var report = Report()
         let namespaces = MountSurvey.namespaces()
-        let own = (try? FileStatus.of("/proc/self/ns/mnt"))?.inode
+        let own = MountSurvey.Namespace.Place.own
         guard
-            let present = namespaces.first(where: { $0.inode == own })?.mounts.topmost.ours(of: mountPoint)
+            let present = namespaces.first(where: { $0.place == own })?.mounts.topmost.ours(of: mountPoint)
                 .first(where: { $0.mountPoint == mountPoint.bytes })
         else { return report }
+        // A mount that is seen from several root directories is replaced once.
+        var done: Set<UInt64> = [present.id]
         for namespace in namespaces {
             let dead = namespace.mounts.topmost.ours(of: mountPoint).filter {
-                ($0.major, $0.minor) != (present.major, present.minor)
-                    && (namespace.inode != own || $0.mountPoint != mountPoint.bytes)
+                ($0.major, $0.minor) != (present.major, present.minor) && !done.contains($0.id)
+                    && (namespace.place != own || $0.mountPoint != mountPoint.bytes)
             }
             guard !dead.isEmpty else { continue }
             report.namespaces += 1
-            replace(dead, in: namespace, isOwn: namespace.inode == own, &report)
+            if replace(dead, in: namespace, isOwn: namespace.place == own, &report) { done.formUnion(dead.map(\.id)) }
         }
         return report
     }
 
+    /// False where the namespace could not be entered.
     private func replace(
         _ dead: [MountInfo],
         in namespace: MountSurvey.Namespace,
         isOwn: Bool,
         _ report: inout Report
-    ) {
+    ) -> Bool {
+        let pid = namespace.pids.first ?? 0
         var pieces: [(target: Path, depth: Int, tree: TreeBox)] = []
+        let ours = namespace.mounts.reachable.ours(of: mountPoint)
         for mount in dead {
             let target = Path(mount.mountPoint)
-            let depth = namespace.mounts.ours(of: mountPoint).count { $0.mountPoint == mount.mountPoint }
+            let depth = ours.count { $0.mountPoint == mount.mountPoint }
             do throws(Errno) { pieces.append((target, depth, TreeBox(try clone(mount.root)))) } catch {
-                report.add(failure: "\(namespace.pid) \(target): \(error)")
+                report.add(failure: "\(pid) \(target): \(error)")
             }
         }
         var done = 0
         var failures: [String] = []
-        let change = {
+        let entered = change(namespace, isOwn, &failures) { failures in
             for piece in pieces {
                 do throws(Errno) {
                     try Self.replace(piece.target, with: piece.tree.tree, depth: piece.depth)
                     done += 1
                 } catch {
-                    failures.append("\(namespace.pid) \(piece.target): \(error)")
+                    failures.append("\(pid) \(piece.target): \(error)")
                 }
-            }
-        }
-        if isOwn {
-            change()
-        } else {
-            do throws(Errno) { try visit.inside(namespace.pid) { () throws(Errno) in change() } } catch {
-                failures.append("\(namespace.pid): \(error)")
             }
         }
         report.files += done
         for failure in failures { report.add(failure: failure) }
+        return entered
+    }
+
+    /// Runs `body` in the namespace, through the first of its processes that is still there; false where none is.
+    private func change(
+        _ namespace: MountSurvey.Namespace,
+        _ isOwn: Bool,
+        _ failures: inout [String],
+        _ body: (inout [String]) -> Void
+    ) -> Bool {
+        if isOwn {
+            body(&failures)
+            return true
+        }
+        var reason: Errno = .noProcess
+        for pid in namespace.pids where MountSurvey.Namespace.Place(of: "\(pid)", proc: "/proc") == namespace.place {
+            do throws(Errno) {
+                try visit.inside(pid) { () throws(Errno) in body(&failures) }
+                return true
+            } catch {
+                reason = error
+            }
+        }
+        failures.append("\(namespace.pids.first ?? 0): \(reason)")
+        return false
     }
 
     /// The present file of an earlier one's path in its file system; one of a container that is not known any more by its
@@ -125,38 +148,36 @@ package struct Mending {
     /// What is beneath, the kernel's own files, shows at once. Blocks for the system calls of each mount.
     package func takeAway() -> Report {
         var report = Report()
-        let own = (try? FileStatus.of("/proc/self/ns/mnt"))?.inode
-        for namespace in MountSurvey.namespaces() {
+        let own = MountSurvey.Namespace.Place.own
+        let namespaces = MountSurvey.namespaces()
+        // The host's mount stays, whoever sees it by another path.
+        let host = namespaces.first { $0.place == own }?.mounts.ours(of: mountPoint) ?? []
+        var done = Set(host.filter { $0.mountPoint == mountPoint.bytes }.map(\.id))
+        for namespace in namespaces {
             // Where something else covers ours, that is not ours to take.
             let visible = Set(namespace.mounts.topmost.ours(of: mountPoint).map(\.mountPoint))
-            let ours = namespace.mounts.ours(of: mountPoint).filter {
-                visible.contains($0.mountPoint) && (namespace.inode != own || $0.mountPoint != mountPoint.bytes)
+            let ours = namespace.mounts.reachable.ours(of: mountPoint).filter {
+                visible.contains($0.mountPoint) && !done.contains($0.id)
             }
             guard !ours.isEmpty else { continue }
             report.namespaces += 1
             // The last mounted first, as many times as it is mounted there.
             let targets = ours.reversed()
-            var (done, failures): (Int, [String]) = (0, [])
-            let change = {
+            var (count, failures): (Int, [String]) = (0, [])
+            let entered = change(namespace, namespace.place == own, &failures) { failures in
                 for target in targets {
                     do throws(Errno) {
                         try Mount.unmount(Path(target.mountPoint), lazily: true)
-                        done += 1
+                        count += 1
                     } catch {
                         // The copy of the whole that a user namespace's first mount namespace got cannot be taken off.
                         if target.root.count == 1 { continue }
-                        failures.append("\(namespace.pid) \(Path(target.mountPoint)): \(error)")
+                        failures.append("\(namespace.pids.first ?? 0) \(Path(target.mountPoint)): \(error)")
                     }
                 }
             }
-            if namespace.inode == own {
-                change()
-            } else {
-                do throws(Errno) { try visit.inside(namespace.pid) { () throws(Errno) in change() } } catch {
-                    failures.append("\(namespace.pid): \(error)")
-                }
-            }
-            report.files += done
+            if entered { done.formUnion(ours.map(\.id)) }
+            report.files += count
             for failure in failures { report.add(failure: failure) }
         }
         return report

@@ -10,28 +10,65 @@ package enum MountSurvey {
     /// fs.mount-max is 100,000; a line is seldom longer than 300 bytes.
     private static let mountinfoLimit = 32 << 20
 
-    /// A mount namespace, by a process in it.
+    /// A mount namespace as it is seen from one root directory (a chrooted process sees what is below its own).
     package struct Namespace: Equatable, Sendable {
-        package var pid: Int32
-        /// Of nsfs.
-        package var inode: UInt64
-        /// All its mounts that the process can see.
+        package struct Place: Hashable, Sendable {
+            /// Of nsfs.
+            package var inode: UInt64
+            var rootMount: UInt64
+            var rootDevice: UInt64
+            var rootInode: UInt64
+
+            /// Where a process is; nil where it has ended, or may not be looked at.
+            init?(of pid: String, proc: Path) {
+                guard let namespace = try? FileStatus.of(proc.appending(Path("\(pid)/ns/mnt"))),
+                    let root = try? FileStatus.of(proc.appending(Path("\(pid)/root")))
+                else { return nil }
+                (inode, rootMount) = (namespace.inode, root.mount)
+                (rootDevice, rootInode) = (root.device, root.inode)
+            }
+
+            /// This process's.
+            static var own: Place? { Place(of: "self", proc: "/proc") }
+        }
+
+        package var place: Place
+        /// A few processes that are there, the lowest numbers.
+        package var pids: [Int32]
+        /// All its mounts that these can see.
         package var mounts: [MountInfo]
     }
 
-    /// The namespaces of all processes in `proc`, each once, by its process of the lowest number.
+    /// How many processes of each are kept: one may end before it is visited.
+    private static let pidLimit = 4
+
+    /// The namespaces of all processes in `proc`, each once for each root directory that a process has in it.
     ///
     /// Processes that end meanwhile are left out.
     package static func namespaces(proc: Path = "/proc") -> [Namespace] {
-        var seen: Set<UInt64> = []
+        var known: [Namespace.Place: Int] = [:]
         var result: [Namespace] = []
         for pid in processes(proc) {
-            guard let status = try? FileStatus.of(proc.appending(Path("\(pid)/ns/mnt"))),
-                seen.insert(status.inode).inserted, let mounts = try? mounts(of: pid, proc: proc)
-            else { continue }
-            result.append(Namespace(pid: pid, inode: status.inode, mounts: mounts))
+            guard let place = Namespace.Place(of: "\(pid)", proc: proc) else { continue }
+            if let index = known[place] {
+                if result[index].pids.count < pidLimit { result[index].pids.append(pid) }
+                continue
+            }
+            guard let mounts = try? mounts(of: pid, proc: proc) else { continue }
+            known[place] = result.count
+            result.append(Namespace(place: place, pids: [pid], mounts: mounts))
         }
         return result
+    }
+
+    /// A process in the mount namespace of `pid` that sees all of it: that one, unless it is chrooted.
+    package static func unconfined(_ pid: Int32, proc: Path = "/proc") -> Int32 {
+        func seesAll(_ pid: Int32) -> Bool {
+            (try? mounts(of: pid, proc: proc))?.contains { $0.mountPoint.elementsEqual("/".utf8) } == true
+        }
+        guard !seesAll(pid), let place = Namespace.Place(of: "\(pid)", proc: proc) else { return pid }
+        return processes(proc).first { Namespace.Place(of: "\($0)", proc: proc)?.inode == place.inode && seesAll($0) }
+            ?? pid
     }
 
     /// The numbers of all processes, ascending.
@@ -40,6 +77,16 @@ package enum MountSurvey {
             let entries = try? directory.entries(limit: processLimit)
         else { return [] }
         return entries.compactMap { Int32(String(decoding: $0.name, as: UTF8.self)) }.sorted()
+    }
+
+    /// The minor device number of our file system that is mounted here; ENOENT where none is.
+    ///
+    /// Asks nothing of it.
+    package static func minor(ofOursAt mountPoint: Path) throws(Errno) -> UInt32 {
+        let bytes = try Fd.contents(of: "/proc/self/mountinfo", limit: mountinfoLimit)
+        let ours = MountInfo.parse(bytes.span).topmost.ours(of: mountPoint)
+        guard let mount = ours.first(where: { $0.mountPoint == mountPoint.bytes }) else { throw .noEntry }
+        return mount.minor
     }
 
     /// The mounts of one process.
@@ -52,13 +99,42 @@ package enum MountSurvey {
 extension [MountInfo] {
     /// Of several mounts at one place, the one that a path leads to; in the order they are listed.
     package var topmost: [MountInfo] {
-        let places = Dictionary(map { ($0.id, $0.mountPoint) }) { first, _ in first }
-        let covered = Set(filter { places[$0.parent] == $0.mountPoint }.map(\.parent))
-        return filter { !covered.contains($0.id) }
+        let covered = Set(filter { $0.parent != $0.id }.map { Placing(mount: $0.parent, path: $0.mountPoint) })
+        return reachable.filter { !covered.contains(Placing(mount: $0.id, path: $0.mountPoint)) }
+    }
+
+    /// Those to which a path leads once what is mounted at their own place is taken off: nothing is mounted over a directory
+    /// above them.
+    package var reachable: [MountInfo] {
+        let taken = Set(map { Placing(mount: $0.parent, path: $0.mountPoint) })
+        let byID = Dictionary(map { ($0.id, $0) }) { first, _ in first }
+        var known: [UInt64: Bool] = [:]
+        func isHidden(_ mount: MountInfo) -> Bool {
+            if let known = known[mount.id] { return known }
+            known[mount.id] = false
+            // What is mounted on the same mount as this one, at a directory above it, came later: else it would be its parent.
+            var above = mount.mountPoint[...]
+            var result = false
+            while !result, above.count > 1 {
+                above = above.dropLast(above.count - (above.lastIndex(of: UInt8(ascii: "/")) ?? 0))
+                let path: [UInt8] = above.isEmpty ? [47] : [UInt8](above)
+                result = taken.contains(Placing(mount: mount.parent, path: path))
+            }
+            if !result, mount.parent != mount.id, let parent = byID[mount.parent] { result = isHidden(parent) }
+            known[mount.id] = result
+            return result
+        }
+        return filter { !isHidden($0) }
     }
 
     /// Those of file systems of ours that were mounted at `mountPoint` of the host, now or by an earlier daemon.
     package func ours(of mountPoint: Path) -> [MountInfo] {
         filter { $0.type.elementsEqual(FuseMount.type.utf8) && $0.source == mountPoint.bytes }
     }
+}
+
+/// A place on a mount where another one is.
+private struct Placing: Hashable {
+    var mount: UInt64
+    var path: [UInt8]
 }

@@ -80,6 +80,14 @@ int clinux_mount(const char *source, const char *target, const char *type, unsig
     return OR_ERRNO_ONCE(mount(source, target, type, flags, data));
 }
 int clinux_umount2(const char *target, int flags) { return OR_ERRNO_ONCE(umount2(target, flags)); }
+int clinux_mount_detached(const char *type) {
+    int context = (int)OR_ERRNO_ONCE(syscall(430, type, 1 /* FSOPEN_CLOEXEC */));
+    if (context < 0) return context;
+    int result = (int)OR_ERRNO_ONCE(syscall(431, context, 6 /* FSCONFIG_CMD_CREATE */, NULL, NULL, 0));
+    if (result >= 0) result = (int)OR_ERRNO_ONCE(syscall(432, context, 1 /* FSMOUNT_CLOEXEC */, 0));
+    close(context);
+    return result;
+}
 int clinux_open_tree(int dirfd, const char *path, unsigned int flags) { return (int)OR_ERRNO_ONCE(syscall(428, dirfd, path, flags)); }
 int clinux_move_mount(int from_dirfd, const char *from_path, int to_dirfd, const char *to_path, unsigned int flags) {
     return (int)OR_ERRNO_ONCE(syscall(429, from_dirfd, from_path, to_dirfd, to_path, flags));

@@ -40,6 +40,9 @@ int clinux_key_instantiate(int32_t key, const void *payload, size_t size) {
 int clinux_key_reject(int32_t key, unsigned int seconds, unsigned int error) {
     return (int)keyctl(KEYCTL_REJECT, (unsigned long)key, seconds, error, 0);
 }
+int clinux_key_permissions(int32_t key, uint32_t permissions) {
+    return (int)keyctl(KEYCTL_SETPERM, (unsigned long)key, permissions, 0, 0);
+}
 int clinux_key_clear(int32_t keyring) { return (int)keyctl(KEYCTL_CLEAR, (unsigned long)keyring, 0, 0, 0); }
 int32_t clinux_key_join_session(void) { return (int32_t)keyctl(KEYCTL_JOIN_SESSION_KEYRING, 0, 0, 0, 0); }
 int32_t clinux_key_request(const char *type, const char *description, const char *callout) {

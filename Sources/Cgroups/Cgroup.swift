@@ -91,9 +91,12 @@ extension Cgroup {
     package func inode() throws(CgroupError) -> UInt64 { try identifyingNode().status().inode }
 
     /// Whether the cgroup that had `inode` is still there, as far as can be known: errors other than `gone` say yes.
-    package func isThere(inode: UInt64) -> Bool {
+    ///
+    /// Without a number: whether one of its name is.
+    package func isThere(inode: UInt64?) -> Bool {
         do throws(CgroupError) {
-            return try self.inode() == inode
+            let now = try self.inode()
+            return inode == nil || now == inode
         } catch {
             return error.cause != .gone
         }

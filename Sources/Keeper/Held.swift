@@ -18,8 +18,29 @@ package struct Held: Equatable, Sendable {
     package var snapshots: Int32?
     /// What containers were told of their CPU times (`AccountStore`).
     package var accounts: Int32?
+    /// A worker of the program that ran before: serves until this one has come so far, and takes over where it does not.
+    package var incumbent: Incumbent?
     /// The program that ran before, to go back to where the new one does not come to serve.
     package var previous: Int32?
+
+    /// A process that serves, the descriptor of its channel, and of its `RequestArea`.
+    package struct Incumbent: Equatable, Sendable {
+        package var pid: Int32
+        package var channel: Int32
+        package var area: Int32
+
+        package init(pid: Int32, channel: Int32, area: Int32) {
+            self.pid = pid
+            self.channel = channel
+            self.area = area
+        }
+
+        fileprivate init?(text: Substring) {
+            let numbers = text.split(separator: ".").compactMap { Int32($0) }
+            guard numbers.count == 3, numbers.allSatisfy({ $0 > 2 }) else { return nil }
+            self.init(pid: numbers[0], channel: numbers[1], area: numbers[2])
+        }
+    }
 
     package init(device: Int32, listener: Int32, lock: Int32, negotiated: Negotiated) {
         self.device = device
@@ -33,6 +54,7 @@ package struct Held: Equatable, Sendable {
         words += areas.map { "area=\($0)" }
         if let snapshots { words.append("snapshots=\(snapshots)") }
         if let accounts { words.append("accounts=\(accounts)") }
+        if let incumbent { words.append("incumbent=\(incumbent.pid).\(incumbent.channel).\(incumbent.area)") }
         if let previous { words.append("previous=\(previous)") }
         return words.joined(separator: ",")
     }
@@ -42,11 +64,14 @@ package struct Held: Equatable, Sendable {
         var numbers: [Substring: Int32] = [:]
         var areas: [Int32] = []
         var negotiated: Negotiated?
+        var incumbent: Incumbent?
         for word in text.split(separator: ",") {
             let parts = word.split(separator: "=", maxSplits: 1)
             guard parts.count == 2 else { return nil }
             if parts[0] == "agreed" {
                 negotiated = Negotiated(text: parts[1])
+            } else if parts[0] == "incumbent" {
+                incumbent = Incumbent(text: parts[1])
             } else if let number = Int32(parts[1]), number > 2 {
                 if parts[0] == "area" { areas.append(number) } else { numbers[parts[0]] = number }
             } else {
@@ -61,6 +86,7 @@ package struct Held: Equatable, Sendable {
         snapshots = numbers["snapshots"]
         accounts = numbers["accounts"]
         previous = numbers["previous"]
+        self.incumbent = incumbent
     }
 
     package static let areaLimit = 6

@@ -38,4 +38,14 @@ package enum FuseMount {
         // SAFETY: the string lives for the call; the kernel only reads it.
         _ = try unsafe Errno.check(target.withCString { unsafe clinux_umount2($0, 2) })
     }
+
+    /// Ends the connection of the file system with this minor device number: whoever waits for an answer gets ECONNABORTED,
+    /// and its mounts are dead.
+    ///
+    /// Through fusectl, whether or not it is mounted in the tree. Errors: ENOENT where there is no such connection.
+    package static func abort(minor: UInt32) throws(Errno) {
+        // SAFETY: the name is a constant; the kernel only reads it.
+        let connections = Fd(adopting: try Errno.check(unsafe clinux_mount_detached("fusectl")))
+        try connections.open(Path("\(minor)/abort"), .writeOnly).write(Array("1\n".utf8))
+    }
 }

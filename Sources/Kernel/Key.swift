@@ -45,7 +45,7 @@ package struct Key: Equatable, Sendable {
 
     /// Seconds until it expires; 0 means never.
     ///
-    /// EACCES once the key has its content.
+    /// EACCES once the key has its content, unless its permissions allow it to this process.
     package func setTimeout(seconds: UInt32) throws(Errno) { _ = try Errno.check(clinux_key_timeout(serial, seconds)) }
 
     /// Gives a key that is under construction its content, once.
@@ -60,6 +60,23 @@ package struct Key: Equatable, Sendable {
     package func reject(seconds: UInt32, error: Int32) throws(Errno) {
         _ = try Errno.check(clinux_key_reject(serial, seconds, UInt32(bitPattern: error)))
     }
+
+    /// Who may do what with it: of a byte each who possesses it, its user, its group and all others.
+    package func permissions() throws(Errno) -> UInt32 {
+        let fields = try described().split(separator: UInt8(ascii: ";"), omittingEmptySubsequences: false)
+        guard fields.count > 3, let value = UInt32(String(decoding: fields[3], as: UTF8.self), radix: 16) else {
+            throw .invalidArgument
+        }
+        return value
+    }
+
+    /// The process that is to answer for a key may do so, too, before it has its content.
+    package func setPermissions(_ value: UInt32) throws(Errno) {
+        _ = try Errno.check(clinux_key_permissions(serial, value))
+    }
+
+    /// KEY_USR_VIEW, KEY_USR_READ, KEY_USR_SETATTR (linux/keyctl.h).
+    package static let userReadsAndChanges: UInt32 = 0x0023_0000
 
     /// Empties a keyring.
     package func clear() throws(Errno) { _ = try Errno.check(clinux_key_clear(serial)) }

@@ -105,6 +105,11 @@ package struct Command {
 package struct Child: Sendable {
     package let pid: Int32
 
+    init(pid: Int32) { self.pid = pid }
+
+    /// One that this process started before it became another program.
+    package init(adopting pid: Int32) { self.pid = pid }
+
     /// Waits until it ends.
     package func wait() throws(Errno) -> ExitStatus {
         var status: Int32 = 0

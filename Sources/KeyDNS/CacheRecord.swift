@@ -7,15 +7,40 @@ package import Resolver
 ///
 /// Of a fixed size, with a digest: a slot that was torn or damaged is no record.
 package struct CacheRecord: Equatable, Sendable {
-    /// What was asked: the name in lower case, and which families.
+    /// What was asked: the name in lower case, and what makes another question of it.
     package struct Key: Hashable, Sendable {
         package var name: DNSName
-        /// The types asked for, in their order, and whether all of them: what makes another question.
         package var form: UInt8
 
         package init(name: DNSName, form: UInt8) {
             self.name = name.folded
             self.form = form
+        }
+
+        /// A host's addresses: the types asked for, in their order, and whether all of them.
+        package init(name: DNSName, types: [RecordType], all: Bool) {
+            let form: UInt8 = types.prefix(2).reduce(1) { $0 << 2 | ($1 == .a ? 1 : 2) }
+            self.init(name: name, form: form << 1 | (all ? 1 : 0))
+        }
+
+        /// An answer that is kept as the kernel takes it: the type and every word make another one.
+        package init(_ query: KeyQuery, _ callout: Callout) {
+            let kind: UInt8 =
+                switch (query.kind, query.family) {
+                case (.host, nil): 0
+                case (.host, .v4): 1
+                case (.host, .v6): 2
+                default: 3
+                }
+            let family: UInt8 =
+                switch callout.family {
+                case nil: 0
+                case .v4: 1
+                case .v6: 2
+                }
+            let words: UInt8 =
+                (callout.wantsServers ? 4 : 0) | (callout.wantsList ? 2 : 0) | (callout.isEmpty ? 1 : 0)
+            self.init(name: query.name, form: 0x80 | kind << 5 | family << 3 | words)
         }
 
         package var digest: UInt64 { Digest.of(name.wire, from: Digest.of([form])) }
@@ -29,13 +54,16 @@ package struct CacheRecord: Equatable, Sendable {
     /// The second, and how many questions were put to servers in it.
     package var rateSecond: UInt64 = 0
     package var rateCount: UInt32 = 0
-    /// As DNS gave them; at most `maximumAddresses`.
+    /// As DNS gave them; `maximumAddresses` of them are kept, the chosen one among them.
     package var addresses: [IPAddress]
     /// The one that was given last.
     package var chosen: IPAddress?
+    /// The answer as the kernel took it, where it is no host's address; a longer one than `maximumPayload` is not kept.
+    package var payload: [UInt8] = []
 
     package static let size = 1024
     package static let maximumAddresses = 32
+    package static let maximumPayload = 700
     private static let magic: [UInt8] = Array("UMKD".utf8) + [0, 0, 0, 1]
 
     package init(
@@ -48,9 +76,15 @@ package struct CacheRecord: Equatable, Sendable {
         self.key = key
         self.freshUntil = freshUntil
         self.storedAt = storedAt
-        self.addresses = Array(addresses.prefix(Self.maximumAddresses))
+        self.addresses = addresses
         self.chosen = chosen
     }
+
+    /// Nothing is known of it.
+    package init(key: Key, now: UInt64) { self.init(key: key, freshUntil: 0, storedAt: now, addresses: []) }
+
+    /// There is an answer in it.
+    package var isFilled: Bool { !addresses.isEmpty || !payload.isEmpty }
 
     /// Exactly `size` bytes.
     package func encoded() -> [UInt8] {
@@ -61,10 +95,17 @@ package struct CacheRecord: Equatable, Sendable {
         bytes.append(key.form)
         bytes.append(UInt8(truncatingIfNeeded: key.name.wire.count))
         bytes += key.name.wire
-        let chosen = chosen.flatMap { addresses.firstIndex(of: $0) } ?? 255
-        bytes.append(UInt8(truncatingIfNeeded: chosen))
-        bytes.append(UInt8(truncatingIfNeeded: min(addresses.count, Self.maximumAddresses)))
-        for address in addresses.prefix(Self.maximumAddresses) { bytes += [address.isV4 ? 4 : 16] + address.bytes }
+        var kept = Array(addresses.prefix(Self.maximumAddresses))
+        if let chosen, addresses.count > kept.count, !kept.contains(chosen) { kept[kept.count - 1] = chosen }
+        let place = chosen.flatMap { kept.firstIndex(of: $0) } ?? 255
+        bytes.append(UInt8(truncatingIfNeeded: place))
+        bytes.append(UInt8(truncatingIfNeeded: kept.count))
+        for address in kept { bytes += [address.isV4 ? 4 : 16] + address.bytes }
+        // One or the other: so both fit, whatever the name.
+        if kept.isEmpty, payload.count <= Self.maximumPayload {
+            bytes +=
+                [UInt8(truncatingIfNeeded: payload.count), UInt8(truncatingIfNeeded: payload.count >> 8)] + payload
+        }
         bytes += [UInt8](repeating: 0, count: max(0, Self.size - bytes.count))
         let digest = Digest.of(bytes)
         for index in 0..<8 { bytes[8 + index] = UInt8(truncatingIfNeeded: digest >> UInt64(index * 8)) }
@@ -99,6 +140,9 @@ package struct CacheRecord: Equatable, Sendable {
             index += 1 + length
         }
         self.chosen = addresses.indices.contains(chosen) ? addresses[chosen] : nil
+        let length = Int(bytes[index]) | Int(bytes[index + 1]) << 8
+        guard length <= Self.maximumPayload, index + 2 + length <= bytes.count else { return nil }
+        payload = Array(bytes[(index + 2)..<(index + 2 + length)])
     }
 
     /// When the slot's record came; nil where there is none at first sight.

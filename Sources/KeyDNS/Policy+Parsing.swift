@@ -49,7 +49,15 @@ private struct PolicyParser {
 
     mutating func take(_ raw: ArraySlice<UInt8>, into policy: inout Policy) throws(PolicyError) {
         line += 1
-        let text = Self.trimmed(raw)
+        // A remark begins a line, or stands behind a blank.
+        var text = Self.trimmed(raw)
+        if !isFlat,
+            let remark = zip(text.indices, text.indices.dropFirst()).first(where: { before, mark in
+                text[mark] == UInt8(ascii: "#") && (text[before] == 0x20 || text[before] == 9)
+            })
+        {
+            text = Self.trimmed(text[..<remark.1])
+        }
         guard let first = text.first, first != UInt8(ascii: "#"), first != UInt8(ascii: ";") else { return }
         guard section != .end else { throw error("something follows [end]") }
         if first == UInt8(ascii: "[") {
@@ -83,10 +91,31 @@ private struct PolicyParser {
                 throw error("a zone without a domain or servers")
             }
         }
+        if !isFlat {
+            if policy.cache == nil, policy.rateLimit > 0 || policy.staleSeconds > 0 {
+                throw error("\(policy.rateLimit > 0 ? "rate-limit" : "stale") needs a cache, and 'cache = none' is set")
+            }
+            for (index, zone) in policy.zones.enumerated() { try check(zone, isCluster: index == 0, policy) }
+        }
         for (index, zone) in policy.zones.enumerated() where zone.domain != nil {
             if policy.zones[..<index].contains(where: { $0.domain == zone.domain }) {
                 throw error("the zone \(zone.domain?.description ?? "") stands twice")
             }
+        }
+    }
+
+    /// What can be said of a zone only when all is known.
+    private func check(_ zone: Zone, isCluster: Bool, _ policy: Policy) throws(PolicyError) {
+        let title = isCluster ? "[cluster]" : "[zone \(zone.domain?.description ?? "")]"
+        if !isCluster, zone.servers?.isEmpty != false { throw error("\(title) needs 'servers ='") }
+        guard zone.strategy == .namespace else { return }
+        if policy.fallback == nil {
+            throw error("\(title): the strategy 'namespace' runs the fallback, and 'fallback = none' is set")
+        }
+        if let server = zone.servers?.first(where: { $0.port != Server.standardPort }) {
+            throw error(
+                "\(title): with the strategy 'namespace' glibc asks, at port \(Server.standardPort) alone: \(server)"
+            )
         }
     }
 
@@ -120,7 +149,11 @@ private struct PolicyParser {
         case "deadline":
             policy.deadlineMilliseconds = try milliseconds(name, value, 100...Policy.maximumDeadlineMilliseconds)
         case "ttl-floor":
-            policy.lifetime = LifetimeRule(floor: try seconds(name, value, 1...3600), cap: policy.lifetime.cap)
+            let floor = try seconds(name, value, 1...3600)
+            guard !seen.contains(Array("ttl-cap".utf8)) || floor <= policy.lifetime.cap else {
+                throw error("ttl-floor is more than ttl-cap")
+            }
+            policy.lifetime = LifetimeRule(floor: floor, cap: policy.lifetime.cap)
         case "ttl-cap":
             let cap = try seconds(name, value, 1...86_400)
             guard cap >= policy.lifetime.floor else { throw error("ttl-cap is less than ttl-floor") }
@@ -154,6 +187,7 @@ private struct PolicyParser {
         switch name {
         case "domain" where isCluster:
             zone.domain = Self.shown(value) == "kubelet" ? nil : try self.name(value)
+            guard zone.domain != .root else { throw error("domain is the root: every name would be the cluster's") }
         case "servers":
             if isCluster, Self.shown(value) == "kubelet" {
                 zone.servers = nil

@@ -46,14 +46,17 @@ package final class Container: Sendable {
     let key: UInt32
     package let id: [UInt8]
     package let origin: Origin
+    /// The number of the cgroup it was discovered in, which no later one has; nil where that is not known.
+    let inode: UInt64?
     /// Of the monotonic clock, in nanoseconds.
     let madeAt = Clock.monotonic
     let state: Mutex<State>
 
-    init(key: UInt32, id: [UInt8], origin: Origin) {
+    init(key: UInt32, id: [UInt8], origin: Origin, inode: UInt64? = nil) {
         self.key = key
         self.id = id
         self.origin = origin
+        self.inode = inode
         state = Mutex(State(lastRead: Clock.monotonic))
     }
 
@@ -76,6 +79,9 @@ package final class Container: Sendable {
             state.start = start ?? Identity.Start(bootNs: Clock.boot)
         }
     }
+
+    /// It is gone: what it was told need not be kept for it.
+    func giveBackAccount() { state.withLock { $0.accountPlace }?.giveBack() }
 
     /// Nanoseconds since the container began; for one with a shifted boot clock, what that clock shows.
     var uptimeNs: UInt64 { uptimeNs(state.withLock { $0.start }) }

@@ -111,6 +111,8 @@ package final class ContainerTable: Sendable {
     ) {
         guard state.byKey[container.key] === container else { return }
         Self.forgetPaths(of: container, in: &state)
+        // Taken again below where it is the same process.
+        container.giveBackAccount()
         container.attach(
             pid: pid,
             cgroup: hierarchies.cgroup(membership),
@@ -129,6 +131,7 @@ package final class ContainerTable: Sendable {
             return container
         }
         guard let container else { return false }
+        container.giveBackAccount()
         // Left out, the next process finds that its first process is not there any more.
         try? journal?.append(.deregistered(key: container.key))
         return true
@@ -174,18 +177,26 @@ package final class ContainerTable: Sendable {
     }
 
     /// The container with exactly these cgroups that is known by its callers, made known now if it was not.
+    ///
+    /// One whose cgroup was removed and made again under its name is another container.
     func discovered(_ membership: Membership, start: Identity.Start?) -> Container {
-        state.withLock { state in
-            if let known = state.discovered[membership] { return known }
+        let known = state.withLock { $0.discovered[membership] }
+        let gone = known.flatMap { $0.isGone ? $0 : nil }
+        if let known, gone == nil { return known }
+        let cgroup = hierarchies.cgroup(membership)
+        let inode = try? cgroup.inode()
+        return state.withLock { state in
+            // Made known by another thread meanwhile.
+            if let known = state.discovered[membership], known !== gone { return known }
             if state.discovered.count >= Self.discoveredLimit,
                 let oldest = state.discovered.min(by: { $0.value.lastRead < $1.value.lastRead })
             {
                 state.discovered[oldest.key] = nil
             }
-            let container = Container(key: nextKey(&state), id: [], origin: .discovered)
+            let container = Container(key: nextKey(&state), id: [], origin: .discovered, inode: inode)
             container.attach(
                 pid: 0,
-                cgroup: hierarchies.cgroup(membership),
+                cgroup: cgroup,
                 start: start,
                 account: start.flatMap { accountPlace([], membership, $0) }
             )
@@ -199,6 +210,7 @@ package final class ContainerTable: Sendable {
         let candidates = state.withLock { Array($0.discovered) }
         for (membership, container) in candidates where container.isGone {
             state.withLock { $0.discovered[membership] = nil }
+            container.giveBackAccount()
         }
     }
 
@@ -222,15 +234,10 @@ package final class ContainerTable: Sendable {
 extension Container {
     var lastRead: UInt64 { state.withLock { $0.lastRead } }
 
-    /// Whether its cgroups were removed.
+    /// Whether its cgroup was removed, or is another under the same name.
     var isGone: Bool {
         guard let cgroup = state.withLock({ $0.cgroup }) else { return false }
-        do throws(CgroupError) {
-            _ = try cgroup.inode()
-            return false
-        } catch {
-            return error.cause == .gone
-        }
+        return !cgroup.isThere(inode: inode)
     }
 }
 

@@ -47,3 +47,27 @@ package struct HostPlace {
         (try? FileStatus.of(Path("/proc/self/ns/\(name)")))?.inode
     }
 }
+
+/// The host's /proc and /sys without what is mounted over files in them: detached copies of the two mounts.
+///
+/// Somebody may bind this daemon's files over the host's own. Read by their names, it would then wait for itself.
+package final class HostFiles: Sendable {
+    package let proc: Path
+    /// /sys/devices/system.
+    package let system: Path
+    private let procCopy: Fd
+    private let sysCopy: Fd
+
+    /// Where no copy can be had (before Linux 5.2, or without CAP_SYS_ADMIN), the files by their names.
+    package init() {
+        procCopy = Self.copy("/proc")
+        sysCopy = Self.copy("/sys")
+        proc = procCopy.raw < 0 ? "/proc" : Path("/proc/self/fd/\(procCopy.raw)")
+        let sys: Path = sysCopy.raw < 0 ? "/sys" : Path("/proc/self/fd/\(sysCopy.raw)")
+        system = sys.appending("devices/system")
+    }
+
+    private static func copy(_ path: Path) -> Fd {
+        do throws(Errno) { return try Mount.clone(path) } catch { return Fd(adopting: -1) }
+    }
+}

@@ -9,13 +9,15 @@ import Synchronization
 /// Which container a caller belongs to, by its cgroup.
 ///
 /// In this order:
-/// 1. its cgroup is at or beneath a registered container's: that container;
-/// 2. its pid, cgroup and mount namespaces (or, for the last, its root directory) are the host's: the host;
+/// 1. its cgroup is at or beneath a registered container's, and no pid or cgroup namespace of its own makes it a
+///    container in that one: that container;
+/// 2. its pid and mount namespaces are the host's, or its pid and cgroup namespaces and its root directory: the host;
 /// 3. it has a cgroup namespace that was made for its container, and is inside it: the container whose cgroup is that
 ///    namespace's root;
 /// 4. it is at or beneath the cgroup of its pid namespace's init: the container with that cgroup;
 /// 5. it came from elsewhere (nsenter), or shares another container's pid namespace: the container in whose mount
-///    namespace it is, by that namespace's oldest process.
+///    namespace it is, by that namespace's oldest process;
+/// 6. nothing but its pid namespace is a container's (nsenter -p): the container of that namespace's init.
 package final class Identity: Sendable {
     /// Who asks.
     enum Subject: Sendable {
@@ -138,26 +140,42 @@ package final class Identity: Sendable {
         _ own: Membership,
         _ namespaces: ProcessSource.Namespaces?
     ) -> Subject {
-        if let container = table.registered(covering: own) { return .container(container) }
+        let registered = table.registered(covering: own)
         // Only what is more privileged than the daemon hides its namespaces from it: no container is.
-        guard let namespaces else { return .host }
-        if isHost(caller, namespaces) { return .host }
+        guard let namespaces else { return registered.map { .container($0) } ?? .host }
+        if let registered {
+            guard isInAnother(namespaces, than: registered) else { return .container(registered) }
+        } else if isHost(caller, namespaces) {
+            return .host
+        }
         let initProcess = initProcess(caller, namespaces)
         let isInherited = initProcess.map { isCgroupNamespaceInherited($0, by: namespaces) } ?? false
         if namespaces.cgroup != hostNamespaces.cgroup, !isInherited, let root = namespaceRoot(caller, own), !root.isRoot
         {
             return container(root, first: firstProcess(initProcess, namespaces))
         }
-        if let initProcess, let top = top(of: initProcess), !top.isRoot {
+        let initTop = initProcess.flatMap { top(of: $0) }.flatMap { $0.isRoot ? nil : $0 }
+        if let initProcess, let initTop {
             let isShared = (try? initProcess.namespaces())?.mount != namespaces.mount
-            if own.isAtOrBeneath(top) || !isShared { return container(top, first: initProcess) }
+            if own.isAtOrBeneath(initTop) || !isShared { return container(initTop, first: initProcess) }
         }
         if namespaces.mount != hostNamespaces.mount, let oldest = oldestProcess(in: namespaces),
-            let top = top(of: oldest), !top.isRoot
+            let theirs = try? oldest.namespaces(), !isHost(oldest, theirs), let top = top(of: oldest), !top.isRoot
         {
             return container(top, first: oldest)
         }
+        if let initTop { return container(initTop, first: initProcess) }
+        if let registered { return .container(registered) }
         return own.isRoot ? .host : container(own, first: nil)
+    }
+
+    /// Whether what has these namespaces, inside a registered container's cgroup, is a container of its own there, as its
+    /// pid or cgroup namespace shows.
+    private func isInAnother(_ namespaces: ProcessSource.Namespaces, than container: Container) -> Bool {
+        let first = container.pid
+        guard first > 0, let theirs = try? processes.handle(first).namespaces() else { return false }
+        return (namespaces.pid != theirs.pid && namespaces.pid != hostNamespaces.pid)
+            || (namespaces.cgroup != theirs.cgroup && namespaces.cgroup != hostNamespaces.cgroup)
     }
 
     /// Whether the container that `initProcess` began was given no cgroup namespace of its own, inside one that was: as
@@ -194,16 +212,22 @@ package final class Identity: Sendable {
     }
 
     private func isHost(_ caller: ProcessSource.Handle, _ namespaces: ProcessSource.Namespaces) -> Bool {
-        guard namespaces.pid == hostNamespaces.pid, namespaces.cgroup == hostNamespaces.cgroup else { return false }
+        guard namespaces.pid == hostNamespaces.pid else { return false }
         if namespaces.mount == hostNamespaces.mount { return true }
+        guard namespaces.cgroup == hostNamespaces.cgroup else { return false }
         // A service of the host with a private /tmp has a mount namespace of its own, and the host's root in it.
         guard let hostRoot, let root = try? caller.rootDirectory() else { return false }
         return root.device == hostRoot.device && root.inode == hostRoot.inode
     }
 
     private func container(_ top: Membership, first: ProcessSource.Handle?) -> Subject {
-        // The process found may have been of a registered container all along.
-        if let registered = table.registered(covering: top) { return .container(registered) }
+        // The process found may have been of a registered container all along, or of one inside it.
+        if let registered = table.registered(covering: top) {
+            let isInside = registered.membership.map { !$0.isAtOrBeneath(top) } ?? false
+            guard isInside, let first, let namespaces = try? first.namespaces(),
+                isInAnother(namespaces, than: registered)
+            else { return .container(registered) }
+        }
         return .container(table.discovered(top, start: first.flatMap(start)))
     }
 

@@ -27,14 +27,20 @@ package final class TableJournal: Sendable {
 
     /// Reads what an earlier process left there, and writes it anew, without what was undone since.
     ///
-    /// Errors: those of making a file there.
+    /// Where there is no room for that, it goes on as it is. Errors: those of making a file where there is none.
     package init(at path: Path, proc: Path = "/proc") throws(Errno) {
         self.path = path
         let id = (try? Fd.contents(of: proc.appending("sys/kernel/random/boot_id"), limit: 64)) ?? []
         boot = id.filter { $0 > 0x20 }
         let text = (try? Fd.contents(of: path, limit: Self.sizeLimit)) ?? []
         let table = DurableTable(parsing: text, boot: boot)
-        let file = try Self.write(table, to: path, boot: boot)
+        let file: Fd
+        do throws(Errno) { file = try Self.write(table, to: path, boot: boot) } catch {
+            guard text.starts(with: DurableTable.header(boot: boot)) else { throw error }
+            file = try Fd.open(path, [.writeOnly, .append])
+            // Behind a line that was cut short.
+            if text.last != UInt8(ascii: "\n") { try? file.write([UInt8(ascii: "\n")]) }
+        }
         state = Mutex(State(file: file, table: table, lines: table.changes.count))
     }
 
@@ -48,7 +54,9 @@ package final class TableJournal: Sendable {
             state.table.apply(change)
             state.lines += 1
             guard state.lines > 3 * state.table.entries.count + Self.slack else { return }
-            state.file = try Self.write(state.table, to: path, boot: boot)
+            // The change is noted already: it is only longer than it need be.
+            guard let file = try? Self.write(state.table, to: path, boot: boot) else { return }
+            state.file = file
             state.lines = state.table.changes.count
         }
     }
@@ -56,9 +64,14 @@ package final class TableJournal: Sendable {
     /// Writes the file beside the old one, which it then replaces.
     private static func write(_ table: DurableTable, to path: Path, boot: [UInt8]) throws(Errno) -> Fd {
         let new = Path(path.bytes + Array(".new".utf8))
-        let file = try Fd.open(new, [.writeOnly, .create, .truncate, .append])
-        try file.write(DurableTable.header(boot: boot) + table.changes.flatMap(DurableTable.line))
-        try Directories.rename(new, to: path)
-        return file
+        do throws(Errno) {
+            let file = try Fd.open(new, [.writeOnly, .create, .truncate, .append])
+            try file.write(DurableTable.header(boot: boot) + table.changes.flatMap(DurableTable.line))
+            try Directories.rename(new, to: path)
+            return file
+        } catch {
+            try? Directories.unlink(new)
+            throw error
+        }
     }
 }

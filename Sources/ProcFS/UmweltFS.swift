@@ -13,6 +13,8 @@ package final class UmweltFS: FileSystem {
     private let identity: Identity
     private let processes: ProcessSource
     private let host: HostSampler
+    /// Kept for as long as they are read.
+    private let hostFiles: HostFiles?
     private let renderer: Renderer
     private let sysTree: SysTree
     private let loadSampler: LoadSampler
@@ -30,12 +32,14 @@ package final class UmweltFS: FileSystem {
     ///   - hierarchies: Where the host's cgroups are.
     ///   - proc: `/proc` with all processes that will ask.
     ///   - system: `/sys/devices/system`.
+    ///   - hostFiles: The host's own files; nil: those of `proc` and `system`.
     ///   - journal: Where registered containers outlive the process; those that are there are registered.
     ///   - accounts: Where what containers are told of their CPU times outlives the process.
     package init(
         hierarchies: Hierarchies,
         proc: Path = "/proc",
         system: Path = "/sys/devices/system",
+        hostFiles: HostFiles? = nil,
         journal: TableJournal? = nil,
         accounts: AccountStore? = nil
     ) {
@@ -44,7 +48,9 @@ package final class UmweltFS: FileSystem {
         self.table = table
         self.processes = processes
         identity = Identity(processes: processes, table: table)
-        host = HostSampler(proc: proc, system: system)
+        self.hostFiles = hostFiles
+        let system = hostFiles?.system ?? system
+        host = HostSampler(proc: hostFiles?.proc ?? proc, system: system)
         renderer = Renderer(host: host)
         sysTree = SysTree(root: system)
         loadSampler = LoadSampler(table: table, renderer: renderer)

@@ -9,6 +9,8 @@ package import Resolver
 package enum KeyAnswer: Equatable, Sendable {
     package enum Source: String, Sendable {
         case dns
+        /// The stock helper, which has given the kernel its answer itself.
+        case stock = "the stock helper"
         case cache
         /// The last that was known, while no server answers.
         case stale
@@ -55,88 +57,33 @@ package struct Answering {
         guard let first = candidates.first else {
             return .rejected(Rejection(Rejection.ENODATA, "the name is too long with the zone behind it"))
         }
-        let key = CacheRecord.Key(name: candidates.count == 1 ? first : query.name, form: Self.form(types, all))
-        cache?.lock(key)
-        defer { cache?.unlock(key) }
-        let now = Clock.boot
-        var record = cache?.record(key)
-        if let known = record, now < known.freshUntil, !known.addresses.isEmpty {
-            let left = UInt32(clamping: (known.freshUntil - now) / 1_000_000_000 + 1)
-            return payload(known.addresses, known.chosen, query, callout, seconds: left, .cache)
-        }
-        let mayAsk = record?.admits(limit: policy.rateLimit, now: now) ?? true
-        guard mayAsk else {
-            return stale(record, query, callout)
-                ?? .rejected(Rejection(Rejection.EAGAIN, "more than \(policy.rateLimit) questions in this second"))
-        }
-        switch run(LookupRequest(candidates, types, wantsAllTypes: all)) {
-        case .found(let found): return keep(found, key, record, query, callout)
-        case .failed(let failure):
-            if policy.rateLimit > 0 {
-                var counted =
-                    record ?? CacheRecord(key: key, freshUntil: 0, storedAt: now, addresses: [])
-                if record == nil { _ = counted.admits(limit: 0, now: now) }
-                cache?.store(counted)
+        let key = CacheRecord.Key(name: candidates.count == 1 ? first : query.name, types: types, all: all)
+        let policy = policy
+        return SharedAnswers(policy, cache).answer(key) { record, seconds, source in
+            let one =
+                record.chosen
+                ?? AddressChoice.one(of: record.addresses, name: key.name, previous: nil, seed: policy.seed)
+            guard let payload = Payload.text(callout.wantsList ? record.addresses : [one].compactMap { $0 }) else {
+                return .rejected(Rejection(Rejection.ENODATA, "no address"))
             }
-            if case .exchange = failure, let answer = stale(record, query, callout) { return answer }
-            return .rejected(Rejection(failure))
+            return .payload(payload, seconds: seconds, source)
+        } ask: { record in
+            switch run(LookupRequest(candidates, types, wantsAllTypes: all)) {
+            case .found(let found):
+                record.addresses = []
+                for case .address(let address) in found.records.map(\.data) where !record.addresses.contains(address) {
+                    record.addresses.append(address)
+                }
+                record.chosen = AddressChoice.one(
+                    of: record.addresses,
+                    name: key.name,
+                    previous: record.chosen,
+                    seed: policy.seed
+                )
+                return .found(ttl: found.ttl)
+            case .failed(let failure): return SharedAnswers.Outcome(failure)
+            }
         }
-    }
-
-    /// The types in their order, and whether all of them.
-    private static func form(_ types: [RecordType], _ all: Bool) -> UInt8 {
-        types.reduce(all ? 1 : 0) { $0 << 2 | ($1 == .a ? 1 : 2) }
-    }
-
-    private mutating func keep(
-        _ found: Lookup.Found,
-        _ key: CacheRecord.Key,
-        _ before: CacheRecord?,
-        _ query: KeyQuery,
-        _ callout: Callout
-    ) -> KeyAnswer {
-        var addresses: [IPAddress] = []
-        for record in found.records {
-            if case .address(let address) = record.data, !addresses.contains(address) { addresses.append(address) }
-        }
-        let chosen = AddressChoice.one(of: addresses, name: key.name, previous: before?.chosen, seed: policy.seed)
-        let seconds = policy.lifetime.seconds(ttl: found.ttl)
-        let now = Clock.boot
-        var record = CacheRecord(
-            key: key,
-            freshUntil: now + UInt64(seconds) * 1_000_000_000,
-            storedAt: now,
-            addresses: addresses,
-            chosen: chosen
-        )
-        (record.rateSecond, record.rateCount) = (before?.rateSecond ?? 0, before?.rateCount ?? 0)
-        if before == nil { _ = record.admits(limit: 0, now: now) }
-        cache?.store(record)
-        return payload(addresses, chosen, query, callout, seconds: seconds, .dns)
-    }
-
-    private func payload(
-        _ addresses: [IPAddress],
-        _ chosen: IPAddress?,
-        _ query: KeyQuery,
-        _ callout: Callout,
-        seconds: UInt32,
-        _ source: KeyAnswer.Source
-    ) -> KeyAnswer {
-        let one = chosen ?? AddressChoice.one(of: addresses, name: query.name, previous: nil, seed: policy.seed)
-        let given = callout.wantsList ? addresses : [one].compactMap { $0 }
-        guard let payload = Payload.text(given) else {
-            return .rejected(Rejection(Rejection.ENODATA, "no address"))
-        }
-        return .payload(payload, seconds: seconds, source)
-    }
-
-    /// The last known answer, where the policy allows it and it is not too old.
-    private func stale(_ record: CacheRecord?, _ query: KeyQuery, _ callout: Callout) -> KeyAnswer? {
-        guard policy.staleSeconds > 0, let record, !record.addresses.isEmpty else { return nil }
-        let (end, overflow) = record.freshUntil.addingReportingOverflow(UInt64(policy.staleSeconds) * 1_000_000_000)
-        guard overflow || Clock.boot < end else { return nil }
-        return payload(record.addresses, record.chosen, query, callout, seconds: 1, .stale)
     }
 
     private mutating func run(_ request: LookupRequest) -> Lookup.Outcome {
@@ -158,8 +105,20 @@ package struct Answering {
 
     // MARK: AFS cells
 
-    /// SRV records of the cell's data base servers, else AFSDB records; with their addresses.
     private mutating func cell(_ query: KeyQuery, _ callout: Callout) -> KeyAnswer {
+        SharedAnswers(policy, cache).answer(CacheRecord.Key(query, callout)) { record, seconds, source in
+            .payload(record.payload, seconds: seconds, source)
+        } ask: { record in
+            servers(of: query, callout, &record)
+        }
+    }
+
+    /// SRV records of the cell's data base servers, else AFSDB records; with their addresses.
+    private mutating func servers(
+        of query: KeyQuery,
+        _ callout: Callout,
+        _ record: inout CacheRecord
+    ) -> SharedAnswers.Outcome {
         let names = zone.candidates(query)
         let services = names.compactMap { name in
             DNSName("_afs3-vlserver._udp").flatMap { $0.appending(name) }
@@ -174,8 +133,8 @@ package struct Answering {
             outcome = run(LookupRequest(names, [.afsdb]))
         }
         guard case .found(let found) = outcome else {
-            if case .failed(let failure) = outcome { return .rejected(Rejection(failure)) }
-            return .rejected(Rejection(Rejection.ENODATA, "no servers"))
+            if case .failed(let failure) = outcome { return SharedAnswers.Outcome(failure) }
+            return SharedAnswers.Outcome(.noData)
         }
         var servers: [CellServer] = []
         for record in found.records.prefix(Self.maximumCellServers) {
@@ -194,9 +153,10 @@ package struct Answering {
             callout.wantsServers
             ? Payload.servers(servers, source: source) : Payload.text(servers.flatMap(\.addresses))
         guard let payload, servers.contains(where: { !$0.addresses.isEmpty }) else {
-            return .rejected(Rejection(Rejection.ENODATA, "the cell's servers have no addresses"))
+            return .failed(Rejection(Rejection.ENODATA, "the cell's servers have no addresses"), isAway: false)
         }
-        return .payload(payload, seconds: policy.lifetime.seconds(ttl: ttl), .dns)
+        record.payload = payload
+        return .found(ttl: ttl)
     }
 
     private static let maximumCellServers = 8
@@ -209,36 +169,5 @@ package struct Answering {
         }
         ttl = records.reduce(ttl) { min($0, $1.lifetime) }
         return records.compactMap { if case .address(let address) = $0.data { address } else { nil } }
-    }
-
-    // MARK: Counting
-
-    /// Counts what came of it, and says that this process is done.
-    package func account(_ answer: KeyAnswer, since start: UInt64) {
-        guard cache != nil else { return }
-        let counter: KeyCounter =
-            switch answer {
-            case .payload(_, _, .cache): .fromCache
-            case .payload(_, _, .stale): .stale
-            case .payload: .answered
-            case .rejected(let rejection): Self.counter(of: rejection)
-            }
-        cache?.add(counter)
-        if case .payload(_, _, let source) = answer, source != .dns { cache?.add(.answered) }
-        cache?.add(.questions, UInt64(clamping: questions))
-        cache?.add(.ignoredMessages, UInt64(clamping: ignored))
-        cache?.add(.microseconds, (Clock.boot - min(start, Clock.boot)) / 1000)
-        cache?.leave()
-    }
-
-    private static func counter(of rejection: Rejection) -> KeyCounter {
-        switch rejection.reason {
-        case LookupFailure.noSuchName.description: .noName
-        case LookupFailure.noData.description: .noData
-        case LookupFailure.exchange(.timeout).description: .timeouts
-        case let reason where reason.hasPrefix("the server"): .serverFailures
-        case let reason where reason.hasPrefix("more than"): .rateLimited
-        default: .otherFailures
-        }
     }
 }

@@ -3,10 +3,12 @@
 
 package import KeyDNS
 package import Kernel
+import Resolver
 
 /// What helper processes share: a file of a fixed size with counters and recent answers.
 ///
-/// Not a word in it is trusted: a slot without its digest is no slot, a file of another size or owner is replaced.
+/// Not a word in it is trusted: a slot without its digest is no slot, a file of another size is replaced. What is no regular
+/// file is left alone, for it is somebody else's.
 /// Every error means doing without.
 package final class SharedCache {
     private let file: Fd
@@ -44,7 +46,8 @@ package final class SharedCache {
     private static func existing(_ path: Path) throws(Errno) -> SharedCache? {
         let file = try Fd.open(path, .readWriteGuarded)
         let status = try file.status()
-        guard status.isRegular, status.size == UInt64(CacheLayout.fileSize) else { return nil }
+        guard status.isRegular else { throw .invalidArgument }
+        guard status.size == UInt64(CacheLayout.fileSize) else { return nil }
         let page = try SharedPage(file, size: CacheLayout.pageSize)
         return page.load(0) == CacheLayout.mark ? SharedCache(file, page) : nil
     }
@@ -97,6 +100,32 @@ package final class SharedCache {
         if gone > 0 { add(.killed, UInt64(gone)) }
     }
 
+    /// Counts what came of a question that began at `start`, and says that this process is done.
+    package func account(_ answer: KeyAnswer, questions: Int = 0, ignored: Int = 0, since start: UInt64) {
+        switch answer {
+        case .payload(_, _, let source):
+            add(.answered)
+            if source == .cache { add(.fromCache) }
+            if source == .stale { add(.stale) }
+        case .rejected(let rejection): add(Self.counter(of: rejection))
+        }
+        add(.questions, UInt64(clamping: questions))
+        add(.ignoredMessages, UInt64(clamping: ignored))
+        add(.microseconds, (Clock.boot - min(start, Clock.boot)) / 1000)
+        leave()
+    }
+
+    private static func counter(of rejection: Rejection) -> KeyCounter {
+        switch rejection.reason {
+        case LookupFailure.noSuchName.description: .noName
+        case LookupFailure.noData.description: .noData
+        case LookupFailure.exchange(.timeout).description: .timeouts
+        case let reason where reason.hasPrefix("the server"): .serverFailures
+        case let reason where reason.hasPrefix("more than"): .rateLimited
+        default: .otherFailures
+        }
+    }
+
     // MARK: Answers
 
     /// Waits for whoever is asking for the same name, and keeps others waiting until `unlock`, or until this process
@@ -109,6 +138,17 @@ package final class SharedCache {
         let size = CacheLayout.ways * CacheRecord.size
         guard let set = try? file.read(count: size, at: Int64(CacheLayout.offset(of: key))) else { return nil }
         return CacheLayout.place(key, in: set).record
+    }
+
+    /// Forgets every answer; what was counted stays.
+    package func forget() throws(Errno) {
+        let size = CacheLayout.ways * CacheRecord.size
+        for set in 0..<CacheLayout.sets {
+            let offset = Int64(CacheLayout.pageSize + set * size)
+            // A set that was never written takes no room, and shall take none.
+            guard try file.read(count: size, at: offset).contains(where: { $0 != 0 }) else { continue }
+            try file.write([UInt8](repeating: 0, count: size), at: offset)
+        }
     }
 
     package func store(_ record: CacheRecord) {

@@ -50,11 +50,12 @@ enum Helper {
             passOn(key, policy, cache, name, start)
         }
         let request = Request(key: key, name: name, policy: policy, zone: zone, start: start)
+        let words = Callout(parsing: callout)
         switch zone.strategy {
-        case .namespace: request.runStock(invocation, cache)
+        case .namespace: request.answerByStock(query, words, invocation, cache)
         case .resolver:
-            if policy.hasGuard { request.leaveGuard(cache == nil) }
-            request.answer(query, Callout(parsing: callout), cache)
+            if policy.hasGuard { request.leaveGuard() }
+            request.answer(query, words, cache)
         }
     }
 
@@ -142,7 +143,8 @@ enum Helper {
         switch answer {
         case .payload(let payload, let seconds, let source):
             let isText = payload.first != 0
-            let shown = isText ? String(decoding: payload.dropLast().prefix(512), as: UTF8.self) : "a server list"
+            let text = isText ? String(decoding: payload.dropLast().prefix(512), as: UTF8.self) : "a server list"
+            let shown = payload.isEmpty ? "answered" : text
             Journal.log(.info, "\(name): \(shown) for \(seconds) s from \(source.rawValue), \(took) us")
         case .rejected(let rejection):
             Journal.log(.warning, "\(name): rejected with errno \(rejection.errno): \(rejection.reason), \(took) us")

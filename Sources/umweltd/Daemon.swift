@@ -39,6 +39,7 @@ final class Daemon {
     /// How long an embedded daemon waits for its first client.
     private static let firstClientNs: UInt64 = 10_000_000_000
     private static let sweepNs: UInt64 = 10_000_000_000
+    private static let guardNs: UInt64 = 10_000_000_000
     /// Bytes; more is looked after within a second.
     private static let residentGoal: UInt64 = 3 << 20
 
@@ -54,7 +55,12 @@ final class Daemon {
         let place = HostPlace.enter()
         let journal = try attempt("write \(options.table)") { () throws(Errno) in try TableJournal(at: options.table) }
         let hierarchies = Hierarchies(mountinfo: place.mountinfo, prefix: place.prefix)
-        let fileSystem = UmweltFS(hierarchies: hierarchies, journal: journal, accounts: inheritance.accounts)
+        let fileSystem = UmweltFS(
+            hierarchies: hierarchies,
+            hostFiles: HostFiles(),
+            journal: journal,
+            accounts: inheritance.accounts
+        )
         self.fileSystem = fileSystem
         let session = try attempt("adopt the connection") { () throws(Errno) in
             try Session(
@@ -116,7 +122,7 @@ final class Daemon {
         case nil: inheritance.tell(.idle)
         }
         // The keeper acts on it, and ends this process where it is still there.
-        while (try? inheritance.channel.waitReadable(milliseconds: 1000)) != true {}
+        while inheritance.hear() != nil {}
     }
 
     /// Watches the first processes that a predecessor was told of; those that have ended meanwhile are found by the sweep.
@@ -133,14 +139,33 @@ final class Daemon {
         var trim = ProgramTrim(goal: Self.residentGoal)
         let startedAt = Clock.monotonic
         var sweptAt = startedAt
+        let keeper = ProcessID.parent
+        // While the keeper becomes another program: until when that has to come far enough to end this worker.
+        var relievedBy: UInt64?
         while true {
             let ready: [Int32]
             do throws(Errno) { ready = try server.serve(milliseconds: 1000) } catch {
                 throw DaemonError("cannot wait for clients: \(error)")
             }
             inheritance.area.beat()
-            // The keeper says nothing: its end is closed, it is gone.
-            if ready.contains(inheritance.channel.raw) { try inheritance.becomeKeeper(options) }
+            if ready.contains(inheritance.channel.raw) {
+                guard let words = inheritance.hear() else {
+                    if relievedBy != nil {
+                        Notice.print("the new program ended; taking its place with version \(Options.version)")
+                    }
+                    try inheritance.becomeKeeper(options)
+                }
+                for word in words {
+                    relievedBy = word == .onGuard ? Clock.monotonic &+ Self.guardNs : nil
+                }
+            }
+            if let end = relievedBy, Clock.monotonic >= end || ProcessID.parent != keeper {
+                Notice.print("the new program does not go on; taking its place with version \(Options.version)")
+                try? ProcessID.kill(keeper, SIGKILL)
+                for _ in 0..<1000 where ProcessID.parent == keeper { usleep(1000) }
+                // What it had started may hold its end of the channel: that would not close.
+                try inheritance.becomeKeeper(options)
+            }
             if ready.contains(ending.event.raw) { return }
             for end in exits.take() where fileSystem.table.container(id: end.id)?.pid == end.pid {
                 _ = fileSystem.deregister(id: end.id)

@@ -9,10 +9,11 @@ import Kernel
 final class Helper {
     let child: Child
     private let deadline: UInt64
-    private let whenOver: () -> Void
+    private let whenOver: (_ isDone: Bool) -> Void
     private var isOver = false
 
-    init(_ child: Child, limitNs: UInt64, whenOver: @escaping () -> Void) {
+    /// `whenOver` is told whether it did what it was to do.
+    init(_ child: Child, limitNs: UInt64, whenOver: @escaping (_ isDone: Bool) -> Void) {
         self.child = child
         deadline = Clock.monotonic &+ limitNs
         self.whenOver = whenOver
@@ -22,17 +23,17 @@ final class Helper {
     func hurry() {
         guard !isOver, Clock.monotonic > deadline else { return }
         try? child.kill(SIGKILL)
-        over()
+        over(isDone: false)
     }
 
-    func ended(_ pid: Int32, _ status: ExitStatus) { if pid == child.pid { over() } }
+    func ended(_ pid: Int32, _ status: ExitStatus) { if pid == child.pid { over(isDone: status == .exited(0)) } }
 
     /// Starts this program as one of its parts that change mounts.
     static func start(
         _ part: Options.Part,
         of options: Options,
         limitNs: UInt64,
-        whenOver: @escaping () -> Void
+        whenOver: @escaping (_ isDone: Bool) -> Void
     ) throws(Errno) -> Helper {
         let command = Command(
             path: "/proc/self/exe",
@@ -42,10 +43,10 @@ final class Helper {
         return Helper(try command.spawn(), limitNs: limitNs, whenOver: whenOver)
     }
 
-    private func over() {
+    private func over(isDone: Bool) {
         guard !isOver else { return }
         isOver = true
-        whenOver()
+        whenOver(isDone)
     }
 }
 

@@ -47,6 +47,11 @@ final class Inheritance: Sendable {
         case stop = 0x73
         /// A client wants it to go over to the program's file as it is now.
         case upgrade = 0x6e
+        /// From the keeper: it is becoming another program; where that does not relieve the worker in time, the worker is to
+        /// take its place.
+        case onGuard = 0x67
+        /// From the keeper: it stays what it is.
+        case relieved = 0x6b
     }
 
     init(_ negotiated: Negotiated, unsettled count: Int) throws(DaemonError) {
@@ -69,6 +74,15 @@ final class Inheritance: Sendable {
         do throws(Errno) { return (try RequestArea(adopting: Fd(adopting: Place.area.rawValue)), unsettled) } catch {
             throw DaemonError("was not started by its keeper: \(error)")
         }
+    }
+
+    /// What the keeper says; nil where it is gone.
+    ///
+    /// Blocks until there is something.
+    func hear() -> [Word]? {
+        var words = [UInt8](repeating: 0, count: 64)
+        guard let count = try? channel.read(into: &words), count > 0 else { return nil }
+        return words.prefix(count).compactMap(Word.init(rawValue:))
     }
 
     func tell(_ word: Word) { try? channel.send([word.rawValue]) }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright the Umwelt authors
 
+import Attachment
 import FuseServer
 import Glibc
 import Keeper
@@ -13,6 +14,8 @@ extension Keeper {
     private static let takeAwayLimitNs: UInt64 = 10_000_000_000
     private static let drainLimitNs: UInt64 = 2_000_000_000
     private static let mendLimitNs: UInt64 = 60_000_000_000
+    /// How long the first worker of a connection that took an aborted one's place may take.
+    private static let serveLimitNs: UInt64 = 30_000_000_000
 
     /// Ends for good: first the views are taken away from running containers.
     ///
@@ -38,10 +41,18 @@ extension Keeper {
         finish("")
     }
 
-    /// Has another process do what may take long; `whenOver` is called when it has ended, or has had its time.
-    private func help(with part: Options.Part, limitNs: UInt64, whenOver: @escaping () -> Void) {
+    /// Has another process do what may take long; `whenOver` is called when it has done it, or has had its time twice.
+    private func help(
+        with part: Options.Part,
+        limitNs: UInt64,
+        attempts: Int = 2,
+        whenOver: @escaping () -> Void
+    ) {
         do throws(Errno) {
-            helper = try Helper.start(part, of: options, limitNs: limitNs, whenOver: whenOver)
+            helper = try Helper.start(part, of: options, limitNs: limitNs) { [unowned self] isDone in
+                if isDone || attempts <= 1 { return whenOver() }
+                help(with: part, limitNs: limitNs, attempts: attempts - 1, whenOver: whenOver)
+            }
         } catch {
             Notice.print("cannot look at the containers' mounts: \(error)")
             whenOver()
@@ -86,14 +97,42 @@ extension Keeper {
             leaving[worker.child.pid] = worker
             self.worker = nil
         }
+        // What they had in hand has failed with its connection; the numbers of requests begin anew.
+        for worker in leaving.values { worker.isSettled = true }
+        unsettled = []
+        suspects = Suspects()
+        unanswered = Unanswered()
         manager.forget()
         let kept = try Self.connect(mountPoint)
         negotiated = kept.negotiated
         device = kept.takeDevice()
         keepAll()
-        unsettled = []
         hasMended = false
         restart(after: 0)
+    }
+
+    /// Requests wait, and none is answered whatever worker is tried: the connection is aborted, so that nobody waits for it
+    /// any more, and another one takes its place.
+    func lastResort() throws(DaemonError) {
+        Notice.print("no request was answered for 30 s; aborting the connection")
+        do throws(Errno) {
+            try FuseMount.abort(minor: try MountSurvey.minor(ofOursAt: options.mount))
+        } catch {
+            // It ends with its last descriptor: unless a worker that does not end has one, now.
+            Notice.print("cannot abort it through fusectl: \(error)")
+        }
+        // Before anything looks at the directory: what is not aborted would not answer.
+        try? mountPoint.unmount()
+        try remount()
+        servesBy = Clock.monotonic &+ Self.serveLimitNs
+    }
+
+    /// Nobody serves on the new connection either: containers see the kernel's own files rather than errors.
+    func giveUp() {
+        servesBy = nil
+        guard stage == .serving else { return }
+        failure = "no worker comes to serve \(options.mount): gave up after another connection was made"
+        stop(by: 0)
     }
 
     /// Looks, once for each connection, for dead mounts of an earlier one in running containers.

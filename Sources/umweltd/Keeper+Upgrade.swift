@@ -23,8 +23,9 @@ final class UpgradeProbation {
 extension Keeper {
     /// Goes over to the program's file as it is now: this process becomes it, and starts a worker of it.
     ///
-    /// One that does not run at all is refused before anything happens; one whose worker does not come to serve is left
-    /// for the one that ran before. Containers see a pause as after a crash.
+    /// One that does not run at all is refused before anything happens. Until it has come so far as to start a worker, the
+    /// worker that is there serves on, and takes this process's place where that ends or stands still. A program whose own
+    /// worker does not come to serve is left for the one that ran before. Containers see a pause as after a crash.
     func goOver() {
         guard stage == .serving, upgrade == nil else { return }
         guard runs(program) else {
@@ -35,6 +36,7 @@ extension Keeper {
             try previous.setInherited(true)
             try become(program, previous: previous.raw)
         } catch {
+            try? worker?.channel.send([Inheritance.Word.relieved.rawValue])
             Notice.print("cannot become \(program): \(error); going on with version \(Options.version)")
         }
     }
@@ -49,37 +51,64 @@ extension Keeper {
         }
     }
 
-    /// Ends the worker, and becomes `program` with all that is held.
+    /// Becomes `program` with all that is held; with `previous`, which it is to go back to, the worker serves on meanwhile.
     private func become(_ program: Path, previous: Int32?) throws(Errno) -> Never {
-        endWorkers()
+        endWorkers(sparing: previous != nil)
+        let incumbent = worker
         var held = Held(device: device.raw, listener: listener.raw, lock: lock.raw, negotiated: negotiated)
         held.areas = unsettled.map { $0.memory.fd.raw }
         held.previous = previous
         held.snapshots = store.memory.fd.raw
         held.accounts = accounts.memory.fd.raw
-        try inherit()
+        if let incumbent {
+            try incumbent.channel.send([Inheritance.Word.onGuard.rawValue])
+            held.incumbent = Held.Incumbent(
+                pid: incumbent.child.pid,
+                channel: incumbent.channel.raw,
+                area: incumbent.area.memory.fd.raw
+            )
+        } else {
+            restart(after: 0)
+        }
+        try inherit(incumbent)
         defer { ProcessID.inheritNothing() }
         let command = Command(
             path: program,
             arguments: options.arguments(for: .keeper(held)).map { Array($0.utf8) },
             environment: Environment.own
         )
-        restart(after: 0)
         try command.become()
     }
 
-    private func inherit() throws(Errno) {
+    private func inherit(_ incumbent: Worker?) throws(Errno) {
         try device.setInherited(true)
         try listener.setInherited(true)
         try lock.setInherited(true)
         try store.memory.fd.setInherited(true)
         try accounts.memory.fd.setInherited(true)
         for area in unsettled { try area.memory.fd.setInherited(true) }
+        try incumbent?.channel.setInherited(true)
+        try incumbent?.area.memory.fd.setInherited(true)
     }
 
-    /// Kills the workers, and waits a moment for their end.
-    private func endWorkers() {
-        if let worker {
+    /// What a worker of the program before is to this one, which has come far enough: it makes room for the next.
+    func relieve(_ incumbent: Held.Incumbent?) throws(DaemonError) {
+        guard let incumbent else { return }
+        let channel = Fd(adopting: incumbent.channel)
+        let area = try attempt("take over a worker's requests") { () throws(Errno) in
+            try RequestArea(adopting: Fd(adopting: incumbent.area))
+        }
+        try attempt("watch a worker") { () throws(Errno) in try poller.add(channel) }
+        let worker = Worker(child: Child(adopting: incumbent.pid), channel: channel, area: area)
+        worker.hung = true
+        try? worker.child.kill(SIGKILL)
+        leaving[incumbent.pid] = worker
+        startsAt = Clock.monotonic &+ Self.deathLimitNs
+    }
+
+    /// Kills the workers, and waits a moment for their end; `sparing`: but not the one that serves.
+    private func endWorkers(sparing: Bool) {
+        if let worker, !sparing || worker.readyAt == nil || worker.isSilent {
             leaving[worker.child.pid] = worker
             self.worker = nil
         }

@@ -16,10 +16,11 @@ extension Keeper {
     private static let startLimitNs: UInt64 = 30_000_000_000
 
     /// How long a killed worker is waited for before the next one starts beside it.
-    private static let deathLimitNs: UInt64 = 100_000_000
+    static let deathLimitNs: UInt64 = 100_000_000
 
     func startWorker() throws(DaemonError) {
         startsAt = nil
+        settleThoseThatStay()
         do throws(Errno) {
             let area = try RequestArea(threads: options.threadCount)
             let pair = try SocketPair()
@@ -57,13 +58,15 @@ extension Keeper {
             switch Inheritance.Word(rawValue: word) {
             case .ready: serves(worker)
             case .unmounted: finish("")
-            case .aborted: try remount()
+            // Once views are taken away, it has nothing to come back for.
+            case .aborted: if stage == .serving { try remount() }
             case .idle: stop(by: 0)
             case .stop:
                 isMeant = true
                 stop(by: SIGTERM)
             case .upgrade: goOver()
-            case nil: break
+            // What it says itself comes back from nobody.
+            case .onGuard, .relieved, nil: break
             }
         }
     }
@@ -71,6 +74,7 @@ extension Keeper {
     private func serves(_ worker: Worker) {
         worker.readyAt = Clock.monotonic
         unsettled = []
+        servesBy = nil
         if !isAnnounced {
             isAnnounced = true
             announce()
@@ -97,6 +101,7 @@ extension Keeper {
         case .stopped:
             // It does nothing until somebody continues it, and readers wait.
             if let worker, worker.child.pid == pid { replace(worker, because: "was stopped") }
+            if let helper, helper.child.pid == pid { try? helper.child.kill(SIGKILL) }
         case .ended(let status):
             if let worker = leaving.removeValue(forKey: pid) {
                 settle(worker, status)
@@ -114,9 +119,11 @@ extension Keeper {
     private func settle(_ worker: Worker, _ status: ExitStatus) {
         if !worker.isSilent { try? poller.remove(worker.channel) }
         if case .signaled(let signal) = status, Self.crashes.contains(signal) {
-            suspects.workerCrashed(with: worker.inHand)
+            suspects.workerFailed(with: worker.inHand)
         }
-        if negotiated.hasResend {
+        if worker.isSettled {
+            // The one that serves now has it.
+        } else if negotiated.hasResend {
             resend()
         } else if unsettled.count < Held.areaLimit {
             unsettled.append(worker.area)
@@ -126,8 +133,18 @@ extension Keeper {
         if worker.hung, self.worker == nil, startsAt != nil { startsAt = 0 }
     }
 
+    /// The same for those that were killed and do not end (state D): they will not answer any more.
+    private func settleThoseThatStay() {
+        for worker in leaving.values where !worker.isSettled {
+            guard negotiated.hasResend || unsettled.count < Held.areaLimit else { return }
+            worker.isSettled = true
+            if negotiated.hasResend { resend() } else { unsettled.append(worker.area) }
+        }
+    }
+
     private func followUp(_ worker: Worker, _ status: ExitStatus) throws(DaemonError) {
-        guard stage == .serving else { return }
+        // While views are taken away it still answers those that read them.
+        guard stage != .over else { return }
         guard isAnnounced else {
             // It has said why.
             end()
@@ -148,12 +165,12 @@ extension Keeper {
         try? worker.child.kill(SIGKILL)
         leaving[worker.child.pid] = worker
         if self.worker === worker { self.worker = nil }
-        if stage == .serving { startsAt = Clock.monotonic &+ Self.deathLimitNs }
+        startsAt = Clock.monotonic &+ Self.deathLimitNs
         watch.workerStarted(afterHang: true)
     }
 
-    /// From time to time: whether the worker goes on.
-    func look() {
+    /// From time to time: whether the worker goes on, and readers get answers.
+    func look() throws(DaemonError) {
         let now = Clock.monotonic
         guard now &- lookedAt >= UInt64(HealthWatch.intervalMilliseconds) * 1_000_000 else { return }
         lookedAt = now
@@ -161,17 +178,19 @@ extension Keeper {
             relaxedAt = now
             watch.relax()
         }
+        let progress = worker?.area.progress ?? []
+        let hasWaiting = device.hasRequests()
+        let isWaiting = hasWaiting || !unsettled.isEmpty || progress.contains { $0 % 2 == 1 }
+        if stage == .serving, unanswered.isTooLong(isWaiting: isWaiting, progress: progress) { return try lastResort() }
         guard let worker else { return }
         guard worker.readyAt != nil else {
             if now &- worker.startedAt > Self.startLimitNs { replace(worker, because: "does not come to serve") }
             return
         }
-        let look = HealthWatch.Look(
-            progress: worker.area.progress,
-            heart: worker.area.pulse,
-            hasWaiting: device.hasRequests()
-        )
-        if watch.hangs(look) { replace(worker, because: "hangs") }
+        if watch.hangs(HealthWatch.Look(progress: progress, heart: worker.area.pulse, hasWaiting: hasWaiting)) {
+            suspects.workerFailed(with: worker.inHand)
+            replace(worker, because: "hangs")
+        }
     }
 }
 

@@ -47,6 +47,9 @@ final class Keeper {
     var policy = RestartPolicy()
     var watch = HealthWatch()
     var suspects = Suspects()
+    var unanswered = Unanswered()
+    /// Until when a worker has to serve on the connection that took an aborted one's place, of the monotonic clock.
+    var servesBy: UInt64?
     var lookedAt: UInt64 = 0
     var relaxedAt: UInt64 = Clock.monotonic
     /// When aborted connections were replaced, of the monotonic clock.
@@ -63,6 +66,8 @@ final class Keeper {
     /// The mount and the connection are the successor's.
     var isHandedOver = false
     var stage = Stage.serving
+    /// Why this daemon ends although nobody wanted it to.
+    var failure: String?
     var notices = NoticeLimit()
 
     enum Stage: Equatable {
@@ -112,6 +117,7 @@ final class Keeper {
         ProcessID.inheritNothing()
         resend()
         keepAll()
+        try relieve(held?.incumbent)
     }
 
     /// Has the service manager keep what is to outlive this process.
@@ -163,6 +169,7 @@ final class Keeper {
             let now = Clock.monotonic
             if case .draining(let end) = stage, now >= end { finish("") }
             if let due = startsAt, now >= due { try startWorker() }
+            if let end = servesBy, now >= end { giveUp() }
             let ready: [Int32]
             do throws(Errno) { ready = try poller.wait(milliseconds: patience(now)) } catch {
                 throw DaemonError("cannot wait for events: \(error)")
@@ -170,7 +177,7 @@ final class Keeper {
             if ready.contains(signalQueue.raw) { takeSignals() }
             if let worker, ready.contains(worker.channel.raw) { try listen(to: worker) }
             while let (pid, change) = Child.nextChange() { try note(change, of: pid) }
-            look()
+            try look()
             trim.look(now)
             helper?.hurry()
             if upgrade?.isOverdue == true { upgradeFailed("its worker does not come to serve") }
@@ -178,6 +185,7 @@ final class Keeper {
         }
         end()
         if isHandedOver { exit(Self.handedOverStatus) }
+        if let failure { throw DaemonError(failure) }
     }
 
     /// EX_TEMPFAIL, for the service manager: everything is left to the next process.

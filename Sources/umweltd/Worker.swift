@@ -19,6 +19,8 @@ final class Worker {
     var isSilent = false
     /// It was taken to hang, and killed.
     var hung = false
+    /// What it had in hand has gone to another, or is nobody's any more.
+    var isSettled = false
 
     init(child: Child, channel: consuming Fd, area: RequestArea) {
         self.child = child

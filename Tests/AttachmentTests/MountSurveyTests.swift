@@ -34,6 +34,23 @@ struct MountSurveyTests {
         #expect(topmost.ours(of: "/var/lib/umwelt").map(\.id) == [103])
     }
 
+    /// A new proc over the old one hides what is mounted in that, and what is mounted in the new one is not.
+    @Test func whatIsBelowAnotherMountIsHidden() {
+        let text =
+            text + """
+                110 100 0:70 / /proc rw - proc proc rw
+                111 110 0:53 /proc/stat /proc/stat ro - fuse.umwelt /var/lib/umwelt ro
+                112 90 0:71 / /proc2 rw - proc proc rw
+                113 112 0:53 /proc/stat /proc2/stat ro - fuse.umwelt /var/lib/umwelt ro
+
+                """
+        let mounts = mounts(text)
+        #expect(mounts.reachable.map(\.id) == [100, 110, 111, 112, 113])
+        #expect(mounts.topmost.map(\.id) == [110, 111, 112, 113])
+        // A mount that is its own parent is no reason to look for ever.
+        #expect(self.mounts("1 1 0:1 / / rw - rootfs rootfs rw\n").topmost.count == 1)
+    }
+
     @Test func pathsOfDeadFilesAreTheirNames() {
         #expect(Mending.alive(Array("/proc/meminfo//deleted".utf8)) == Array("/proc/meminfo".utf8))
         #expect(Mending.alive(Array("/proc/meminfo".utf8)) == Array("/proc/meminfo".utf8))

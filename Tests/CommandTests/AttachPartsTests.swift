@@ -37,6 +37,10 @@ struct AttachPartsTests {
                 #"{"annotations":{"io.kubernetes.cri.container-type":"sandbox","io.kubernetes.cri.sandbox-name":"pod"}}"#,
             "/run/crun/\(podman)/status": #"{"pid":13,"process-start-time":100,"bundle":"/b/4"}"#,
             "/var/lib/containers/storage/overlay-containers/containers.json": #"[{"id":"\#(podman)","names":["db"]}]"#,
+            "/run/runc/\(podman.dropLast())c/state.json":
+                #"{"id":"\#(podman.dropLast())c","init_process_pid":16,"init_process_start":100}"#,
+            "/run/containers/storage/vfs-containers/volatile-containers.json":
+                #"[{"id":"\#(podman.dropLast())c","names":["job"]}]"#,
             "/run/runc/plain/state.json": #"{"id":"plain","init_process_pid":14,"init_process_start":100}"#,
             // Ended, used again by another process, not a state.
             "/run/runc/ended/state.json": #"{"id":"ended","init_process_pid":99,"init_process_start":100}"#,
@@ -46,17 +50,25 @@ struct AttachPartsTests {
         defer { try? FileTree.removeAll(Path(root)) }
         let states = EngineStates(root: root, stateDirectory: "/none") { (10...20).contains($0) ? 100 : nil }
         let found = states.containers()
-        #expect(found.map(\.engine) == ["cri", "cri", "docker", "podman", "runc"])
-        #expect(found.map(\.name) == ["pod/app", "pod", "web", "db", ""])
-        #expect(found.map(\.pid) == [11, 12, 10, 13, 14])
-        #expect(found.map(\.isSandbox) == [false, true, false, false, false])
+        #expect(found.map(\.engine) == ["cri", "cri", "docker", "podman", "podman", "runc"])
+        #expect(found.map(\.name) == ["pod/app", "pod", "web", "db", "job", ""])
+        #expect(found.map(\.pid) == [11, 12, 10, 13, 16, 14])
+        #expect(found.map(\.isSandbox) == [false, true, false, false, false, false])
 
         #expect(found.match("web") == found.match(docker))
         #expect(found.match("ddd") == found.match(docker))
         #expect(found.match("dd") == .none)
-        #expect(found.match("plain") == .one(found[4]))
+        #expect(found.match("plain") == .one(found[5]))
         #expect(found.match("pod/app") == .one(found[0]))
         #expect(found.match("c") == .none)
+        #expect(found.match("app") == .one(found[0]))
+        // The pod, and not what holds its namespaces; that only where nothing else is there.
+        #expect(found.match("pod") == .one(found[0]))
+        #expect([found[1]].match("pod") == .one(found[1]))
+        var second = found[0]
+        (second.id, second.name) = ("c9", "pod/side")
+        #expect((found + [second]).match("pod") == .several(["cri c1", "cri c9"]))
+        #expect((found + [second]).match("side") == .one(second))
     }
 
     @Test func idsThatAreTakenForNames() {

@@ -131,7 +131,7 @@ import Testing
         })
         #expect(!destinations(config).contains("/proc/meminfo"))
         #expect(!destinations(config).contains("/sys/devices/system/node"))
-        #expect(config.hooks?.createContainer == nil)
+        #expect(config.hooks?.createContainer?.first?.args?.contains("--pressure") == false)
     }
 
     @Test func hooks() {
@@ -144,8 +144,8 @@ import Testing
         )
         #expect(
             hooks?.createContainer?.first?.args == [
-                "umwelt", "hook", "pressure", "--from", "/mnt/containers/c1/proc/pressure", "--rootfs",
-                "/b/c1/view/root",
+                "umwelt", "hook", "mounts", "--rootfs", "/b/c1/view/root", "--pressure",
+                "/mnt/containers/c1/proc/pressure",
             ]
         )
     }
@@ -173,6 +173,7 @@ import Testing
     @Test func workingDirectory() {
         #expect(build().process.cwd == "/srv/work")
         #expect(build(facts: { $0.workingDirectory = "/tmp/x" }).process.cwd == "/")
+        #expect(build(facts: { $0.workingDirectory = "/tmp" }).process.cwd == "/tmp")
         #expect(build(facts: { $0.workingDirectory = nil }).process.cwd == "/")
         let shown = build(facts: { $0.workingDirectory = "/tmp/x/y" }) {
             $0.volumes = [try? Volume("/tmp/x:/tmp/x")].compactMap { $0 }

@@ -20,6 +20,12 @@ struct HeldTests {
                 == "device=3,listener=4,lock=5,agreed=41.4000000000.384.256,area=9,area=10,snapshots=6,accounts=8,previous=7"
         )
         #expect(Held(held.text) == held)
+        held.incumbent = Held.Incumbent(pid: 4711, channel: 11, area: 12)
+        #expect(held.text.contains("incumbent=4711.11.12"))
+        #expect(Held(held.text) == held)
+        for nonsense in ["1.11.12", "4711.11", "4711.11.12.13", "4711.2.12", "x", ""] {
+            #expect(Held(held.text.replacing("4711.11.12", with: nonsense))?.incumbent == nil)
+        }
     }
 
     @Test func laterVersionsMayAddToIt() {

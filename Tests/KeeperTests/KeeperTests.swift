@@ -79,23 +79,23 @@ struct HealthWatchTests {
 }
 
 struct SuspectsTests {
-    @Test func requestInHandAtThreeCrashesIsRefused() {
+    @Test func requestInHandAtThreeFailuresIsRefused() {
         var suspects = Suspects()
-        suspects.workerCrashed(with: [7, 9])
-        suspects.workerCrashed(with: [7, 11])
+        suspects.workerFailed(with: [7, 9])
+        suspects.workerFailed(with: [7, 11])
         #expect(suspects.refused.isEmpty)
-        suspects.workerCrashed(with: [7])
+        suspects.workerFailed(with: [7])
         #expect(suspects.refused == [7])
         // And stays so while others crash.
-        suspects.workerCrashed(with: [8])
+        suspects.workerFailed(with: [8])
         #expect(suspects.refused == [7])
     }
 
     @Test func requestThatWasAnsweredMeanwhileIsNot() {
         var suspects = Suspects()
         for round in 0..<100 as Range<UInt64> {
-            suspects.workerCrashed(with: [7, 1000 + round])
-            suspects.workerCrashed(with: [])
+            suspects.workerFailed(with: [7, 1000 + round])
+            suspects.workerFailed(with: [])
         }
         #expect(suspects.refused.isEmpty)
     }
@@ -103,8 +103,38 @@ struct SuspectsTests {
     @Test func isBounded() {
         var suspects = Suspects()
         for round in 0..<100 as Range<UInt64> {
-            for _ in 0..<3 { suspects.workerCrashed(with: (0..<100).map { $0 + round * 100 }) }
+            for _ in 0..<3 { suspects.workerFailed(with: (0..<100).map { $0 + round * 100 }) }
         }
         #expect(suspects.refused.count <= 64)
+    }
+}
+
+struct UnansweredTests {
+    private func looks(_ body: (Int) -> (isWaiting: Bool, progress: [UInt64])) -> Int? {
+        var unanswered = Unanswered()
+        return (1...1000).first { index in
+            let look = body(index)
+            return unanswered.isTooLong(isWaiting: look.isWaiting, progress: look.progress)
+        }
+    }
+
+    @Test func nothingAnsweredWhileRequestsWait() {
+        // One in hand, the other thread idle; and nobody there.
+        #expect(looks { _ in (true, [7, 4]) } == Unanswered.patience + 1)
+        #expect(looks { _ in (true, []) } == Unanswered.patience)
+    }
+
+    @Test func workersThatBeginAreNoAnswer() {
+        // Each takes what waits, and is replaced.
+        #expect(looks { index in (true, index % 9 < 4 ? [] : [1, 0]) } == Unanswered.patience)
+    }
+
+    @Test func whoAnswersOrHasNothingToAnswerIsFine() {
+        #expect(looks { _ in (false, [4, 4]) } == nil)
+        #expect(looks { _ in (false, []) } == nil)
+        // One thread hangs for ever, the other goes on.
+        #expect(looks { index in (true, [1, 2 * UInt64(index)]) } == nil)
+        // An answer once in a while.
+        #expect(looks { index in (true, [1, 2 * UInt64(index / 100)]) } == nil)
     }
 }

@@ -35,6 +35,52 @@ struct CacheRecordTests {
         #expect(CacheRecord(decoding: full.encoded()[...]) == full)
     }
 
+    /// An answer as the kernel takes it, up to its greatest length; a longer one leaves the record empty.
+    @Test func aPayloadComesBack() {
+        let longest = (0..<3).map { _ in String(repeating: "x", count: 63) }.joined(separator: ".") + ".yy"
+        var record = CacheRecord(key: key(longest), now: 7)
+        #expect(!record.isFilled)
+        for count in [1, 300, CacheRecord.maximumPayload] {
+            record.payload = (0..<count).map { UInt8(truncatingIfNeeded: $0) }
+            #expect(record.encoded().count == CacheRecord.size)
+            #expect(record.isFilled && CacheRecord(decoding: record.encoded()[...]) == record)
+        }
+        record.payload.append(1)
+        #expect(CacheRecord(decoding: record.encoded()[...])?.isFilled == false)
+    }
+
+    /// Of more pods than there is room for, the client's own is among those that are kept.
+    @Test func theChosenAddressIsKept() {
+        var record = record()
+        record.addresses = (0..<100).map { .v4(UInt32($0)) }
+        for chosen in [0, 31, 32, 99] as [UInt32] {
+            record.chosen = .v4(chosen)
+            let kept = CacheRecord(decoding: record.encoded()[...])
+            #expect(kept?.chosen == .v4(chosen) && kept?.addresses.count == CacheRecord.maximumAddresses)
+        }
+    }
+
+    /// Every type and every word makes another question; the case of a name does not.
+    @Test func questionsAreToldApart() throws {
+        var keys: Set<CacheRecord.Key> = []
+        let callouts = ["", "x", "ipv4", "ipv6", "list", "ipv4 list", "ipv6 list", "srv=1", "srv=1 list"]
+        for type in ["", "a:", "aaaa:", "afsdb:"] {
+            for callout in callouts {
+                let query = try #require(KeyQuery(description: Array("\(type)x.y".utf8)))
+                let other = try #require(KeyQuery(description: Array("\(type)X.Y".utf8)))
+                let callout = Callout(parsing: Array(callout.utf8))
+                keys.insert(CacheRecord.Key(query, callout))
+                #expect(CacheRecord.Key(query, callout) == CacheRecord.Key(other, callout))
+            }
+        }
+        for types in [[.a], [.aaaa], [.a, .aaaa], [.aaaa, .a]] as [[RecordType]] {
+            for all in [false, true] {
+                keys.insert(CacheRecord.Key(name: try #require(DNSName("x.y")), types: types, all: all))
+            }
+        }
+        #expect(keys.count == 4 * callouts.count + 8)
+    }
+
     /// A single bit that is another makes it no record.
     @Test func damageIsSeen() {
         let whole = record().encoded()

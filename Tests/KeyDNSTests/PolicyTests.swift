@@ -21,18 +21,19 @@ struct PolicyTests {
         prefer = ipv6
         guard = yes
         log = no
-        fallback = none
+        fallback = /usr/bin/x
         cache = /run/x
         kubelet-config = /etc/kubelet.yaml
 
         [cluster]
         domain = k8s.example
         servers = 10.96.0.10 [fd00::a]:5353
-        strategy = namespace
+        strategy = resolver
 
         ; another
         [zone corp.example]
         servers = 10.1.1.1, 10.1.1.2
+        strategy = namespace
         relative = corp none-such
         search = a.corp.example corp.example
         ndots = 2
@@ -49,13 +50,13 @@ struct PolicyTests {
         #expect(
             policy.staleSeconds == 60 && policy.rateLimit == 20 && policy.prefersV6 && policy.hasGuard && !policy.logs
         )
-        #expect(policy.fallback == nil && policy.cache == Array("/run/x".utf8))
+        #expect(policy.fallback == Array("/usr/bin/x".utf8) && policy.cache == Array("/run/x".utf8))
         let cluster = policy.zones[0]
-        #expect(cluster.domain == DNSName("k8s.example") && cluster.strategy == .namespace)
+        #expect(cluster.domain == DNSName("k8s.example") && cluster.strategy == .resolver)
         #expect(cluster.servers?.map(\.description) == ["10.96.0.10", "[fd00::a]:5353"])
         #expect(cluster.relative == [DNSName("svc")])
         let corp = policy.zones[1]
-        #expect(corp.search?.count == 2 && corp.ndots == 2 && corp.relative.count == 2)
+        #expect(corp.strategy == .namespace && corp.search?.count == 2 && corp.ndots == 2 && corp.relative.count == 2)
         #expect(corp.options.patience == 100_000_000 && corp.options.udpSize == nil)
         #expect(corp.options.randomizesCase && corp.options.rotates && corp.options.usesTCP)
     }
@@ -95,6 +96,10 @@ struct PolicyTests {
         ("[cluster]\n[cluster]", 2), ("[cluster]\nservers = host", 2), ("[cluster]\nservers = 1.1.1.1:0", 2),
         ("[zone a.b]\nndots = 16", 2), ("[zone a.b]\nstrategy = best", 2), ("[zone a.b]\ndomain = x", 2),
         ("[zone a.b]\ndeadline = 1s", 2), ("[zone a]\n[zone A.]", 0), ("seed = 1", 1), ("[end]", 1),
+        ("ttl-cap = 5s\nttl-floor = 9s", 2), ("[cluster]\ndomain = .", 2), ("[zone a]\nndots = 2", 0),
+        ("rate-limit = 2\ncache = none", 0), ("cache = none\nstale = 2s", 0),
+        ("fallback = none\n[cluster]\nstrategy = namespace", 0),
+        ("[zone a]\nservers = 1.1.1.1:5353\nstrategy = namespace", 0),
         ("[zone a]\nservers = " + String(repeating: "1.1.1.1 ", count: 9), 2),
     ])
     func errorsNameTheirLine(text: String, line: Int) {
@@ -105,6 +110,14 @@ struct PolicyTests {
             #expect(error.line == line, "\(error)")
             #expect(error.message.utf8.allSatisfy { (0x20...0x7e).contains($0) })
         }
+    }
+
+    @Test func remarksStandBehindABlankToo() throws {
+        let policy = try policy(
+            "deadline = 2s # short\ncache = /run/a#b\t# there\n [cluster] # ours\nservers = 1.1.1.1 #x"
+        )
+        #expect(policy.deadlineMilliseconds == 2000 && policy.cache == Array("/run/a#b".utf8))
+        #expect(policy.zones[0].servers == [Server(.v4(0x0101_0101))])
     }
 
     @Test func isBounded() {

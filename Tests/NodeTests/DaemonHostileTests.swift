@@ -365,6 +365,29 @@ extension DaemonSuite {
             #expect(listed.text.contains("200 True"), "\(listed.text)")
         }
 
+        /// An operator's mistake: a daemon that read the host's files by their names would wait for itself.
+        @Test func boundOverTheHostsOwnFilesItServesOn() throws {
+            let lab = try DaemonLab()
+            let cgroup = try lab.cgroup()
+            try cgroup.limitMemory(60 << 20)
+            let container = try lab.container(in: cgroup)
+            let host = try lab.shell()
+            let before = try host.run("cat /proc/meminfo").number("MemTotal:")
+            let names = Self.files.map { "/proc/\($0)" } + ["/sys/devices/system/cpu"]
+            // In the tests' own mount namespace, which is the daemon's.
+            let bound = try host.run(names.map { "mount --bind \(lab.mount)\($0) \($0)" }.joined(separator: " && "))
+            defer { for name in names { try? Mount.unmount(Path(name), lazily: true) } }
+            #expect(bound.code == 0, "\(bound.text)")
+            for _ in 0..<2 {
+                let output = try host.run("cat " + Self.files.map { "/proc/\($0)" }.joined(separator: " "))
+                #expect(output.code == 0, "\(output.text)")
+                #expect(output.number("MemTotal:") == before)
+                #expect(try container.shell.run(all(lab)).number("MemTotal:") == 60 << 10)
+                // And the next worker, which finds them covered.
+                try ProcessID.kill(lab.workerPID, SIGKILL)
+            }
+        }
+
         /// uptime and the start times agree with the kernel's own clocks in a time namespace.
         @Test(arguments: [[String](), ["-T", "--boottime", "1000000"], ["-T", "--boottime", "-1"]])
         func timeNamespaces(flags: [String]) throws {

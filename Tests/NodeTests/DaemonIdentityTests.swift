@@ -52,7 +52,7 @@ extension DaemonSuite {
         }
 
         /// From the host's cgroup into the namespaces: what `nsenter` does.
-        @Test(arguments: [["-a"], ["-m", "-p"], ["-m"], ["-m", "-C"]], [true, false])
+        @Test(arguments: [["-a"], ["-m", "-p"], ["-m"], ["-m", "-C"], ["-p"]], [true, false])
         func enteredProcessGetsTheContainers(flags: [String], privateCgroups: Bool) throws {
             let lab = try DaemonLab()
             let cgroup = try lab.cgroup()
@@ -60,6 +60,21 @@ extension DaemonSuite {
             let container = try lab.container(in: cgroup, privateCgroups: privateCgroups)
             let entered = try lab.shell(["nsenter", "-t", "\(container.initPID)"] + flags)
             #expect(try read(entered, lab) == 48 << 10)
+        }
+
+        /// What a restart of a container is to those who watch from outside: the name of its cgroup comes back.
+        @Test func restartedContainerBeginsAnew() throws {
+            let lab = try DaemonLab()
+            func read(_ script: String) throws -> LabShell.Output {
+                let cgroup = try lab.cgroup("restarted")
+                defer { cgroup.remove() }
+                return try lab.container(in: cgroup).shell.run(script)
+            }
+            let files = "head -n 1 \(lab.mount)/proc/stat; cat \(lab.mount)/proc/uptime"
+            _ = try read("i=0; while [ $i -lt 300000 ]; do i=$((i+1)); done; sleep 2; \(files)")
+            let words = try read(files).text.split { $0 == " " || $0 == "\n" }
+            let uptime = try #require(words.last { $0.contains(".") }.flatMap { Double($0) })
+            #expect(uptime < 1.5 * Double(Programs.patience), "\(words)")
         }
 
         /// What `docker exec` and `kubectl exec` do: the cgroup, then the namespaces.
@@ -191,7 +206,8 @@ extension DaemonSuite {
             #expect(try read(container.shell, lab) == 200 << 10)
         }
 
-        /// A registered container's processes get its values by caller too, and its registration wins over its nesting.
+        /// A registered container's processes get its values by caller too; a container inside it gets its own, registered or
+        /// not.
         @Test func registeredContainerIsKnownByPathAndByCaller() throws {
             let lab = try DaemonLab()
             let outer = try lab.cgroup()
@@ -205,7 +221,10 @@ extension DaemonSuite {
             )
             #expect(try read(nested, lab) == 40 << 10)
             try lab.register("outer", pid: container.initPID)
-            #expect(try read(nested, lab) == 200 << 10)
+            #expect(try read(nested, lab) == 40 << 10)
+            // Nothing makes a container of these: a service of the outer one.
+            let service = try lab.shell(["nsenter", "-t", "\(container.initPID)", "-a"], in: inner)
+            #expect(try read(service, lab) == 200 << 10)
             let pid = inner.processes.last ?? 0
             try lab.register("inner", pid: pid)
             #expect(try read(nested, lab) == 40 << 10)

@@ -78,7 +78,11 @@ final class DaemonLab {
     func end() {
         guard let child = daemon else { return }
         try? child.kill(SIGTERM)
-        if waitForEnd(seconds: 10) != nil { return }
+        if waitForEnd(seconds: 10) != nil {
+            // A worker that has taken its keeper's place.
+            try? ProcessID.kill(-child.pid, SIGKILL)
+            return
+        }
         // First those who would make another connection.
         try? ProcessID.kill(-child.pid, SIGKILL)
         _ = try? child.wait()
@@ -124,6 +128,24 @@ final class DaemonLab {
     var workerPID: Int32 {
         guard let fields = try? request(Message(.hello)), fields.count > 1 else { return 0 }
         return Int32(String(decoding: fields[1], as: UTF8.self)) ?? 0
+    }
+
+    /// The child of a keeper that is its worker (a helper goes by another name), whether it serves or not; the last one of
+    /// several.
+    static func worker(of keeper: Int32) -> Int32? {
+        let text = (try? Fd.contents(of: Path("/proc/\(keeper)/task/\(keeper)/children"), limit: 4096)) ?? []
+        return text.split(separator: 32).compactMap { Int32(String(decoding: $0, as: UTF8.self)) }.last { pid in
+            (try? Fd.contents(of: Path("/proc/\(pid)/comm"), limit: 64))?.starts(with: "umweltd-worker".utf8) == true
+        }
+    }
+
+    /// The same; waits for one where there is none at the moment.
+    static func serving(_ keeper: Int32) throws -> Int32 {
+        for _ in 0..<500 {
+            if let pid = worker(of: keeper) { return pid }
+            usleep(10_000)
+        }
+        throw LabError("no worker serves")
     }
 
     /// What is mounted at the mount point, the topmost last; without touching it.
@@ -176,6 +198,7 @@ final class DaemonLab {
         in cgroup: LabCgroup,
         privateCgroups: Bool = true,
         hostPID: Bool = false,
+        hasOwnRoot: Bool = true,
         more: [String] = []
     ) throws -> LabContainer {
         var wrapper = ["unshare", "-m", "-u", "-i"] + more
@@ -183,7 +206,7 @@ final class DaemonLab {
         if !hostPID { wrapper += ["-p", "-f"] }
         let shell = try shell(wrapper, in: cgroup)
         let container = LabContainer(shell: shell, cgroup: cgroup)
-        try container.enterRoot(lab: self)
+        if hasOwnRoot { try container.enterRoot(lab: self) }
         return container
     }
 

@@ -54,7 +54,7 @@ extension RunSuite {
                     cat cpuset/cpuset.cpus cpuset.cpus 2> /dev/null
                     cat pids/pids.max pids.max 2> /dev/null
                     cut -d: -f3 /proc/self/cgroup | sort -u
-                    mkdir x memory/x 2> /dev/null && echo writable; true
+                    for directory in x memory/x; do mkdir $directory 2> /dev/null && echo "$directory is writable"; done; true
                     """
             )
             #expect(result.code == 0, "\(result.errors)")

@@ -84,7 +84,7 @@ extension RunSuite {
             expect(try lab.run(["--tty"], ["true"]), says: "needs a terminal")
             expect(try lab.run(["--rootfs", "/no/such"], ["true"]), says: "--rootfs /no/such: no such file")
             expect(try lab.run(["--volume", "/no/such:/x"], ["true"]), says: "--volume /no/such: no such file")
-            expect(try lab.run(["--runtime", "/bin/false"], ["true"]), says: "before there was a container")
+            expect(try lab.run(["--runtime", "/bin/false"], ["true"]), says: "is it an OCI runtime")
         }
 
         /// The socket of a daemon that was killed.

@@ -118,6 +118,26 @@ import Testing
         #expect(covering("/c") == nil)
     }
 
+    /// What was told of the one before is not told of its successor (uptime, CPU times, load).
+    @Test func aCgroupMadeAgainUnderItsNameIsAnotherContainer() throws {
+        let tree = try FixtureTree()
+        try tree.cgroup("/again")
+        let table = ContainerTable(hierarchies: tree.hierarchies)
+        let membership = FixtureTree.membership("/again")
+        let first = table.discovered(membership, start: Identity.Start(bootNs: 1))
+        #expect(table.discovered(membership, start: nil) === first)
+        // Kept elsewhere, so that its inode number is not given out again, as cgroupfs never does.
+        for controller in ["memory", "cpuset"] {
+            let hierarchy = tree.root.appending(Path(controller))
+            try Directories.rename(hierarchy.appending("again"), to: hierarchy.appending("before"))
+        }
+        try tree.cgroup("/again")
+        let second = table.discovered(membership, start: Identity.Start(bootNs: 2))
+        #expect(second !== first)
+        #expect(second.start == Identity.Start(bootNs: 2))
+        #expect(table.all.count == 1)
+    }
+
     @Test func sweepForgetsWhatIsGone() throws {
         let tree = try FixtureTree()
         try tree.cgroup("/stays")

@@ -88,6 +88,30 @@ struct DurableTableTests {
         #expect(try again.register(id: Array("new".utf8), route: []).key == last + 1)
     }
 
+    /// A disk without room for the table written anew: the process that comes serves on with it as it is.
+    @Test func journalThatCannotBeWrittenAnewGoesOn() throws {
+        let tree = try FixtureTree()
+        let path = tree.root.appending("table")
+        do {
+            let table = ContainerTable(hierarchies: tree.hierarchies, journal: try TableJournal(at: path))
+            for name in ["a", "b"] { _ = try table.register(id: Array(name.utf8), route: []) }
+        }
+        // Cut short by a full disk.
+        let text = try Fd.contents(of: path, limit: 4096)
+        try FileTree.write(text + Array("+ 9 half".utf8), to: path, mode: 0o600)
+        try Directories.make(Path("\(path).new"))
+        do {
+            let table = ContainerTable(hierarchies: tree.hierarchies, journal: try TableJournal(at: path))
+            #expect(table.registered.map(\.id) == [Array("a".utf8), Array("b".utf8)])
+            _ = try table.register(id: Array("c".utf8), route: [])
+        }
+        let again = ContainerTable(hierarchies: tree.hierarchies, journal: try TableJournal(at: path))
+        #expect(again.registered.map(\.id) == ["a", "b", "c"].map { Array($0.utf8) })
+        // What is no table is not taken for one.
+        try FileTree.write(Array("something\n".utf8), to: path, mode: 0o600)
+        #expect(throws: Errno.self) { try TableJournal(at: path) }
+    }
+
     /// A container that comes and goes for ever does not fill the disk.
     @Test func journalStaysSmall() throws {
         let tree = try FixtureTree()

@@ -40,6 +40,8 @@ int clinux_fcntl(int fd, int command, long argument);
 
 int clinux_mount(const char *source, const char *target, const char *type, unsigned long flags, const char *data);
 int clinux_umount2(const char *target, int flags);
+// A mount of a file system without options that is nowhere in the tree: fsopen, fsconfig, fsmount.
+int clinux_mount_detached(const char *type);
 int clinux_open_tree(int dirfd, const char *path, unsigned int flags);
 int clinux_move_mount(int from_dirfd, const char *from_path, int to_dirfd, const char *to_path, unsigned int flags);
 int clinux_mount_setattr(int dirfd, const char *path, unsigned int flags, uint64_t set, uint64_t clear, uint64_t propagation);

@@ -16,6 +16,7 @@ int clinux_key_assume(int32_t key);
 int clinux_key_timeout(int32_t key, unsigned int seconds);
 int clinux_key_instantiate(int32_t key, const void *payload, size_t size);
 int clinux_key_reject(int32_t key, unsigned int seconds, unsigned int error);
+int clinux_key_permissions(int32_t key, uint32_t permissions);
 int clinux_key_clear(int32_t keyring);
 int32_t clinux_key_join_session(void);
 // request_key(2) into the thread's own keyring; `callout` NULL: none.

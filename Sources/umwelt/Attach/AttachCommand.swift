@@ -15,10 +15,12 @@ struct AttachCommand: ParsableCommand {
             container covers itself is left alone, and named. Where a file cannot be mounted, nothing is changed.
 
             TARGET is a process's number, or the id, the beginning of the id, or the name of a container of docker, \
-            podman, containerd, CRI-O, runc or crun. They are found in their state directories; no engine is asked.
+            podman, containerd, CRI-O, runc or crun. They are found in their state directories; no engine is asked. \
+            In a pod's container the name is POD/CONTAINER, or one of the two where that is enough.
 
             EXAMPLES
               umwelt attach web
+              umwelt attach web-0/nginx
               umwelt attach 4711
               umwelt attach --all
               umwelt detach web

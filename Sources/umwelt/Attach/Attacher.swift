@@ -81,7 +81,8 @@ struct Attacher {
         guard plan.steps.contains(where: { $0.standing == .free || $0.standing == .stale }) else { return outcome }
         let (directory, isNew) = try register(container)
         do throws(ViewMounts.Failure) {
-            outcome.placed = try mounts.place(plan, from: Path(directory), in: container.pid)
+            let pid = MountSurvey.unconfined(container.pid)
+            outcome.placed = try mounts.place(plan, from: Path(directory), in: pid)
         } catch {
             if isNew { _ = try? daemon.request(.deregister, [container.registeredID]) }
             throw .failed("cannot put \(error.target) into \(container.label): \(error.cause); nothing was changed")
@@ -96,7 +97,9 @@ struct Attacher {
             throw .failed("\(container.label) has no views")
         }
         let removed: [Path]
-        do throws(ViewMounts.Failure) { removed = try mounts.remove(plan, from: container.pid) } catch {
+        do throws(ViewMounts.Failure) {
+            removed = try mounts.remove(plan, from: MountSurvey.unconfined(container.pid))
+        } catch {
             throw .failed(
                 error.cause == .invalidArgument
                     ? "cannot take \(error.target) off \(container.label): it was there when the container's user namespace was made"
@@ -112,7 +115,7 @@ struct Attacher {
     func plan(of container: EngineContainer) throws(Failure) -> ViewPlan {
         do throws(Errno) {
             return ViewPlan(
-                mounts: try MountSurvey.mounts(of: container.pid),
+                mounts: try MountSurvey.mounts(of: MountSurvey.unconfined(container.pid)),
                 // The daemon may be in another mount namespace than process 1.
                 host: try MountSurvey.mounts(of: daemon.greeting.pid) + MountSurvey.mounts(of: 1),
                 mountPoint: mountPoint

@@ -33,10 +33,14 @@ extension [EngineContainer] {
         case several([String])
     }
 
-    /// By id, then by name, then by the beginning of an id (three characters at least).
+    /// By id, then by name (POD/CONTAINER, then either of the two), then by the beginning of an id (three characters at
+    /// least); who names a pod means what runs in it before the process that holds its namespaces.
     func match(_ target: String) -> Match {
+        let inhabited = filter { !$0.isSandbox }
         for candidates in [
-            filter { $0.id == target }, filter { !$0.name.isEmpty && $0.name == target },
+            filter { $0.id == target }, inhabited.filter { !$0.name.isEmpty && $0.name == target },
+            inhabited.filter { $0.name.split(separator: "/").contains { $0 == target } },
+            filter { !$0.name.isEmpty && $0.name == target },
             target.count >= 3 ? filter { $0.id.hasPrefix(target) } : [],
         ] {
             if candidates.count == 1, let one = candidates.first { return .one(one) }

@@ -146,12 +146,17 @@ struct EngineStates {
         }
         guard container.name.isEmpty else { return }
         for driver in ["overlay", "vfs", "btrfs", "zfs"] {
-            let path = "/var/lib/containers/storage/\(driver)-containers/containers.json"
-            guard let entry = json([PodmanEntry].self, at: path)?.first(where: { $0.id == container.id }) else {
-                continue
+            // The latter has those that go with their end (podman run --rm).
+            for path in [
+                "/var/lib/containers/storage/\(driver)-containers/containers.json",
+                "/run/containers/storage/\(driver)-containers/volatile-containers.json",
+            ] {
+                guard let entry = json([PodmanEntry].self, at: path)?.first(where: { $0.id == container.id }) else {
+                    continue
+                }
+                container.name = entry.names?.first ?? ""
+                container.engine = "podman"
             }
-            container.name = entry.names?.first ?? ""
-            container.engine = "podman"
         }
     }
 }

@@ -104,7 +104,7 @@ struct UpgradeCommand: ParsableCommand {
 
     @Option(help: RunHelp.stateDirectory, transform: RunParsing.stateDirectory) var stateDir: String?
 
-    private static let patienceMilliseconds = 20_000
+    private static let patienceMilliseconds = 30_000
 
     func run() throws {
         let state = StateDirectory(stateDir)
@@ -122,8 +122,25 @@ struct UpgradeCommand: ParsableCommand {
             else {
                 continue
             }
+            guard Self.runsItsFile(after.pid) else {
+                throw Failure.failed(
+                    "the new program did not come to serve: umweltd went back to version \(after.version); see its log"
+                )
+            }
             return try Standard.output(Array("umweltd \(before.version) -> \(after.version)\n".utf8))
         }
         throw Failure.failed("umweltd goes on as it was; see its log")
+    }
+
+    /// Whether a process runs the program that is at its file's place now, and not one that was there before.
+    private static func runsItsFile(_ pid: Int32) -> Bool {
+        let link = Path("/proc/\(pid)/exe")
+        let mark = " (deleted)"
+        guard let running = try? FileStatus.of(link), let target = try? FileTree.linkTarget(link).description else {
+            return true
+        }
+        let place = target.hasSuffix(mark) ? String(target.dropLast(mark.count)) : target
+        guard let now = try? FileStatus.of(Path(place)) else { return true }
+        return (running.device, running.inode) == (now.device, now.inode)
     }
 }

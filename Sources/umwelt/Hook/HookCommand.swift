@@ -16,7 +16,7 @@ struct HookCommand: ParsableCommand {
         commandName: "hook",
         abstract: "What an OCI runtime calls while it makes a container.",
         shouldDisplay: false,
-        subcommands: [Attach.self, Pressure.self]
+        subcommands: [Attach.self, Mounts.self]
     )
 
     /// At `createRuntime`: tells the daemon the container's first process.
@@ -43,18 +43,22 @@ struct HookCommand: ParsableCommand {
         }
     }
 
-    /// At `createContainer`: puts the pressure files in place, over which runc mounts nothing itself.
-    struct Pressure: ParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "Put the pressure files in place.")
+    /// At `createContainer`: mounts as a runtime itself does not make them.
+    struct Mounts: ParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "Make the mounts that a runtime does not make.")
 
-        @Option(help: "The directory of the files.") var from: String
         @Option(help: "The directory that becomes the container's root.") var rootfs: String
+        @Option(help: "The directory of the pressure files.") var pressure: String?
 
         func run() throws {
+            // On cgroup v1 runc leaves the tmpfs that holds the hierarchies writable. Before Linux 5.12 it stays so.
+            try? Mount.setAttributes(of: Path(rootfs + "/sys/fs/cgroup"), set: Mount.attributeReadOnly)
+            // runc refuses to mount over /proc/pressure.
+            guard let pressure else { return }
             for name in Views.pressureFiles {
                 let target = Path(rootfs + "/proc/pressure/" + name)
                 guard FileTree.isThere(target) else { continue }
-                do throws(Errno) { try Mount.bind(Path(from + "/" + name), on: target, readOnly: true) } catch {
+                do throws(Errno) { try Mount.bind(Path(pressure + "/" + name), on: target, readOnly: true) } catch {
                     throw Failure.failed("hook: cannot mount over /proc/pressure/\(name): \(error)")
                 }
             }

@@ -101,12 +101,8 @@ extension KeyDNSCommand {
             guard let helper = try KeyDNSCommand.program("umwelt-keydns") else {
                 throw Failure.failed("umwelt-keydns, the helper, is not installed beside umwelt nor in its sbin")
             }
-            if !FileTree.isThere("/sbin/request-key") {
-                Standard.complain(
-                    "/sbin/request-key is not there, so the kernel can ask nobody: install the package keyutils"
-                )
-            }
             let flat = try KeyDNSCommand.refresh(node)
+            for problem in node.missingPrograms(flat) { Standard.complain(problem) }
             try node.writeRule(helper: helper)
             _ = try KeyDNSCommand.flushKernel()
             for zone in flat.zones where zone.servers != nil {
@@ -135,10 +131,13 @@ extension KeyDNSCommand {
         func run() throws {
             try KeyDNSCommand.requireRoot("uninstall")
             let node = KeyDNSNode()
+            let isInstalled = FileTree.isThere(node.ruleFile) || FileTree.isThere(node.state)
             let cache = ((try? node.flat()) ?? nil)?.cache ?? Policy().cache
             try node.removeAll(cache: cache.map { Path($0) })
             _ = try KeyDNSCommand.flushKernel()
-            try KeyDNSCommand.say("removed \(node.ruleFile) and \(node.state)")
+            try KeyDNSCommand.say(
+                isInstalled ? "removed \(node.ruleFile) and \(node.state)" : "nothing to remove: it is not installed"
+            )
         }
     }
 
@@ -160,13 +159,18 @@ extension KeyDNSCommand {
     struct Flush: ParsableCommand {
         static let configuration = CommandConfiguration(
             commandName: "flush",
-            abstract: "Forget what the kernel and the helpers have cached."
+            abstract: "Forget what the kernel and the helpers have cached.",
+            discussion: "What was counted stays."
         )
 
         func run() throws {
             try KeyDNSCommand.requireRoot("flush")
             let cache = ((try? KeyDNSNode().flat()) ?? nil)?.cache ?? Policy().cache
-            if let cache { try? Directories.unlink(Path(cache)) }
+            if let path = cache.map({ Path($0) }), FileTree.isThere(path) {
+                do throws(Errno) { try SharedCache.open(path).forget() } catch {
+                    throw KeyDNSNode.failure("empty", path, error)
+                }
+            }
             try KeyDNSCommand.say(
                 try KeyDNSCommand.flushKernel() ? "flushed" : "flushed; the kernel has no cache of names yet"
             )
@@ -184,16 +188,14 @@ extension KeyDNSCommand {
         func run() throws {
             let node = KeyDNSNode()
             let policy = try node.policy(at: file.map { Path($0) })
-            for (index, zone) in policy.zones.enumerated() {
+            for zone in policy.zones {
                 let domain = zone.domain?.description ?? "the kubelet's clusterDomain"
                 let servers =
                     zone.servers.map { $0.map(\.description).joined(separator: " ") } ?? "the kubelet's clusterDNS"
-                if index > 0, zone.servers?.isEmpty != false {
-                    throw Failure.failed("\(file ?? "\(node.policyFile)"): [zone \(domain)] needs 'servers ='")
-                }
                 try KeyDNSCommand.say("zone \(domain) by \(servers), strategy \(zone.strategy.rawValue)")
             }
-            try KeyDNSCommand.say("\(file ?? "\(node.policyFile)"): ok")
+            let isThere = file != nil || FileTree.isThere(node.policyFile)
+            try KeyDNSCommand.say("\(file ?? "\(node.policyFile)"): \(isThere ? "ok" : "not there: the defaults")")
         }
     }
 }

@@ -29,7 +29,6 @@ struct KeyDNSNode {
     static func failure(_ action: String, _ path: Path, _ error: Errno) -> Failure {
         var remedy = ""
         if error == .permissionDenied || error == .notPermitted { remedy = "; be root" }
-        if error == .readOnly { remedy = "; the file system is read-only: add the file by the means of this system" }
         return .failed("cannot \(action) \(path): \(error)\(remedy)")
     }
 
@@ -95,6 +94,20 @@ struct KeyDNSNode {
         )
     }
 
+    /// Programs of other packages that are not there, and what follows.
+    func missingPrograms(_ flat: Policy?) -> [String] {
+        var result: [String] = []
+        if !Programs.isProgram(root + "/sbin/request-key") {
+            result.append("/sbin/request-key is not there, so the kernel can ask nobody: install the package keyutils")
+        }
+        if let fallback = flat?.fallback.map({ String(decoding: $0, as: UTF8.self) }),
+            !Programs.isProgram(root + fallback)
+        {
+            result.append("\(fallback), the fallback, is not there: install the package keyutils")
+        }
+        return result
+    }
+
     /// All rules of request-key, in the order in which it reads them.
     func rules() -> RequestKeyRules {
         var rules = RequestKeyRules()
@@ -125,6 +138,12 @@ struct KeyDNSNode {
             let isRegular = (try? FileStatus.of(ruleFile, follow: false))?.isRegular == true
             if isRegular, (try? Fd.contents(of: ruleFile, limit: Self.fileLimit)) == rule { return }
             try FileTree.replace(ruleFile, with: rule)
+        } catch .readOnly {
+            let line = String(decoding: Self.rule(helper: helper), as: UTF8.self).split(separator: "\n").last ?? ""
+            throw .failed(
+                "\(ruleDirectory) is on a read-only file system: by the means of this system put a regular file that ends in "
+                    + ".conf there, with this line in it: \(line)"
+            )
         } catch {
             throw Self.failure("write", ruleFile, error)
         }
@@ -133,9 +152,11 @@ struct KeyDNSNode {
     /// Takes away all that `install`, `refresh` and helpers made.
     func removeAll(cache: Path?) throws(Failure) {
         for path in [ruleFile, cache].compactMap({ $0 }) {
-            do throws(Errno) { try Directories.unlink(path) } catch {
-                guard error == .noEntry || error == .notDirectory else { throw Self.failure("remove", path, error) }
+            // On a read-only file system even what is not there cannot be removed; a directory or device is no cache.
+            guard let status = try? FileStatus.of(path, follow: false), status.isRegular || path == ruleFile else {
+                continue
             }
+            do throws(Errno) { try Directories.unlink(path) } catch { throw Self.failure("remove", path, error) }
         }
         // The daemon's too: it stays where anything is in it.
         if let cache, let slash = cache.bytes.lastIndex(of: UInt8(ascii: "/")) {

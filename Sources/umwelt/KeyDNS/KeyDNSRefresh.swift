@@ -81,11 +81,7 @@ struct KeyDNSRefresh {
             notes.append(advice)
         }
         for index in result.zones.indices.dropFirst() {
-            let zone = result.zones[index]
             result.zones[index].origin = "\(node.policyFile)"
-            guard zone.servers?.isEmpty == false else {
-                throw .failed("\(node.policyFile): [zone \(zone.domain?.description ?? "")] needs 'servers ='")
-            }
         }
         return (result, notes)
     }
@@ -94,7 +90,8 @@ struct KeyDNSRefresh {
         guard let program = kubeletReader else {
             throw .failed(
                 "umwelt-kubelet, which reads the kubelet's configuration, is not installed beside umwelt nor in "
-                    + "libexec/umwelt; install it, or write 'domain =' and 'servers =' below [cluster] in \(node.policyFile)"
+                    + "libexec/umwelt; build it with 'make services' and install again, or write 'domain =' and "
+                    + "'servers =' below [cluster] in \(node.policyFile)"
             )
         }
         var arguments = [program]

@@ -47,6 +47,7 @@ extension KeyDNSCommand {
             guard let zone = policy.zone(of: query) else {
                 let next = policy.fallback.map { "goes to \(String(decoding: $0, as: UTF8.self))" }
                 try say("zone      none: the name \(next ?? "is rejected, as there is no fallback")")
+                for problem in node.missingPrograms(policy) { throw Failure.failed(problem) }
                 return
             }
             try say("zone      \(describe(zone))")
@@ -66,7 +67,8 @@ extension KeyDNSCommand {
                     : "\(String(decoding: payload.dropLast(), as: UTF8.self)) and a NUL"
                 try say("answer    \(shown); for \(seconds) s; from \(source.rawValue); \(took) ms")
             case .rejected(let rejection):
-                try say("rejected  errno \(rejection.errno) for \(Rejection.seconds) s; \(took) ms")
+                let error = "errno \(rejection.errno) (\(Errno(rawValue: rejection.errno)))"
+                try say("rejected  with \(error) for \(Rejection.seconds) s; \(took) ms")
                 throw Failure.failed("\(name): \(rejection.reason)")
             }
         }

@@ -29,6 +29,7 @@ extension KeyDNSCommand {
             let example = name ?? "x.\(flat?.zones.first?.domain?.description ?? "svc.cluster.local")"
             report.addRule(node, for: example)
             report.addPolicy(node, flat)
+            for problem in node.missingPrograms(flat) { report.add(problem: problem) }
             report.addCache(flat)
             report.addKeys((try? Fd.contents(of: "/proc/keys", limit: 1 << 20)) ?? [])
             try Standard.output(Array(report.text.utf8))
@@ -54,9 +55,6 @@ struct StatusReport {
     mutating func addRule(_ node: KeyDNSNode, for name: String) {
         let rules = node.rules()
         for problem in rules.problems { add(problem: problem) }
-        if !FileTree.isThere(Path(node.root + "/sbin/request-key")) {
-            add(problem: "/sbin/request-key is not there, so the kernel can ask nobody: install the package keyutils")
-        }
         guard let winner = rules.winner(name) else {
             return add(problem: "no rule of request-key is for \(name): run 'umwelt keydns install'")
         }
@@ -87,15 +85,15 @@ struct StatusReport {
         if flat.zones.isEmpty { add(problem: "no zone: every name goes to the fallback") }
         let fallback = flat.fallback.map { String(decoding: $0, as: UTF8.self) }
         add("fallback", fallback ?? "none: names of no zone are rejected")
-        if let fallback, !Programs.isProgram(fallback) {
-            add(problem: "\(fallback), the fallback, is not there: install the package keyutils")
-        }
     }
 
     mutating func addCache(_ flat: Policy?) {
         guard let path = flat?.cache else { return }
-        guard FileTree.isThere(Path(path)), let cache = try? SharedCache.open(Path(path)) else {
-            return add("cache", "\(Path(path)): none yet, or not readable")
+        guard ProcessID.effectiveUser == 0 else { return add("cache", "\(Path(path)): shown to root alone") }
+        let cache: SharedCache
+        // Makes it where it is not there, as the next helper would.
+        do throws(Errno) { cache = try SharedCache.open(Path(path)) } catch {
+            return add(problem: "\(Path(path)), the cache, cannot be used: \(error): DNS is asked for each upcall")
         }
         cache.sweep()
         add("cache", "\(Path(path))")
@@ -104,7 +102,15 @@ struct StatusReport {
 
     mutating func addKeys(_ bytes: [UInt8]) {
         let keys = KernelKeys(parsing: bytes)
-        if keys.cache == nil { add("kernel", "the module dns_resolver is not loaded; the first mount loads it") }
+        if keys.cache == nil {
+            let isRoot = ProcessID.effectiveUser == 0
+            add(
+                "kernel",
+                isRoot
+                    ? "the module dns_resolver is not loaded; the first mount loads it"
+                    : "what it has cached is shown to root alone"
+            )
+        }
         for entry in keys.entries.prefix(1000) {
             let what =
                 entry.isUnderConstruction

@@ -158,7 +158,9 @@ final class Runner {
             throw Failure(code: 128 + signal, "\(runtime.name) was ended by signal \(signal)")
         }
         if bundle.initPID == nil {
-            throw Failure.failed("\(runtime.program) failed with status \(status.code) before there was a container")
+            throw Failure.failed(
+                "\(runtime.program) ended with status \(status.code) and made no container; is it an OCI runtime, such as runc or crun?"
+            )
         }
         return status.code
     }

@@ -131,8 +131,11 @@ struct SpecBuilder {
         let attach = hook([
             "attach", "--socket", places.socket, "--id", options.name, "--file", places.bundle + "/init",
         ])
-        let pressure = hook(["pressure", "--from", places.views + "/proc/pressure", "--rootfs", places.root])
-        return Config.Hooks(createRuntime: [attach], createContainer: facts.hasPressure ? [pressure] : nil)
+        let pressure = facts.hasPressure ? ["--pressure", places.views + "/proc/pressure"] : []
+        return Config.Hooks(
+            createRuntime: [attach],
+            createContainer: [hook(["mounts", "--rootfs", places.root] + pressure)]
+        )
     }
 
     /// A later entry for a name takes the place of an earlier one.
@@ -170,7 +173,8 @@ struct SpecBuilder {
         if let directory = options.workingDirectory { return directory }
         guard options.rootfs == nil, let here = facts.workingDirectory, here.hasPrefix("/") else { return "/" }
         let isShown = options.volumes.contains { CleanPath.is(here, below: $0.destination) }
-        let isHidden = SpecDefaults.privateDirectories.contains { CleanPath.is(here, below: $0) }
+        // The private directories themselves are there, with content of their own.
+        let isHidden = SpecDefaults.privateDirectories.contains { here != $0 && CleanPath.is(here, below: $0) }
         return isShown || !isHidden ? here : "/"
     }
 }

@@ -91,6 +91,65 @@ extension DaemonSuite {
             #expect(try memory(shell) != 66 << 10)
         }
 
+        /// The process of the lowest number in it is chrooted, and sees none of the views: they are mended and taken away all
+        /// the same.
+        @Test(.enabled(if: FileTree.isThere("/bin/busybox"), "no busybox"))
+        func containerWhoseFirstProcessIsChrooted() throws {
+            let lab = try lab()
+            let cgroup = try lab.cgroup()
+            try cgroup.limitMemory(55 << 20)
+            let (jail, out) = (lab.directory.appending("j"), lab.directory.appending("out"))
+            let shell = try lab.shell(["unshare", "-m", "-C", "--propagation", "private"], in: cgroup)
+            try shell.begin(
+                """
+                mkdir \(jail); mount -t tmpfs jail \(jail); cp /bin/busybox \(jail)/
+                mount --bind \(lab.mount)/proc/meminfo /proc/meminfo
+                (while sleep 0.05; do cat /proc/meminfo >\(out).new 2>&1; mv \(out).new \(out); done) &
+                exec chroot \(jail) /busybox sleep 100
+                """
+            )
+            func sees(_ kilobytes: UInt64?) -> Bool {
+                for _ in 0..<100 * Programs.patience {
+                    usleep(50_000)
+                    let text = String(decoding: (try? Fd.contents(of: out, limit: 65536)) ?? [], as: UTF8.self)
+                    let seen = LabShell.Output(text: text, code: 0).number("MemTotal:")
+                    if let seen, kilobytes.map({ $0 == seen }) ?? (seen > 55 << 10) { return true }
+                }
+                return false
+            }
+            #expect(sees(55 << 10))
+            try lab.crash()
+            try FileTree.write([], to: out, mode: 0o644)
+            try lab.start()
+            #expect(sees(55 << 10), "\(lab.said)")
+            #expect(try umwelt(lab, "stop").code == 0)
+            #expect(sees(nil))
+        }
+
+        /// A container that mounts a proc of its own over its views has none; it can be given them again.
+        @Test func viewsBelowAnotherMountAreNone() throws {
+            let lab = try lab()
+            let cgroup = try lab.cgroup()
+            try cgroup.limitMemory(77 << 20)
+            let container = try lab.container(in: cgroup)
+            let pid = container.initPID
+            let host = try memory(container.shell)
+            #expect(try umwelt(lab, "attach \(pid)").code == 0)
+            #expect(try container.shell.run("mount -t proc proc /proc").code == 0)
+            #expect(try memory(container.shell) == host)
+            let row = try umwelt(lab, "ps").text.split(separator: "\n").first { $0.contains("\(pid)") }
+            #expect(row?.hasSuffix("ok") != true, "\(row ?? "")")
+            // A mending puts nothing there.
+            try lab.crash()
+            try lab.start()
+            usleep(300_000 * UInt32(Programs.patience))
+            #expect(try memory(container.shell) == host)
+            #expect(try umwelt(lab, "attach \(pid)").text.contains("files attached"))
+            #expect(try memory(container.shell) == 77 << 10)
+            #expect(try umwelt(lab, "detach \(pid)").code == 0)
+            #expect(try memory(container.shell) == host)
+        }
+
         /// By name, in a runtime's state directory.
         @Test(
             .enabled(if: PeerCommand.find("runc") != nil, "no runc"),
@@ -175,6 +234,122 @@ extension DaemonSuite {
             #expect(try shell.run("\(docker) exec web head -n 1 /proc/meminfo").number("MemTotal:") != 80 << 10)
         }
 
+        /// As CRI has it: in a pod's namespace of a real containerd, with the notes that its CRI service makes.
+        @Test(
+            .enabled(if: PeerCommand.find("containerd") != nil && PeerCommand.find("ctr") != nil, "no containerd"),
+            .enabled(if: FileTree.isThere("/bin/busybox"), "no busybox")
+        )
+        func containerOfContainerd() throws {
+            let lab = try lab()
+            let root = "\(lab.directory)/cd"
+            let ctr = "ctr -a \(root)/sock -n k8s.io"
+            let (id, sandbox) = ("aa11\(lab.name)", "bb22\(lab.name)")
+            let daemon = try lab.shell()
+            try daemon.begin(
+                """
+                mkdir -p \(root); printf 'version = 2\\nroot = "\(root)/root"\\nstate = "\(root)/state"\\n[grpc]\\n\
+                  address = "\(root)/sock"\\ndisabled_plugins = ["io.containerd.grpc.v1.cri"]\\n' >\(root)/toml
+                containerd --config \(root)/toml >\(root)/log 2>&1 & echo $! >\(root)/pid; wait
+                """
+            )
+            let shell = try lab.shell()
+            let note = "--annotation io.kubernetes.cri"
+            func make(_ id: String, _ notes: String) -> String {
+                """
+                \(ctr) run --detach --null-io --rootfs --cgroup /\(lab.name)-\(id) --memory-limit \(80 << 20) \
+                  \(note).sandbox-name=web-\(lab.name) \(notes) \(root)/image \(id) /bin/sleep 1000
+                """
+            }
+            let made = try shell.run(
+                """
+                for i in $(seq 300); do \(ctr) version >/dev/null 2>&1 && break; sleep 0.1; done
+                mkdir -p \(root)/image/bin \(root)/image/proc \(root)/image/sys; cp /bin/busybox \(root)/image/bin/
+                for name in sh sleep head cat; do ln -s busybox \(root)/image/bin/$name; done
+                \(make(sandbox, "\(note).container-type=sandbox")) &&
+                \(make(id, "\(note).container-type=container \(note).container-name=app"))
+                """,
+                seconds: 60
+            )
+            defer {
+                _ = try? shell.run(
+                    """
+                    for id in \(id) \(sandbox); do
+                      \(ctr) task kill -s KILL $id; sleep 0.3
+                      \(ctr) task rm -f $id; \(ctr) c rm $id
+                    done
+                    kill $(cat \(root)/pid); sleep 1
+                    for m in $(awk '{print $2}' /proc/mounts | grep ^\(root)); do umount -l $m; done
+                    """,
+                    seconds: 60
+                )
+            }
+            guard made.code == 0 else {
+                throw LabError("no container: \(made.text) \(try shell.run("tail -n 5 \(root)/log").text)")
+            }
+            let first = "$(\(ctr) task ls | awk '$1 == \"\(id)\" { print $2 }')"
+            let read = "nsenter -m -t \(first) /bin/head -n 1 /proc/meminfo"
+            // By pod and container, by either, by id and by its beginning.
+            for target in ["web-\(lab.name)/app", "web-\(lab.name)", id, String(id.prefix(14))] {
+                let attached = try umwelt(lab, "attach \(target)")
+                #expect(attached.code == 0 && attached.text.hasPrefix("web-\(lab.name)/app: "), "\(attached.text)")
+                #expect(try shell.run(read).number("MemTotal:") == 80 << 10)
+                let row = try umwelt(lab, "ps").text.split(separator: "\n").first { $0.contains("web-\(lab.name)") }
+                #expect(row?.contains(" cri ") == true && row?.contains("80M") == true, "\(row ?? "")")
+                #expect(row?.hasSuffix("ok") == true, "\(row ?? "")")
+                #expect(try umwelt(lab, "detach \(target)").code == 0)
+                #expect(try shell.run(read).number("MemTotal:") != 80 << 10)
+            }
+            // What holds a pod's namespaces is not listed, and attached only where it is named.
+            #expect(try !umwelt(lab, "ps").text.contains(sandbox.prefix(20)))
+            #expect(try umwelt(lab, "attach \(sandbox)").code == 0)
+            #expect(try umwelt(lab, "detach \(sandbox)").code == 0)
+        }
+
+        /// By its name, from where podman keeps it; all of podman's is over the machine's own for as long as that lasts.
+        @Test(
+            .enabled(if: PeerCommand.find("podman") != nil && PeerCommand.find("runc") != nil, "no podman"),
+            .enabled(if: FileTree.isThere("/bin/busybox"), "no busybox")
+        )
+        func containerOfPodman() throws {
+            let lab = try lab()
+            let root = "\(lab.directory)/pod"
+            let name = "web-\(lab.name)"
+            let shell = try lab.shell()
+            let places = "/var/lib/containers /run/containers /run/libpod"
+            // No raising of limits: that takes a capability which the machine may not give.
+            let made = try shell.run(
+                """
+                mkdir -p \(root)/image/bin \(root)/image/proc \(root)/image/sys \(root)/own
+                for d in \(places); do [ -e $d ] || { mkdir $d; echo $d >>\(root)/made; }; mount -t tmpfs podman $d; done
+                printf '[engine]\\ncgroup_manager="cgroupfs"\\nevents_logger="file"\\nruntime="runc"\\n' >\(root)/conf
+                export CONTAINERS_CONF=\(root)/conf
+                podman() { command podman --storage-driver vfs "$@"; }
+                cp /bin/busybox \(root)/image/bin/; for n in sh sleep head; do ln -s busybox \(root)/image/bin/$n; done
+                tar -C \(root)/image -c . | podman import - box && podman run --detach --network none --name \(name) \
+                  --memory 80m --cpus 0.5 --ulimit nofile=1024:1024 --ulimit nproc=4096:4096 box /bin/sleep 1000
+                """,
+                seconds: 60
+            )
+            defer {
+                _ = try? shell.run(
+                    """
+                    podman rm --force --time 0 \(name); umount -l \(places)
+                    for d in $(cat \(root)/made); do rmdir $d; done
+                    """,
+                    seconds: 60
+                )
+            }
+            guard made.code == 0 else { throw LabError("no container: \(made.text)") }
+            let read = "podman exec \(name) head -n 1 /proc/meminfo"
+            let attached = try umwelt(lab, "attach \(name)")
+            #expect(attached.code == 0 && attached.text.hasPrefix("\(name): "), "\(attached.text)")
+            #expect(try shell.run(read).number("MemTotal:") == 80 << 10)
+            let row = try umwelt(lab, "ps").text.split(separator: "\n").first { $0.contains(name) }
+            #expect(row?.contains(" podman ") == true && row?.hasSuffix("ok") == true, "\(row ?? "")")
+            #expect(try umwelt(lab, "detach \(name)").code == 0)
+            #expect(try shell.run(read).number("MemTotal:") != 80 << 10)
+        }
+
         @Test func whatIsNoContainerIsRefused() throws {
             let lab = try lab()
             for (arguments, code, words) in [
@@ -249,6 +424,58 @@ extension DaemonSuite {
             #expect(lab.said.contains("does not run"), "\(lab.said)")
             #expect(try shell.run("cat \(lab.mount)/proc/meminfo").code == 0)
             #expect(lab.daemon?.pid == keeper)
+        }
+
+        /// Programs that tell their version, and then do not come to serve.
+        enum BadProgram: String, CaseIterable {
+            case crashes = "kill -SEGV $$"
+            case ends = "exit 3"
+            /// With a child that holds all it was given.
+            case hangs = "sleep 100"
+            /// The keeper comes up, and three workers in a row do not: for a second the table cannot be written.
+            case workersEnd = """
+                mv TABLE TABLE.kept; mkdir TABLE; (sleep 1; rmdir TABLE; mv TABLE.kept TABLE) >/dev/null 2>&1 &
+                exec PROGRAM "$@"
+                """
+        }
+
+        /// The one before goes on, `umwelt upgrade` says so, and containers read all the while.
+        @Test(arguments: BadProgram.allCases) func programThatDoesNotServeIsGivenUp(_ bad: BadProgram) throws {
+            let lab = try DaemonLab(isStarted: false)
+            symlink("\(lab.socket)", "\(lab.directory)/umweltd.sock")
+            let program = lab.directory.appending("umweltd")
+            try FileTree.write(try Fd.contents(of: Programs.umweltd, limit: 1 << 28), to: program, mode: 0o755)
+            try lab.start(program: program)
+            let chaos = try ChaosLab(lab)
+            try chaos.add(memoryMB: 50, id: "c")
+            try chaos.add(memoryMB: 51, id: nil)
+            try chaos.begin()
+            let devices = lab.mounts.map(\.device)
+            var script = "#!/bin/sh\n[ \"$1\" != --version ] || { echo umweltd 9; exit 0; }\n\(bad.rawValue)\n"
+            script.replace("PROGRAM", with: "\(Programs.umweltd)")
+            script.replace("TABLE", with: "\(lab.socket).table")
+            try FileTree.write(Array(script.utf8), to: Path("\(program).new"), mode: 0o755)
+            try Directories.rename(Path("\(program).new"), to: program)
+            let began = Clock.monotonic
+            let output = try umwelt(lab, "upgrade")
+            print("upgrade to one that \(bad): given up after \((Clock.monotonic - began) / 1_000_000) ms")
+            #expect(output.code == 1 && output.text.contains("went back to version"), "\(output.text) \(lab.said)")
+            usleep(500_000 * UInt32(Programs.patience))
+            let (reads, wrong) = try chaos.end()
+            #expect(reads > 0 && wrong.isEmpty, "\(wrong.prefix(5)) \(lab.said)")
+            #expect(try chaos.allRead())
+            #expect(lab.mounts.map(\.device) == devices)
+            // A program that serves is gone over to from here, and everything ends in order.
+            try FileTree.write(
+                try Fd.contents(of: Programs.umweltd, limit: 1 << 28),
+                to: Path("\(program).new"),
+                mode: 0o755
+            )
+            try Directories.rename(Path("\(program).new"), to: program)
+            let next = try umwelt(lab, "upgrade")
+            #expect(next.code == 0 && next.text.hasPrefix("umweltd "), "\(next.text) \(lab.said)")
+            #expect(try umwelt(lab, "stop").code == 0)
+            #expect(lab.mounts.isEmpty)
         }
     }
 }

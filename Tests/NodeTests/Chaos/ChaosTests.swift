@@ -15,23 +15,6 @@ extension DaemonSuite {
 
         private enum Event: CaseIterable { case kill, crash, stop, upgrade, kick }
 
-        /// Children of the daemon that are workers: a helper goes by another name.
-        private func worker(of keeper: Int32) -> Int32? {
-            let text = (try? Fd.contents(of: Path("/proc/\(keeper)/task/\(keeper)/children"), limit: 4096)) ?? []
-            return text.split(separator: 32).compactMap { Int32(String(decoding: $0, as: UTF8.self)) }.last { pid in
-                (try? Fd.contents(of: Path("/proc/\(pid)/comm"), limit: 64))?.starts(with: "umweltd-worker".utf8)
-                    == true
-            }
-        }
-
-        private func serving(_ keeper: Int32) throws -> Int32 {
-            for _ in 0..<500 {
-                if let pid = worker(of: keeper) { return pid }
-                usleep(10_000)
-            }
-            throw LabError("no worker serves")
-        }
-
         private func descriptors(_ pid: Int32) -> Int {
             (try? Fd.open(Path("/proc/\(pid)/fd"), [.readOnly, .directory]).entries(limit: 10_000).count) ?? 0
         }
@@ -66,7 +49,7 @@ extension DaemonSuite {
             while Clock.monotonic < end {
                 // Twice as many as are asked for: 100 in a minute.
                 usleep(UInt32.random(in: 50_000...500_000, using: &random) * (Programs.patience > 1 ? 4 : 1))
-                guard let worker = worker(of: keeper) else { continue }
+                guard let worker = DaemonLab.worker(of: keeper) else { continue }
                 switch Event.allCases.randomElement(using: &random) ?? .kill {
                 case .kill: try? ProcessID.kill(worker, SIGKILL)
                 case .crash: try? ProcessID.kill(worker, SIGSEGV)
@@ -81,7 +64,7 @@ extension DaemonSuite {
                     // Right after another one, before that has come to serve.
                     try? ProcessID.kill(worker, SIGKILL)
                     usleep(UInt32.random(in: 0...20_000, using: &random))
-                    if let next = self.worker(of: keeper), next != worker { try? ProcessID.kill(next, SIGKILL) }
+                    if let next = DaemonLab.worker(of: keeper), next != worker { try? ProcessID.kill(next, SIGKILL) }
                 }
                 events += 1
             }
@@ -97,7 +80,7 @@ extension DaemonSuite {
             #expect(descriptors(keeper) <= before.fds)
             #expect(anonymousKB(keeper) < before.anonymous + 512)
             // Callers and cgroup files are kept open, so many and no more.
-            let lastWorker = descriptors(try serving(keeper))
+            let lastWorker = descriptors(try DaemonLab.serving(keeper))
             #expect(lastWorker <= 512)
         }
 
@@ -141,7 +124,7 @@ extension DaemonSuite {
             let node = try lab.shell().run("stat -c %i \(lab.mount)/containers/attached").text
             var answered: [String] = []
             for index in 0..<1000 {
-                if index % 250 == 125 { try ProcessID.kill(try serving(keeper), SIGKILL) }
+                if index % 250 == 125 { try ProcessID.kill(try DaemonLab.serving(keeper), SIGKILL) }
                 let id = "c\(index)"
                 for _ in 0..<200 {
                     do {
@@ -151,7 +134,7 @@ extension DaemonSuite {
                     } catch LinkError.refused { break } catch { usleep(10_000) }
                 }
             }
-            try ProcessID.kill(try serving(keeper), SIGKILL)
+            try ProcessID.kill(try DaemonLab.serving(keeper), SIGKILL)
             let list = try lab.shell().run("ls \(lab.mount)/containers").text
             let names = Set(list.split(separator: "\n").map(String.init))
             #expect(answered.count >= 990)
@@ -164,6 +147,42 @@ extension DaemonSuite {
             #expect(try !lab.shell().run("ls \(lab.mount)/containers").text.contains("attached"))
         }
 
+        /// What 1,000 containers were told of their CPU times holds for the next worker: not one of them sees it go back,
+        /// though the kernel's own counter did.
+        @Test func noCounterOfAThousandGoesBack() throws {
+            let lab = try DaemonLab()
+            let keeper = try #require(lab.daemon?.pid)
+            let cgroup = try lab.cgroup()
+            let container = try lab.container(in: cgroup)
+            let pid = container.initPID
+            let count = Programs.share(of: 1000)
+            for index in 0..<count { try lab.register("c\(index)", pid: pid) }
+            let burn = "i=0; while [ $i -lt \(400_000 / Programs.patience) ]; do i=$((i+1)); done"
+            // A line each: user and system time.
+            let read = """
+                for i in $(seq 0 \(count - 1)); do
+                  read -r _ user _ system _ <\(lab.mount)/containers/c$i/proc/stat && echo $((user + system))
+                done
+                """
+            let shell = try lab.shell()
+            try container.shell.run(burn, seconds: 60)
+            let before = try shell.run(read, seconds: 120).text.split(separator: "\n").compactMap { Int($0) }
+            #expect(before.count == count)
+            #expect(before.allSatisfy { $0 > 0 })
+            if LabCgroup.isV1 {
+                // On v1 a container can do that; from then on the files follow what they have told.
+                try shell.run("for f in /sys/fs/cgroup/cpu*/\(lab.name)/cpuacct.usage; do echo 0 >$f; done")
+            }
+            for _ in 0..<3 {
+                try ProcessID.kill(try DaemonLab.serving(keeper), SIGKILL)
+                _ = lab.workerPID
+            }
+            let after = try shell.run(read, seconds: 120).text.split(separator: "\n").compactMap { Int($0) }
+            #expect(after.count == count)
+            let back = zip(before, after).filter { $0 > $1 }
+            #expect(back.isEmpty, "\(back.count) went back: \(back.prefix(3))")
+        }
+
         /// The keeper alone: its worker takes its place, and the connection lives on.
         @Test func keeperKilledAlone() throws {
             let lab = try DaemonLab()
@@ -172,14 +191,14 @@ extension DaemonSuite {
             let devices = lab.mounts.map(\.device)
             try chaos.begin()
             usleep(300_000)
-            let worker = try serving(try #require(lab.daemon?.pid))
+            let worker = try DaemonLab.serving(try #require(lab.daemon?.pid))
             try lab.killKeeper()
             usleep(500_000 * UInt32(Programs.patience))
             let (reads, wrong) = try chaos.end()
             #expect(reads > 0)
             #expect(wrong.count == 0, "\(wrong.prefix(10))")
             #expect(lab.mounts.map(\.device) == devices)
-            #expect(self.worker(of: worker) != nil, "the worker has become the keeper")
+            #expect(DaemonLab.worker(of: worker) != nil, "the worker has become the keeper")
             try ProcessID.kill(worker, SIGTERM)
         }
 
@@ -189,7 +208,7 @@ extension DaemonSuite {
             let keeper = try #require(lab.daemon?.pid)
             let shell = try lab.shell()
             try shell.run("exec 5<\(lab.mount)/proc/stat; dd bs=100 count=1 <&5 >\(lab.directory)/part")
-            let old = try serving(keeper)
+            let old = try DaemonLab.serving(keeper)
             try ProcessID.kill(old, SIGKILL)
             let rest = "dd bs=100 <&5 2>/dev/null >>\(lab.directory)/part; tail -n 1 \(lab.directory)/part"
             let output = try shell.run(rest)
@@ -211,12 +230,12 @@ extension DaemonSuite {
                     usleep(20_000)
                 }
             }
-            let old = try serving(keeper)
+            let old = try DaemonLab.serving(keeper)
             try FileTree.overwrite(freezer.appending("cgroup.procs"), Array("\(old)".utf8))
             try FileTree.overwrite(freezer.appending("freezer.state"), Array("FROZEN".utf8))
             let output = try lab.shell().run("cat \(lab.mount)/proc/meminfo", seconds: 20)
             #expect(output.code == 0 && output.text.contains("MemTotal"), "\(output.text)")
-            let next = try serving(keeper)
+            let next = try DaemonLab.serving(keeper)
             #expect(next != old)
             #expect(lab.said.contains("hangs"))
         }

@@ -24,16 +24,8 @@ extension KeyDNSSuite {
         private func lab(_ settings: String = "") throws -> KeyDNSLab {
             let lab = try KeyDNSLab()
             try lab.startDNSMasq(Self.records)
-            try lab.configure(
-                settings,
-                zones: lab.cluster()
-                    + "[zone stock.test]\nservers = \(lab.address)\nstrategy = namespace\nrelative = none\n"
-            )
-            var conf = ResolvConf()
-            conf.servers = [Server(lab.address)].compactMap { $0 }
-            (conf.timeout, conf.attempts) = (1, 2)
-            try FileTree.replace(lab.directory.appending("resolv.conf.stock.test"), with: conf.rendered())
-            try FileTree.replace(lab.directory.appending("nsswitch.conf"), with: Array("hosts: files dns\n".utf8))
+            try lab.configure(settings, zones: lab.cluster() + lab.stock)
+            try lab.writeResolvConf(of: "stock.test")
             try lab.install()
             return lab
         }
@@ -79,8 +71,114 @@ extension KeyDNSSuite {
                 return KeyDNSLab.Answer.payload(try #require(Payload.servers([server], source: .srv)))
             }
             #expect(expected.contains(list))
+            // Nobody is asked again while the TTL lasts, and the answer is the same to the byte.
+            let asked = lab.counter(.questions)
+            for _ in 0..<5 { #expect(try lab.request("AFSDB:Cell.cluster.test.", callout: "srv=1") == list) }
+            #expect(lab.counter(.questions) == asked && lab.counter(.fromCache) == 5)
+            #expect(lab.queries("_afs3-vlserver._udp.cell.cluster.test") == 1)
+            // Other words make another answer.
             let text = try lab.request("afsdb:cell.cluster.test").description
             #expect(Set(text.split(separator: ",")) == ["10.0.0.2", "fd00::2"])
+            #expect(lab.counter(.questions) > asked)
+        }
+
+        /// unbound names an alias without its target, dnsmasq gives both at once; else they must agree.
+        @Test(.enabled(if: FileTree.isExecutable("/usr/sbin/unbound"), "needs unbound (package unbound)"))
+        func unboundAnswersLikeDNSMasq() throws {
+            let lab = try KeyDNSLab()
+            try lab.startUnbound(
+                [
+                    "smb.default.svc.cluster.test. 30 IN A 10.0.0.1",
+                    "v6.default.svc.cluster.test. 30 IN AAAA fd00::6",
+                    "both.default.svc.cluster.test. 30 IN A 10.0.0.2",
+                    "both.default.svc.cluster.test. 30 IN AAAA fd00::2",
+                    "alias.default.svc.cluster.test. 30 IN CNAME smb.default.svc.cluster.test.",
+                    "text.default.svc.cluster.test. 30 IN TXT x",
+                    "_afs3-vlserver._udp.cell.cluster.test. 30 IN SRV 1 2 7003 smb.default.svc.cluster.test.",
+                ] + (1...100).map { "big.cluster.test. 30 IN A 10.0.2.\($0)" }
+            )
+            try lab.configure(zones: lab.cluster())
+            try lab.install()
+            #expect(try lab.request("smb.default.svc.cluster.test") == .text("10.0.0.1"))
+            #expect(try lab.request("SMB.Default.svc.CLUSTER.test.") == .text("10.0.0.1"))
+            #expect(try lab.request("smb.default.svc") == .text("10.0.0.1"))
+            #expect(lab.queries("smb.default.svc.cluster.test") == 1, "the others are of the cache")
+            #expect(try lab.request("v6.default.svc.cluster.test") == .text("fd00::6"))
+            #expect(try lab.request("both.default.svc.cluster.test") == .text("10.0.0.2"))
+            #expect(try lab.request("both.default.svc.cluster.test", callout: "ipv6") == .text("fd00::2"))
+            #expect(try lab.request("alias.default.svc.cluster.test") == .text("10.0.0.1"))
+            #expect(try lab.request("none.default.svc.cluster.test") == .error(ENODATA))
+            #expect(lab.counter(.noName) == 1)
+            #expect(try lab.request("text.default.svc.cluster.test") == .error(ENODATA))
+            #expect(lab.counter(.noData) == 1)
+            let server = CellServer(
+                name: try #require(DNSName("smb.default.svc.cluster.test")),
+                priority: 1,
+                weight: 2,
+                port: 7003,
+                addresses: [.v4(0x0a00_0001)]
+            )
+            let list = try lab.request("afsdb:cell.cluster.test", callout: "srv=1")
+            #expect(list == .payload(try #require(Payload.servers([server], source: .srv))))
+            // More than EDNS0's 1232 bytes: unbound cuts it, and the rest comes over TCP.
+            let big = try lab.request("big.cluster.test", callout: "list").description
+            #expect(big.split(separator: ",").count == 100)
+        }
+
+        // MARK: The stock helper in its namespace
+
+        /// It is not run again while its answer holds; then it is, and the pod may be another.
+        @Test func theStockHelperIsNotRunForWhatIsKnown() throws {
+            let lab = try KeyDNSLab()
+            try lab.startDNSMasq(hosts: "10.0.0.1 pod.stock.test\n", ttl: 1)
+            try lab.configure("ttl-floor = 2s\nttl-cap = 2s", zones: lab.stock)
+            try lab.writeResolvConf(of: "stock.test")
+            try lab.install()
+            let start = Clock.boot
+            var upcalls: UInt64 = 0
+            while Clock.boot - start < 1_000_000_000 || upcalls < 4 {
+                #expect(try lab.request("Pod.stock.test") == .text("10.0.0.1"))
+                upcalls += 1
+            }
+            #expect(lab.counter(.upcalls) == upcalls)
+            let runs = 1 + (Clock.boot - start) / 2_000_000_000
+            #expect(lab.counter(.namespaceRuns) <= runs && lab.queries("Pod.stock.test") <= Int(runs))
+            #expect(lab.counter(.fromCache) == upcalls - lab.counter(.namespaceRuns))
+            try lab.setHosts("10.0.0.2 pod.stock.test\n")
+            usleep(2_100_000)
+            #expect(try lab.request("pod.stock.test") == .text("10.0.0.2"))
+        }
+
+        /// The rate is by name here too.
+        @Test func theRateLimitHoldsForTheStockHelper() throws {
+            let lab = try KeyDNSLab()
+            try lab.startDNSMasq()
+            try lab.configure("rate-limit = 1", zones: lab.stock)
+            try lab.writeResolvConf(of: "stock.test")
+            try lab.install()
+            let start = Clock.boot
+            let answers = try KeyDNSLab.request("none.stock.test", count: 20)
+            let seconds = (Clock.boot - start) / 1_000_000_000
+            // The stock helper's errno for every failure is EINTR: h_errno's NO_DATA.
+            #expect(answers.allSatisfy { $0 == .error(EINTR) || $0 == .error(EAGAIN) }, "\(answers)")
+            #expect(answers.first == .error(EINTR))
+            let runs = lab.counter(.namespaceRuns)
+            #expect(runs >= 1 && runs <= seconds + 2)
+            #expect(lab.counter(.rateLimited) == 20 - runs)
+        }
+
+        /// The stock helper's rejection is for 60 s, which is kept against a process with nothing but a session's keyring.
+        @Test func aRejectionOfTheStockHelperIsShortened() throws {
+            let lab = try lab()
+            let shell = try LabShell()
+            defer { shell.end() }
+            let ask = "keyctl request2 dns_resolver none.stock.test '' @s"
+            let output = try shell.run("keyctl session - sh -c \"\(ask); sleep 1.5; \(ask)\"", seconds: 60)
+            #expect(
+                output.text.split(separator: "\n").filter { $0.hasPrefix("request_key:") }.count == 2,
+                "\(output.text)"
+            )
+            #expect(lab.counter(.upcalls) == 2 && lab.counter(.namespaceRuns) == 2)
         }
 
         /// A cell of the old kind: AFSDB records alone, of which subtype 1 is a data base server.

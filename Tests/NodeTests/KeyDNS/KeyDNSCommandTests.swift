@@ -5,6 +5,7 @@ import Glibc
 import KeyDNS
 import Kernel
 import Testing
+import Upcall
 
 extension KeyDNSSuite {
     /// `umwelt keydns` on the machine's own /etc: what a user types, in a user's order.
@@ -58,6 +59,7 @@ extension KeyDNSSuite {
                 return output.text
             }
             let before = try etc(shell)
+            #expect(try run("uninstall").contains("nothing to remove"))
             try #require(before.contains("./hosts"))
 
             // Without a policy, and without a kubelet.
@@ -100,7 +102,12 @@ extension KeyDNSSuite {
             #expect(try run("resolve none.default.svc", 1).contains("no such name (NXDOMAIN)"))
             #expect(try run("resolve a..b", 2).contains("a..b is no name that DNS could have"))
             #expect(try run("resolve example.org").contains("goes to /sbin/key.dns_resolver"))
+            // What helpers know is forgotten too, and nothing that was counted.
+            let shared = try SharedCache.open("/run/umwelt/keydns.cache")
+            let counted = (shared.count(.upcalls), shared.count(.questions))
             #expect(try run("flush").contains("flushed"))
+            #expect(try lab.request("smb.default.svc.cluster.test") == .text("10.0.0.1"))
+            #expect(shared.count(.upcalls) == counted.0 + 1 && shared.count(.questions) == counted.1 + 1)
 
             // A source that changes is seen.
             try FileTree.write(
@@ -116,7 +123,7 @@ extension KeyDNSSuite {
             #expect(different.isEmpty, "while it is installed")
 
             _ = try run("uninstall")
-            #expect(try run("uninstall").contains("removed"), "again")
+            #expect(try run("uninstall").contains("nothing to remove"), "again")
             try FileTree.removeAll("/etc/umwelt")
             different = try changed(shell, since: before)
             for _ in 0..<2 where !different.isEmpty { different = try changed(shell, since: before) }
