@@ -81,7 +81,7 @@ package struct CRIConnection: Sendable {
     /// The runtime's name and version; throws where this is no CRI v1.
     package func version() async throws -> Runtime_V1_VersionResponse {
         do {
-            return try await call("Version", timeout: .seconds(10)) { options in
+            return try await call("Version", timeout: .seconds(60)) { options in
                 var request = Runtime_V1_VersionRequest()
                 request.version = "v1"
                 return try await runtime.version(request, options: options)

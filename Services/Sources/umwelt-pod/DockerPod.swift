@@ -171,7 +171,7 @@ struct DockerPod: Sendable {
             return id
         } catch let error as DockerError where score < Self.lowestScore {
             // The runtime's words for it differ from release to release; runc 1.1 says only that its child is gone.
-            _ = try? docker.request("DELETE", "/containers/\(id)?force=1&v=1", call: "\(who): remove")
+            _ = try? docker.request("DELETE", "/containers/\(id)?force=1&v=1", call: "\(who): remove", isUnbroken: true)
             let lowest = Self.lowestScore
             let other = host.map { $0.key == "OomScoreAdj" ? Value.Member("OomScoreAdj", .int(lowest)) : $0 }
             let second = try make(other)

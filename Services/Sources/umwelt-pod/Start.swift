@@ -184,9 +184,13 @@ struct Start: Sendable {
                 return codes
             } catch {
                 await takeBack {
-                    try pods.remove(uid: plan.uid, graceSeconds: min(plan.graceSeconds, 10), keepTop: hasKubelet)
+                    // What is on the disk goes, whatever Docker says.
+                    let removed = Result {
+                        try pods.remove(uid: plan.uid, graceSeconds: min(plan.graceSeconds, 10), keepTop: hasKubelet)
+                    }
                     try files.remove()
                     PodCgroup(parent: parent).remove(keepTop: hasKubelet)
+                    try removed.get()
                 }
                 throw error
             }

@@ -48,6 +48,8 @@ extension EngineSuite {
                 kill(server.processIdentifier, SIGKILL)
                 server.waitUntilExit()
             }
+            let knock = "until (: < /dev/tcp/127.0.0.1/5123) 2> /dev/null; do sleep 0.1; done"
+            #expect(try lab.run("/usr/bin/timeout", ["20", "bash", "-c", knock]).code == 0)
             let container = "  - {name: c, image: \"127.0.0.1:5123/none:1\"}\n"
             let manifest = try lab.write("pod.yaml", Lab.manifest("", containers: container))
             let began = ContinuousClock.now
@@ -83,7 +85,7 @@ extension EngineSuite {
             Full(
                 name: "what a container needs, once the sandbox is made",
                 isLogs: false,
-                options: "nr_inodes=9",
+                options: "nr_inodes=8",
                 message: "container c: open "
             ),
             Full(

@@ -43,8 +43,10 @@ extension EngineSuite {
         private func expectAsExplained(_ lab: Lab, _ manifest: String, _ options: [String], _ text: String) throws {
             let run = try lab.pod("run", ["-f", manifest] + options)
             #expect(run.code == 0, "\(run.errors)")
-            #expect(try lab.pod("logs", ["shop/p"]).text == (text.isEmpty ? "EMPTY\n" : text))
-            #expect(try lab.pod("rm", ["p"]).code == 0)
+            let logs = try lab.pod("logs", ["shop/p"])
+            #expect(logs.text == (text.isEmpty ? "EMPTY\n" : text), "\(logs.errors)")
+            let removed = try lab.pod("rm", ["p"])
+            #expect(removed.code == 0, "\(removed.errors)")
             try lab.expectNothingLeft()
         }
 

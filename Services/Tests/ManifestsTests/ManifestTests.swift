@@ -76,6 +76,8 @@ struct ManifestTests {
         ("Deployment", "{template: {spec: {dnsPolicy: Default}}}"),
         ("StatefulSet", "{template: {spec: {dnsPolicy: Default}}}"),
         ("DaemonSet", "{template: {spec: {dnsPolicy: Default}}}"), ("Job", "{template: {spec: {dnsPolicy: Default}}}"),
+        ("ReplicaSet", "{template: {spec: {dnsPolicy: Default}}}"),
+        ("ReplicationController", "{template: {spec: {dnsPolicy: Default}}}"),
         ("CronJob", "{jobTemplate: {spec: {template: {spec: {dnsPolicy: Default}}}}}"),
     ])
     func workloadsHaveTemplates(kind: String, spec: String) throws {
@@ -104,6 +106,22 @@ struct ManifestTests {
         #expect(try manifest.pod(named: "b", path: "m").name == "b")
         #expect(failure(text) == "m: there are several in it: Pod a, Pod b; choose one with --pod NAME")
         #expect(failure(text, pod: "z") == "m: there is no pod z in it, but Pod a, Pod b")
+    }
+
+    /// The API's own lists say what is in them once; a PodTemplate has no spec around its template.
+    @Test func listsOfTheAPIAndPodTemplates() throws {
+        let items =
+            "{metadata: {name: a}, spec: {template: {spec: {}}}}, {metadata: {name: b}, spec: {template: {spec: {}}}}"
+        #expect(
+            try manifest("kind: DeploymentList\nitems: [\(items)]\n").pods.map(\.title) == [
+                "Deployment a", "Deployment b",
+            ]
+        )
+        #expect(
+            try manifest("kind: PodList\nitems: [{metadata: {name: a}, spec: {}}]\n").pods.map(\.title) == ["Pod a"]
+        )
+        let template = "kind: PodTemplate\nmetadata: {name: t}\ntemplate: {spec: {dnsPolicy: Default}}\n"
+        #expect(try manifest(template).pods[0].dnsPod().policy == "Default")
     }
 
     @Test(arguments: [
