@@ -71,7 +71,7 @@ package struct Mending {
         var done = 0
         var failures: [String] = []
         let entered = change(namespace, isOwn, &failures) { failures in
-            for piece in pieces {
+            for piece in pieces where Self.isDead(piece.target) {
                 do throws(Errno) {
                     try Self.replace(piece.target, with: piece.tree.tree, depth: piece.depth)
                     done += 1
@@ -132,6 +132,16 @@ package struct Mending {
         return parts.dropFirst(2).flatMap { [UInt8(ascii: "/")] + $0 }
     }
 
+    /// Whether nobody serves what is mounted there: another daemon can have the same mount point in another namespace.
+    private static func isDead(_ target: Path) -> Bool {
+        do throws(Errno) {
+            _ = try Fd.open(target, .readOnly)
+            return false
+        } catch {
+            return error == .notConnected || error == .connectionAborted
+        }
+    }
+
     /// Where the kernel cannot put a mount beneath another (before 6.5, or one that is locked), it goes on top of one dead
     /// one, and others of `depth` dead ones there are taken off first.
     static func replace(_ target: Path, with tree: borrowing Fd, depth: Int = 1) throws(Errno) {
@@ -143,10 +153,11 @@ package struct Mending {
         try Mount.unmount(target, lazily: true)
     }
 
-    /// Takes our mounts away from every mount namespace but the host's own, where the file system itself stays.
+    /// Takes the mounts of our file system of this minor device number (0: of any) away from every mount namespace, and dead
+    /// ones; where the file system itself is mounted on the host, it stays.
     ///
     /// What is beneath, the kernel's own files, shows at once. Blocks for the system calls of each mount.
-    package func takeAway() -> Report {
+    package func takeAway(of minor: UInt32) -> Report {
         var report = Report()
         let own = MountSurvey.Namespace.Place.own
         let namespaces = MountSurvey.namespaces()
@@ -165,7 +176,7 @@ package struct Mending {
             let targets = ours.reversed()
             var (count, failures): (Int, [String]) = (0, [])
             let entered = change(namespace, namespace.place == own, &failures) { failures in
-                for target in targets {
+                for target in targets where [0, target.minor].contains(minor) || Self.isDead(Path(target.mountPoint)) {
                     do throws(Errno) {
                         try Mount.unmount(Path(target.mountPoint), lazily: true)
                         count += 1

@@ -62,8 +62,8 @@ struct HelperPart {
         let started = Clock.monotonic
         let (report, words) = try attempt("look at the containers' mounts") { () throws(Errno) in
             let mending = try Mending(mountPoint: options.mount)
-            return options.part == .mend
-                ? (mending.replaceDead(), "replaced") : (mending.takeAway(), "took away")
+            if case .takeAway(let minor) = options.part { return (mending.takeAway(of: minor), "took away") }
+            return (mending.replaceDead(), "replaced")
         }
         guard report.namespaces > 0 else { return }
         let milliseconds = (Clock.monotonic &- started) / 1_000_000

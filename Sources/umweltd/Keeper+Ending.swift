@@ -24,15 +24,26 @@ extension Keeper {
         guard stage == .serving else { return }
         stage = .stopping
         guard !manager.keeps || signal == 0 || isMeant else { return handOver() }
-        help(with: .takeAway, limitNs: Self.takeAwayLimitNs) { [unowned self] in drain() }
+        minor = (try? MountSurvey.minor(ofOursAt: options.mount)) ?? 0
+        // First, so that no container gets a view that starts meanwhile.
+        unmount()
+        takeAway { [unowned self] in drain() }
     }
 
-    /// The mount goes, and nobody can open a file any more; who has one open reads on for a moment.
+    private func takeAway(whenOver: @escaping () -> Void) {
+        help(with: .takeAway(minor), limitNs: Self.takeAwayLimitNs, whenOver: whenOver)
+    }
+
+    /// Who has a file open reads on for a moment; then it is seen to those who had a view in hand while the others were
+    /// taken away.
     ///
     /// The kernel says goodbye when the last one is closed.
     private func drain() {
-        unmount()
         stage = .draining(until: Clock.monotonic &+ Self.drainLimitNs)
+        drained = { [unowned self] in
+            stage = .stopping
+            takeAway { [unowned self] in finish("") }
+        }
     }
 
     /// Ends, and leaves the mount and the connection to the process that the service manager starts next.
@@ -79,6 +90,16 @@ extension Keeper {
         if let worker {
             for _ in 0..<20 where worker.area.progress.contains(where: { $0 % 2 == 1 }) { usleep(5000) }
             try? worker.child.kill(SIGKILL)
+            leaving[worker.child.pid] = worker
+        }
+        // One that does not end (state D) would keep the connection, and with it those who wait for an answer.
+        for worker in leaving.values {
+            var hasEnded = false
+            for _ in 0..<20 where !hasEnded {
+                do throws(Errno) { hasEnded = try worker.child.poll() != nil } catch { hasEnded = true }
+                if !hasEnded { usleep(5000) }
+            }
+            if !hasEnded, minor > 0 { try? FuseMount.abort(minor: minor) }
         }
         try? Directories.unlink(options.socket)
         try? Directories.unlink(options.table)
@@ -98,7 +119,7 @@ extension Keeper {
             self.worker = nil
         }
         // What they had in hand has failed with its connection; the numbers of requests begin anew.
-        for worker in leaving.values { worker.isSettled = true }
+        for worker in leaving.values { worker.isObsolete = true }
         unsettled = []
         suspects = Suspects()
         unanswered = Unanswered()

@@ -20,6 +20,18 @@ final class UpgradeProbation {
     var isOverdue: Bool { Clock.monotonic &- startedAt > Self.limitNs }
 }
 
+/// A program that is asked for its version before it is gone over to.
+final class UpgradeTrial {
+    private static let limitNs: UInt64 = 5_000_000_000
+
+    let child: Child
+    private let startedAt = Clock.monotonic
+
+    init(_ child: Child) { self.child = child }
+
+    var isOverdue: Bool { Clock.monotonic &- startedAt > Self.limitNs }
+}
+
 extension Keeper {
     /// Goes over to the program's file as it is now: this process becomes it, and starts a worker of it.
     ///
@@ -27,8 +39,19 @@ extension Keeper {
     /// worker that is there serves on, and takes this process's place where that ends or stands still. A program whose own
     /// worker does not come to serve is left for the one that ran before. Containers see a pause as after a crash.
     func goOver() {
-        guard stage == .serving, upgrade == nil else { return }
-        guard runs(program) else {
+        guard stage == .serving, upgrade == nil, trial == nil else { return }
+        let arguments = ["umweltd", "--version"].map { Array($0.utf8) }
+        var command = Command(path: program, arguments: arguments, environment: [])
+        command.files = [-1, -1, 2]
+        do throws(Errno) { trial = UpgradeTrial(try command.spawn()) } catch { trialEnded(nil) }
+    }
+
+    /// The program has told its version, or has not; nil: it took too long, or did not even start.
+    func trialEnded(_ status: ExitStatus?) {
+        if status == nil { try? trial?.child.kill(SIGKILL) }
+        trial = nil
+        guard stage == .serving else { return }
+        guard status == .exited(0) else {
             return Notice.print("\(program) does not run: going on with version \(Options.version)")
         }
         do throws(Errno) {
@@ -117,20 +140,5 @@ extension Keeper {
             while let (pid, change) = Child.nextChange() { try? note(change, of: pid) }
             usleep(5000)
         }
-    }
-
-    /// Whether it tells its version, within five seconds.
-    private func runs(_ program: Path) -> Bool {
-        let arguments = ["umweltd", "--version"].map { Array($0.utf8) }
-        var command = Command(path: program, arguments: arguments, environment: [])
-        command.files = [-1, -1, 2]
-        guard let child = try? command.spawn() else { return false }
-        for _ in 0..<1000 {
-            if let status = try? child.poll() { return status == .exited(0) }
-            usleep(5000)
-        }
-        try? child.kill(SIGKILL)
-        _ = try? child.wait()
-        return false
     }
 }

@@ -101,7 +101,7 @@ extension Keeper {
         case .stopped:
             // It does nothing until somebody continues it, and readers wait.
             if let worker, worker.child.pid == pid { replace(worker, because: "was stopped") }
-            if let helper, helper.child.pid == pid { try? helper.child.kill(SIGKILL) }
+            for child in [helper?.child, trial?.child] where child?.pid == pid { try? child?.kill(SIGKILL) }
         case .ended(let status):
             if let worker = leaving.removeValue(forKey: pid) {
                 settle(worker, status)
@@ -109,6 +109,8 @@ extension Keeper {
                 self.worker = nil
                 settle(worker, status)
                 try followUp(worker, status)
+            } else if let trial, trial.child.pid == pid {
+                trialEnded(status)
             } else {
                 helper?.ended(pid, status)
             }
@@ -121,11 +123,11 @@ extension Keeper {
         if case .signaled(let signal) = status, Self.crashes.contains(signal) {
             suspects.workerFailed(with: worker.inHand)
         }
-        if worker.isSettled {
-            // The one that serves now has it.
+        if worker.isObsolete {
+            // Nobody waits for it.
         } else if negotiated.hasResend {
             resend()
-        } else if unsettled.count < Held.areaLimit {
+        } else if !worker.handedOn.isSuperset(of: worker.inHand), unsettled.count < Held.areaLimit {
             unsettled.append(worker.area)
             // A worker that is there already did not get it.
             if let worker = self.worker { replace(worker, because: "has to answer for another") }
@@ -133,12 +135,16 @@ extension Keeper {
         if worker.hung, self.worker == nil, startsAt != nil { startsAt = 0 }
     }
 
-    /// The same for those that were killed and do not end (state D): they will not answer any more.
+    /// The same for those that were killed and do not end (state D), as far as they have come: what they take until they do
+    /// end is seen to then.
     private func settleThoseThatStay() {
-        for worker in leaving.values where !worker.isSettled {
-            guard negotiated.hasResend || unsettled.count < Held.areaLimit else { return }
-            worker.isSettled = true
-            if negotiated.hasResend { resend() } else { unsettled.append(worker.area) }
+        for worker in leaving.values where !worker.isObsolete {
+            if negotiated.hasResend {
+                resend()
+            } else if unsettled.count < Held.areaLimit, !worker.handedOn.isSuperset(of: worker.inHand) {
+                worker.handedOn = Set(worker.inHand)
+                unsettled.append(worker.area)
+            }
         }
     }
 

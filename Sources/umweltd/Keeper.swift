@@ -57,6 +57,7 @@ final class Keeper {
     /// A worker has served.
     var isAnnounced = false
     var upgrade: UpgradeProbation?
+    var trial: UpgradeTrial?
     var helper: Helper?
     /// Containers with dead mounts of ours were looked for.
     var hasMended = false
@@ -66,6 +67,10 @@ final class Keeper {
     /// The mount and the connection are the successor's.
     var isHandedOver = false
     var stage = Stage.serving
+    /// Of the connection that ends, once it does.
+    var minor: UInt32 = 0
+    /// What comes after the draining.
+    var drained: () -> Void = {}
     /// Why this daemon ends although nobody wanted it to.
     var failure: String?
     var notices = NoticeLimit()
@@ -167,7 +172,7 @@ final class Keeper {
         var trim = ProgramTrim(goal: Self.residentGoal)
         while stage != .over {
             let now = Clock.monotonic
-            if case .draining(let end) = stage, now >= end { finish("") }
+            if case .draining(let end) = stage, now >= end { drained() }
             if let due = startsAt, now >= due { try startWorker() }
             if let end = servesBy, now >= end { giveUp() }
             let ready: [Int32]
@@ -180,6 +185,7 @@ final class Keeper {
             try look()
             trim.look(now)
             helper?.hurry()
+            if trial?.isOverdue == true { trialEnded(nil) }
             if upgrade?.isOverdue == true { upgradeFailed("its worker does not come to serve") }
             manager.ping()
         }

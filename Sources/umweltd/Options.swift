@@ -26,8 +26,9 @@ struct Options: Equatable {
         case worker(Negotiated, refused: [UInt64], areas: Int)
         /// Replaces dead mounts in running containers, then ends.
         case mend
-        /// Takes the views away from running containers, then ends.
-        case takeAway
+        /// Takes the views away from running containers, then ends: those of the connection with this minor device number, and
+        /// dead ones.
+        case takeAway(UInt32)
     }
 
     static let version = "0.1.0"
@@ -133,7 +134,7 @@ extension Options.Part {
     var text: String {
         switch self {
         case .mend: "mend"
-        case .takeAway: "take-away"
+        case .takeAway(let minor): "take-away:\(minor)"
         case .keeper(let held): "keeper:" + (held?.text ?? "")
         case .worker(let negotiated, let refused, let areas):
             "worker:\(negotiated.text):\(refused.map(String.init).joined(separator: ",")):\(areas)"
@@ -144,7 +145,9 @@ extension Options.Part {
         let fields = text.split(separator: ":", omittingEmptySubsequences: false)
         switch fields.first {
         case "mend" where fields.count == 1: self = .mend
-        case "take-away" where fields.count == 1: self = .takeAway
+        case "take-away" where fields.count == 2:
+            guard let minor = UInt32(fields[1]) else { return nil }
+            self = .takeAway(minor)
         case "keeper" where fields.count == 2:
             guard let held = Held(String(fields[1])) else { return nil }
             self = .keeper(held)

@@ -19,8 +19,10 @@ final class Worker {
     var isSilent = false
     /// It was taken to hang, and killed.
     var hung = false
-    /// What it had in hand has gone to another, or is nobody's any more.
-    var isSettled = false
+    /// What it had in hand has failed with its connection.
+    var isObsolete = false
+    /// Of what it has in hand, what another one answers already: it was killed, and did not end.
+    var handedOn: Set<UInt64> = []
 
     init(child: Child, channel: consuming Fd, area: RequestArea) {
         self.child = child

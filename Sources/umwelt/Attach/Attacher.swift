@@ -34,7 +34,9 @@ struct Attacher {
         switch known.match(target) {
         case .one(let container): return container
         case .several(let ids):
-            throw .failed("\(target) can be any of \(ids.joined(separator: ", ")); write more of the id")
+            throw .failed(
+                "\(target) can be any of \(ids.joined(separator: ", ")); write more of the id, or its process's number"
+            )
         case .none:
             if let pid = CgroupSearch.firstProcess(of: target) { return try container(of: pid, known, id: target) }
             throw .failed("no running container has the id or name \(target), nor is it a process's number")
@@ -50,12 +52,25 @@ struct Attacher {
         guard let namespace = try? FileStatus.of(Path("/proc/\(pid)/ns/mnt")).inode else {
             throw .failed("cannot look at process \(pid): it has ended, or is more privileged than this command")
         }
-        if namespace == (try? FileStatus.of("/proc/1/ns/mnt"))?.inode {
-            throw .failed("process \(pid) is in the host's own mount namespace: there is no container to attach to")
-        }
+        try refuseHost(namespace, of: pid)
         let first = CgroupSearch.oldestProcess(inMountNamespace: namespace) ?? pid
         if let container = known.first(where: { $0.pid == first || $0.pid == pid }) { return container }
         return EngineContainer(id: id ?? "pid-\(first)", engine: "-", pid: first)
+    }
+
+    /// Refuses the machine's mount namespace, the daemon's and this command's own; all where the machine's cannot be told.
+    private func refuseHost(_ namespace: UInt64, of pid: Int32) throws(Failure) {
+        func inode(_ pid: String) -> UInt64? { (try? FileStatus.of(Path("/proc/\(pid)/ns/mnt")))?.inode }
+        // A security policy can hide process 1; then the first kernel thread is there, where this is the machine's pid namespace.
+        let isKernel = (try? Fd.contents(of: "/proc/2/comm", limit: 64))?.elementsEqual("kthreadd\n".utf8) == true
+        guard let machine = inode("1") ?? (isKernel ? inode("2") : nil), let own = inode("self"),
+            let daemons = inode("\(daemon.greeting.pid)")
+        else {
+            throw .failed("cannot tell the host's mount namespace from a container's: /proc/1/ns/mnt cannot be read")
+        }
+        guard ![machine, own, daemons].contains(namespace) else {
+            throw .failed("process \(pid) is in the host's own mount namespace: there is no container to attach to")
+        }
     }
 
     /// What became of one container.
@@ -68,6 +83,10 @@ struct Attacher {
     }
 
     func attach(_ container: EngineContainer) throws(Failure) -> Outcome {
+        guard let namespace = try? FileStatus.of(Path("/proc/\(container.pid)/ns/mnt")).inode else {
+            throw .failed("cannot look at \(container.label): it has ended, or is more privileged than this command")
+        }
+        try refuseHost(namespace, of: container.pid)
         let plan = try plan(of: container)
         var outcome = Outcome()
         for step in plan.steps {
@@ -79,12 +98,13 @@ struct Attacher {
             }
         }
         guard plan.steps.contains(where: { $0.standing == .free || $0.standing == .stale }) else { return outcome }
-        let (directory, isNew) = try register(container)
+        let (id, isNew) = try register(container)
+        let directory = daemon.greeting.mountPoint + "/containers/" + id
         do throws(ViewMounts.Failure) {
             let pid = MountSurvey.unconfined(container.pid)
             outcome.placed = try mounts.place(plan, from: Path(directory), in: pid)
         } catch {
-            if isNew { _ = try? daemon.request(.deregister, [container.registeredID]) }
+            if isNew { _ = try? daemon.request(.deregister, [id]) }
             throw .failed("cannot put \(error.target) into \(container.label): \(error.cause); nothing was changed")
         }
         return outcome
@@ -125,13 +145,14 @@ struct Attacher {
         }
     }
 
-    private func register(_ container: EngineContainer) throws(Failure) -> (directory: String, isNew: Bool) {
-        if let known = try registered().first(where: { $0.pid == container.pid }) {
-            return (daemon.greeting.mountPoint + "/containers/" + known.id, false)
-        }
-        let fields = try daemon.request(.register, [container.registeredID, "attach", "\(container.pid)"])
-        let directory = fields.first.map { String(decoding: $0, as: UTF8.self) }
-        return (directory ?? daemon.greeting.mountPoint + "/containers/" + container.registeredID, true)
+    private func register(_ container: EngineContainer) throws(Failure) -> (id: String, isNew: Bool) {
+        let all = try registered()
+        if let known = all.first(where: { $0.pid == container.pid }) { return (known.id, false) }
+        // Two engines, or two namespaces of one, may have containers of the same id.
+        var id = container.registeredID
+        if all.contains(where: { $0.id == id }) { id = "\(id.prefix(110))-\(container.pid)" }
+        _ = try daemon.request(.register, [id, "attach", "\(container.pid)"])
+        return (id, true)
     }
 
     struct Registered: Equatable {
