@@ -18,11 +18,16 @@ package struct Mending {
 
     private let mountPoint: Path
     private let visit: NamespaceVisit
+    /// The host's /proc and /sys without what is mounted over files in them; none before Linux 5.2.
+    private let hostTrees: [(name: [UInt8], tree: TreeBox)]
 
     /// `mountPoint`: where the daemon's file system is mounted on the host.
     package init(mountPoint: Path) throws(Errno) {
         self.mountPoint = mountPoint
         visit = try NamespaceVisit()
+        hostTrees = ["/proc", "/sys"].compactMap { path in
+            TreeBox(cloneOf: Path(path)).map { (Array(path.utf8), $0) }
+        }
     }
 
     /// Replaces what is mounted of an earlier connection by the same files of the present one, in every mount namespace.
@@ -132,6 +137,18 @@ package struct Mending {
         return parts.dropFirst(2).flatMap { [UInt8(ascii: "/")] + $0 }
     }
 
+    /// The kernel's own file of the same name as one of ours, as a detached mount: of /proc/meminfo and its like every
+    /// container has the same.
+    private func kernelFile(of root: [UInt8]) -> TreeBox? {
+        let alive = Self.alive(root)
+        let path = Self.withoutContainer(alive) ?? alive
+        for host in hostTrees where path.starts(with: host.name + [UInt8(ascii: "/")]) {
+            let rest = Path(path.dropFirst(host.name.count + 1))
+            return TreeBox(cloneOf: Path("/proc/self/fd/\(host.tree.tree.raw)").appending(rest))
+        }
+        return nil
+    }
+
     /// Whether nobody serves what is mounted there: another daemon can have the same mount point in another namespace.
     private static func isDead(_ target: Path) -> Bool {
         do throws(Errno) {
@@ -173,17 +190,29 @@ package struct Mending {
             guard !ours.isEmpty else { continue }
             report.namespaces += 1
             // The last mounted first, as many times as it is mounted there.
-            let targets = ours.reversed()
+            let targets = ours.reversed().map { mount in
+                (mount: mount, path: Path(mount.mountPoint), kernels: kernelFile(of: mount.root))
+            }
             var (count, failures): (Int, [String]) = (0, [])
             let entered = change(namespace, namespace.place == own, &failures) { failures in
-                for target in targets where [0, target.minor].contains(minor) || Self.isDead(Path(target.mountPoint)) {
+                var covered: Set<Path> = []
+                for target in targets where [0, target.mount.minor].contains(minor) || Self.isDead(target.path) {
+                    guard !covered.contains(target.path) else { continue }
                     do throws(Errno) {
-                        try Mount.unmount(Path(target.mountPoint), lazily: true)
+                        try Mount.unmount(target.path, lazily: true)
                         count += 1
                     } catch {
                         // The copy of the whole that a user namespace's first mount namespace got cannot be taken off.
-                        if target.root.count == 1 { continue }
-                        failures.append("\(namespace.pids.first ?? 0) \(Path(target.mountPoint)): \(error)")
+                        if target.mount.root.count == 1 { continue }
+                        // Nor can what was there when it was made: the kernel's own file goes on top.
+                        if error == .invalidArgument, let file = target.kernels,
+                            (try? Mount.attach(file.tree, on: target.path)) != nil
+                        {
+                            covered.insert(target.path)
+                            count += 1
+                            continue
+                        }
+                        failures.append("\(namespace.pids.first ?? 0) \(target.path): \(error)")
                     }
                 }
             }
@@ -200,4 +229,9 @@ private final class TreeBox {
     let tree: Fd
 
     init(_ tree: consuming Fd) { self.tree = tree }
+
+    /// nil where there is no such file, or no open_tree(2).
+    init?(cloneOf path: Path) {
+        do throws(Errno) { tree = try Mount.clone(path) } catch { return nil }
+    }
 }
