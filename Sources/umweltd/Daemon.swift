@@ -119,7 +119,14 @@ final class Daemon {
         case .aborted: inheritance.tell(.aborted)
         case .failed(let error): throw DaemonError("the FUSE device failed: \(error)")
         case .unmounted: inheritance.tell(.unmounted)
-        case nil: inheritance.tell(.idle)
+        case nil:
+            inheritance.tell(.idle)
+            // The keeper unmounts, and need not wait once nobody has a file open.
+            while (try? inheritance.channel.waitReadable(milliseconds: 0)) != true {
+                guard (try? ending.event.waitReadable(milliseconds: 20)) == true else { continue }
+                inheritance.tell(.unmounted)
+                break
+            }
         }
         // The keeper acts on it, and ends this process where it is still there.
         while inheritance.hear() != nil {}

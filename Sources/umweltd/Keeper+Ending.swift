@@ -25,25 +25,15 @@ extension Keeper {
         stage = .stopping
         guard !manager.keeps || signal == 0 || isMeant else { return handOver() }
         minor = (try? MountSurvey.minor(ofOursAt: options.mount)) ?? 0
-        // First, so that no container gets a view that starts meanwhile.
-        unmount()
-        takeAway { [unowned self] in drain() }
+        help(with: .takeAway(minor), limitNs: Self.takeAwayLimitNs) { [unowned self] in drain() }
     }
 
-    private func takeAway(whenOver: @escaping () -> Void) {
-        help(with: .takeAway(minor), limitNs: Self.takeAwayLimitNs, whenOver: whenOver)
-    }
-
-    /// Who has a file open reads on for a moment; then it is seen to those who had a view in hand while the others were
-    /// taken away.
+    /// The mount goes, and nobody can open a file any more; who has one open reads on for a moment.
     ///
     /// The kernel says goodbye when the last one is closed.
     private func drain() {
+        unmount()
         stage = .draining(until: Clock.monotonic &+ Self.drainLimitNs)
-        drained = { [unowned self] in
-            stage = .stopping
-            takeAway { [unowned self] in finish("") }
-        }
     }
 
     /// Ends, and leaves the mount and the connection to the process that the service manager starts next.

@@ -69,8 +69,6 @@ final class Keeper {
     var stage = Stage.serving
     /// Of the connection that ends, once it does.
     var minor: UInt32 = 0
-    /// What comes after the draining.
-    var drained: () -> Void = {}
     /// Why this daemon ends although nobody wanted it to.
     var failure: String?
     var notices = NoticeLimit()
@@ -172,7 +170,7 @@ final class Keeper {
         var trim = ProgramTrim(goal: Self.residentGoal)
         while stage != .over {
             let now = Clock.monotonic
-            if case .draining(let end) = stage, now >= end { drained() }
+            if case .draining(let end) = stage, now >= end { finish("") }
             if let due = startsAt, now >= due { try startWorker() }
             if let end = servesBy, now >= end { giveUp() }
             let ready: [Int32]
