@@ -18,16 +18,11 @@ package struct Mending {
 
     private let mountPoint: Path
     private let visit: NamespaceVisit
-    /// The host's /proc and /sys without what is mounted over files in them; none before Linux 5.2.
-    private let hostTrees: [(name: [UInt8], tree: TreeBox)]
 
     /// `mountPoint`: where the daemon's file system is mounted on the host.
     package init(mountPoint: Path) throws(Errno) {
         self.mountPoint = mountPoint
         visit = try NamespaceVisit()
-        hostTrees = ["/proc", "/sys"].compactMap { path in
-            TreeBox(cloneOf: Path(path)).map { (Array(path.utf8), $0) }
-        }
     }
 
     /// Replaces what is mounted of an earlier connection by the same files of the present one, in every mount namespace.
@@ -137,16 +132,14 @@ package struct Mending {
         return parts.dropFirst(2).flatMap { [UInt8(ascii: "/")] + $0 }
     }
 
-    /// The kernel's own file of the same name as one of ours, as a detached mount: of /proc/meminfo and its like every
-    /// container has the same.
-    private func kernelFile(of root: [UInt8]) -> TreeBox? {
+    /// The kernel's own file of the same name as one of ours, as a detached mount; nil where on the host, too, ours is there.
+    ///
+    /// Of /proc/meminfo and its like every container has the same.
+    private func kernelFile(of root: [UInt8], _ host: [MountInfo]) -> TreeBox? {
         let alive = Self.alive(root)
         let path = Self.withoutContainer(alive) ?? alive
-        for host in hostTrees where path.starts(with: host.name + [UInt8(ascii: "/")]) {
-            let rest = Path(path.dropFirst(host.name.count + 1))
-            return TreeBox(cloneOf: Path("/proc/self/fd/\(host.tree.tree.raw)").appending(rest))
-        }
-        return nil
+        guard path.starts(with: "/proc/".utf8) || path.starts(with: "/sys/".utf8) else { return nil }
+        return host.contains { $0.mountPoint == path } ? nil : TreeBox(cloneOf: Path(path))
     }
 
     /// Whether nobody serves what is mounted there: another daemon can have the same mount point in another namespace.
@@ -191,7 +184,7 @@ package struct Mending {
             report.namespaces += 1
             // The last mounted first, as many times as it is mounted there.
             let targets = ours.reversed().map { mount in
-                (mount: mount, path: Path(mount.mountPoint), kernels: kernelFile(of: mount.root))
+                (mount: mount, path: Path(mount.mountPoint), kernels: kernelFile(of: mount.root, host))
             }
             var (count, failures): (Int, [String]) = (0, [])
             let entered = change(namespace, namespace.place == own, &failures) { failures in
