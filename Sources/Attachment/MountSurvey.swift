@@ -106,22 +106,37 @@ extension [MountInfo] {
     /// Those to which a path leads once what is mounted at their own place is taken off: nothing is mounted over a directory
     /// above them.
     package var reachable: [MountInfo] {
-        let taken = Set(map { Placing(mount: $0.parent, path: $0.mountPoint) })
+        // An initramfs as the root is its own parent, and hides nothing.
+        let taken = Set(filter { $0.parent != $0.id }.map { Placing(mount: $0.parent, path: $0.mountPoint) })
         let byID = Dictionary(map { ($0.id, $0) }) { first, _ in first }
-        var known: [UInt64: Bool] = [:]
-        func isHidden(_ mount: MountInfo) -> Bool {
-            if let known = known[mount.id] { return known }
-            known[mount.id] = false
-            // What is mounted on the same mount as this one, at a directory above it, came later: else it would be its parent.
+        // What is mounted on the same mount as this one, at a directory above it, came later: else it would be its parent.
+        func isBelowAnother(_ mount: MountInfo) -> Bool {
             var above = mount.mountPoint[...]
-            var result = false
-            while !result, above.count > 1 {
+            while above.count > 1 {
                 above = above.dropLast(above.count - (above.lastIndex(of: UInt8(ascii: "/")) ?? 0))
                 let path: [UInt8] = above.isEmpty ? [47] : [UInt8](above)
-                result = taken.contains(Placing(mount: mount.parent, path: path))
+                if taken.contains(Placing(mount: mount.parent, path: path)) { return true }
             }
-            if !result, mount.parent != mount.id, let parent = byID[mount.parent] { result = isHidden(parent) }
-            known[mount.id] = result
+            return false
+        }
+        // Without recursion: a container can stack mounts as deep as it likes.
+        var known: [UInt64: Bool] = [:]
+        func isHidden(_ mount: MountInfo) -> Bool {
+            var chain: [UInt64] = []
+            var next: MountInfo? = mount
+            var result = false
+            while let mount = next {
+                if let before = known[mount.id] {
+                    result = before
+                    break
+                }
+                known[mount.id] = false
+                chain.append(mount.id)
+                result = isBelowAnother(mount)
+                next = result || mount.parent == mount.id ? nil : byID[mount.parent]
+            }
+            // Whoever is on the way up to one that is hidden is hidden with it.
+            for id in chain { known[id] = result }
             return result
         }
         return filter { !isHidden($0) }

@@ -51,6 +51,15 @@ struct MountSurveyTests {
         #expect(self.mounts("1 1 0:1 / / rw - rootfs rootfs rw\n").topmost.count == 1)
     }
 
+    /// A container may stack as many mounts as the kernel allows (mount-max); one that is hidden hides all on it.
+    @Test func deepStacksAreNoDeepRecursion() {
+        var text = "1 1 0:1 / / rw - rootfs rootfs rw\n2 1 0:2 / /x/y rw - tmpfs t rw\n3 1 0:3 / /x rw - tmpfs t rw\n"
+        for id in 4..<100_000 { text += "\(id) \(id == 4 ? 2 : id - 1) 0:4 / /x/y rw - tmpfs t rw\n" }
+        // The deepest first, whose way up is the longest.
+        let reachable = mounts(text).reversed().reachable
+        #expect(Set(reachable.map(\.id)) == [1, 3])
+    }
+
     @Test func pathsOfDeadFilesAreTheirNames() {
         #expect(Mending.alive(Array("/proc/meminfo//deleted".utf8)) == Array("/proc/meminfo".utf8))
         #expect(Mending.alive(Array("/proc/meminfo".utf8)) == Array("/proc/meminfo".utf8))
