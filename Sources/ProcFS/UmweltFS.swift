@@ -160,7 +160,7 @@ package final class UmweltFS: FileSystem {
         }
         if let file = id.entry.procFile {
             var result = attributes(id, 0o100000 | file.permissions)
-            result.size = procFileSize
+            result.size = size(of: file, node, caller)
             return result
         }
         switch id.entry {
@@ -237,18 +237,23 @@ package final class UmweltFS: FileSystem {
         Attributes(node: id.rawValue, mode: mode, size: 0, links: mode & 0o040000 == 0 ? 1 : 2, time: startedAt)
     }
 
-    /// Not 0, as the kernel's own have it: of a file of no size sendfile(2) takes nothing, and says that it was all
-    /// (filemap_splice_read()).
-    private var procFileSize: UInt64 { 4096 }
+    /// Not 0, as the kernel's own have it, and not less than the content.
+    ///
+    /// Of a file of no size sendfile(2) takes nothing, and says that it was all (filemap_splice_read()); at the size cp and
+    /// tail end.
+    private func size(of file: ProcFile, _ node: UInt64, _ caller: Caller) -> UInt64 {
+        let known = Attributes.nominalSize
+        guard file.canBeLarge, let content = try? content(of: node, for: caller) else { return known }
+        return max(known, UInt64(content.count))
+    }
 
-    /// sysfs says 4096 for the size of every file.
     private func attributes(_ id: NodeID, _ node: SysTree.Node) -> Attributes {
         var result: Attributes
         switch node.type {
         case .directory: result = attributes(id, directory)
         case .file:
             result = attributes(id, 0o100000 | node.permissions)
-            result.size = 4096
+            result.size = Attributes.nominalSize
         case .link: result = attributes(id, 0o120777)
         }
         return result

@@ -25,7 +25,8 @@ final class FakeFileSystem: FileSystem {
     func attributes(of node: UInt64, for caller: Caller) throws(Errno) -> Attributes {
         state.withLock { $0.callers.append(caller.pid) }
         guard node < 1000 else { throw .noEntry }
-        return Attributes(node: node, mode: node == 1 ? 0o040555 : 0o100444, size: 0, links: 1, time: 1)
+        let size = UInt64(state.withLock { $0.content[node]?.count } ?? 0)
+        return Attributes(node: node, mode: node == 1 ? 0o040555 : 0o100444, size: size, links: 1, time: 1)
     }
 
     func linkTarget(of node: UInt64, for caller: Caller) throws(Errno) -> [UInt8] { throw .invalidArgument }
@@ -72,8 +73,7 @@ struct Bench {
     func answer(_ bytes: [UInt8]) -> [UInt8]? {
         var reply = Reply()
         switch dispatcher.answer(bytes.span.bytes, into: &reply) {
-        case .answer: return reply.bytes
-        case .goodbye: return reply.bytes
+        case .answer, .answerOfLarge, .goodbye: return reply.bytes
         case .silence: return nil
         }
     }
