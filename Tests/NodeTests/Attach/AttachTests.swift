@@ -79,6 +79,32 @@ extension DaemonSuite {
             #expect(try memory(shell) != 66 << 10)
         }
 
+        /// The host's mounts are shared, as systemd has them: what a container mounts on its views shows nowhere else.
+        @Test func viewsArePrivate() throws {
+            let lab = try DaemonLab(isStarted: false)
+            let host = try lab.shell()
+            try host.run("mount --bind \(lab.directory) \(lab.directory); mount --make-shared \(lab.directory)")
+            try lab.start()
+            #expect(try host.run("grep ' \(lab.mount) ' /proc/self/mountinfo").text.contains(" shared:"))
+            let container = try lab.container(in: try lab.cgroup())
+            let pid = container.initPID
+            #expect(try lab.umwelt("attach \(pid)").code == 0)
+            let places = ["/proc/meminfo", "/sys/devices/system/cpu/online"]
+            for round in ["attached", "mended"] {
+                let views = try container.shell.run("grep ' fuse.umwelt ' /proc/self/mountinfo").text
+                let shared = views.split(separator: "\n").filter { $0.contains(" shared:") || $0.contains(" master:") }
+                #expect(shared.isEmpty, "\(round): \(shared.prefix(3))")
+                for place in places { try container.shell.run("mount --bind /etc/hostname \(place)") }
+                let seen = try host.run("grep -c /hostname /proc/self/mountinfo").text
+                #expect(seen == "0", "\(round)")
+                for place in places { try container.shell.run("umount \(place)") }
+                guard round == "attached" else { break }
+                try lab.crash()
+                try lab.start()
+                for _ in 0..<100 * Programs.patience where !lab.said.contains("replaced") { usleep(20_000) }
+            }
+        }
+
         /// The process of the lowest number in it is chrooted, and sees none of the views: they are mended and taken away all
         /// the same.
         @Test(.enabled(if: FileTree.isThere("/bin/busybox"), "no busybox"))
