@@ -163,14 +163,37 @@ package struct Mending {
         try Mount.unmount(target, lazily: true)
     }
 
+    /// A container that is made while the others are looked at takes along what the one has that makes it.
+    private static let passLimit = 5
+
     /// Takes the mounts of our file system of this minor device number (0: of any) away from every mount namespace, and dead
     /// ones; where the file system itself is mounted on the host, it stays.
     ///
-    /// What is beneath, the kernel's own files, shows at once. Blocks for the system calls of each mount.
-    package func takeAway(of minor: UInt32) -> Report {
+    /// What is beneath, the kernel's own files, shows at once. Blocks for the system calls of each mount. `isAlive`: whether
+    /// the connection is still there; once it is not, another one may have its number.
+    package func takeAway(of minor: UInt32, while isAlive: () -> Bool) -> Report {
         var report = Report()
+        var places: Set<MountSurvey.Namespace.Place> = []
+        for _ in 0..<Self.passLimit {
+            report.failures = []
+            let before = report.files
+            takeAway(of: minor, while: isAlive, &report, &places)
+            if report.files == before { break }
+        }
+        report.namespaces = places.count
+        return report
+    }
+
+    private func takeAway(
+        of minor: UInt32,
+        while isAlive: () -> Bool,
+        _ report: inout Report,
+        _ places: inout Set<MountSurvey.Namespace.Place>
+    ) {
         let own = MountSurvey.Namespace.Place.own
         let namespaces = MountSurvey.namespaces()
+        // Asked after they were looked at: a connection that is there now had its number then.
+        let isAlive = isAlive()
         // The host's mount stays, whoever sees it by another path.
         let host = namespaces.first { $0.place == own }?.mounts.ours(of: mountPoint) ?? []
         var done = Set(host.filter { $0.mountPoint == mountPoint.bytes }.map(\.id))
@@ -181,7 +204,7 @@ package struct Mending {
                 visible.contains($0.mountPoint) && !done.contains($0.id)
             }
             guard !ours.isEmpty else { continue }
-            report.namespaces += 1
+            places.insert(namespace.place)
             // The last mounted first, as many times as it is mounted there.
             let targets = ours.reversed().map { mount in
                 (mount: mount, path: Path(mount.mountPoint), kernels: kernelFile(of: mount.root, host))
@@ -189,7 +212,8 @@ package struct Mending {
             var (count, failures): (Int, [String]) = (0, [])
             let entered = change(namespace, namespace.place == own, &failures) { failures in
                 var covered: Set<Path> = []
-                for target in targets where [0, target.mount.minor].contains(minor) || Self.isDead(target.path) {
+                for target in targets
+                where isAlive && [0, target.mount.minor].contains(minor) || Self.isDead(target.path) {
                     guard !covered.contains(target.path) else { continue }
                     do throws(Errno) {
                         try Mount.unmount(target.path, lazily: true)
@@ -213,7 +237,6 @@ package struct Mending {
             report.files += count
             for failure in failures { report.add(failure: failure) }
         }
-        return report
     }
 }
 

@@ -63,18 +63,18 @@ package struct ViewMounts {
         return placed
     }
 
-    /// Takes the views of `plan` that are ours off, so that the container sees the kernel's own files; returns which.
-    package func remove(_ plan: ViewPlan, from pid: Int32) throws(Failure) -> [Path] {
+    /// Takes ours off these places, so that the container sees the kernel's own files; returns which.
+    package func remove(_ targets: [Path], from pid: Int32) throws(Failure) -> [Path] {
         var removed: [Path] = []
         var failure: Failure?
         do throws(Errno) {
             try visit.inside(pid) { () throws(Errno) in
-                for step in plan.steps where step.standing == .ours || step.standing == .stale {
+                for target in targets {
                     do throws(Errno) {
-                        try Mount.unmount(step.target, lazily: true)
-                        removed.append(step.target)
+                        try Mount.unmount(target, lazily: true)
+                        removed.append(target)
                     } catch {
-                        failure = failure ?? Failure(target: step.target, cause: error)
+                        failure = failure ?? Failure(target: target, cause: error)
                     }
                 }
             }

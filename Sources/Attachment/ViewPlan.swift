@@ -33,6 +33,9 @@ package struct ViewPlan: Equatable, Sendable {
 
     package var steps: [Step]
 
+    /// Where ours are, dead or alive.
+    package var held: [Path] { steps.filter { $0.standing == .ours || $0.standing == .stale }.map(\.target) }
+
     /// All views that there are.
     package static var views: [String] {
         Views.procFiles.map { "proc/" + $0 } + Views.pressureFiles.map { "proc/pressure/" + $0 }

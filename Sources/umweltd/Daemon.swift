@@ -80,6 +80,7 @@ final class Daemon {
             snapshots: { session.dispatcher.snapshotStatistics },
             mountPoint: options.mount,
             isEmbedded: options.isEmbedded,
+            isEnding: { ending.isNear },
             exits: exits,
             ask: { inheritance.tell($0) }
         )
@@ -118,15 +119,7 @@ final class Daemon {
         switch ending.reason {
         case .aborted: inheritance.tell(.aborted)
         case .failed(let error): throw DaemonError("the FUSE device failed: \(error)")
-        case .unmounted: inheritance.tell(.unmounted)
-        case nil:
-            inheritance.tell(.idle)
-            // The keeper unmounts, and need not wait once nobody has a file open.
-            while (try? inheritance.channel.waitReadable(milliseconds: 0)) != true {
-                guard (try? ending.event.waitReadable(milliseconds: 20)) == true else { continue }
-                inheritance.tell(.unmounted)
-                break
-            }
+        case .unmounted, nil: inheritance.tell(.unmounted)
         }
         // The keeper acts on it, and ends this process where it is still there.
         while inheritance.hear() != nil {}
@@ -163,7 +156,11 @@ final class Daemon {
                     try inheritance.becomeKeeper(options)
                 }
                 for word in words {
-                    relievedBy = word == .onGuard ? Clock.monotonic &+ Self.guardNs : nil
+                    switch word {
+                    case .onGuard: relievedBy = Clock.monotonic &+ Self.guardNs
+                    case .ending: ending.isNear = true
+                    default: relievedBy = nil
+                    }
                 }
             }
             if let end = relievedBy, Clock.monotonic >= end || ProcessID.parent != keeper {
@@ -185,7 +182,11 @@ final class Daemon {
             trim.look(now)
             let isWanted = server.status.holders > 0 || !fileSystem.table.isEmpty
             let hasHadTime = server.status.hadHolder || now &- startedAt > Self.firstClientNs
-            if options.isEmbedded, !isWanted, hasHadTime { return }
+            if options.isEmbedded, !isWanted, hasHadTime, !ending.isNear {
+                // Nobody registers any more from here on.
+                ending.isNear = true
+                inheritance.tell(.idle)
+            }
         }
     }
 }
@@ -195,6 +196,13 @@ final class Ending: Sendable {
     /// Readable once the session is over.
     let event: Fd
     private let state = Mutex<Session<UmweltFS>.End?>(nil)
+    private let near = Atomic<Bool>(false)
+
+    /// The daemon is about to end: nothing is begun any more.
+    var isNear: Bool {
+        get { near.load(ordering: .relaxed) }
+        set { near.store(newValue, ordering: .relaxed) }
+    }
 
     init() throws(Errno) { event = try Fd.event() }
 

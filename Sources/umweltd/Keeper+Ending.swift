@@ -13,6 +13,7 @@ extension Keeper {
     private static let remountLimit = 5
     private static let takeAwayLimitNs: UInt64 = 10_000_000_000
     private static let drainLimitNs: UInt64 = 2_000_000_000
+    private static let lastLimitNs: UInt64 = 3_000_000_000
     private static let mendLimitNs: UInt64 = 60_000_000_000
     /// How long the first worker of a connection that took an aborted one's place may take.
     private static let serveLimitNs: UInt64 = 30_000_000_000
@@ -24,17 +25,25 @@ extension Keeper {
         guard stage == .serving else { return }
         stage = .stopping
         guard !manager.keeps || signal == 0 || isMeant else { return handOver() }
+        worker.map(warn)
+        helper?.end()
         minor = (try? MountSurvey.minor(ofOursAt: options.mount)) ?? 0
-        help(with: .takeAway(minor), limitNs: Self.takeAwayLimitNs) { [unowned self] in drain() }
+        // First: a container that starts from now on finds nothing to mount.
+        unmount()
+        help(with: .takeAway(minor), limitNs: Self.takeAwayLimitNs) { [unowned self] in
+            // Who has a file open reads on for a moment. The kernel says goodbye when nobody has one, nor a view.
+            stage = .draining(until: Clock.monotonic &+ Self.drainLimitNs)
+        }
     }
 
-    /// The mount goes, and nobody can open a file any more; who has one open reads on for a moment.
-    ///
-    /// The kernel says goodbye when the last one is closed.
-    private func drain() {
-        unmount()
-        stage = .draining(until: Clock.monotonic &+ Self.drainLimitNs)
+    /// Somebody still has a file open, or had a view in hand when the others were taken away, and has mounted it since.
+    func drained() {
+        stage = .stopping
+        help(with: .takeAway(minor), limitNs: Self.lastLimitNs, attempts: 1) { [unowned self] in finish("") }
     }
+
+    /// Tells a worker that nothing is to be begun any more.
+    func warn(_ worker: Worker) { try? worker.channel.send([Inheritance.Word.ending.rawValue]) }
 
     /// Ends, and leaves the mount and the connection to the process that the service manager starts next.
     private func handOver() {
@@ -50,7 +59,8 @@ extension Keeper {
         whenOver: @escaping () -> Void
     ) {
         do throws(Errno) {
-            helper = try Helper.start(part, of: options, limitNs: limitNs) { [unowned self] isDone in
+            helper = try Helper.start(part, of: options, device: device.raw, limitNs: limitNs) {
+                [unowned self] isDone in
                 if isDone || attempts <= 1 { return whenOver() }
                 help(with: part, limitNs: limitNs, attempts: attempts - 1, whenOver: whenOver)
             }
@@ -148,7 +158,7 @@ extension Keeper {
 
     /// Looks, once for each connection, for dead mounts of an earlier one in running containers.
     func mendOnce() {
-        guard !hasMended else { return }
+        guard !hasMended, stage == .serving else { return }
         hasMended = true
         help(with: .mend, limitNs: Self.mendLimitNs) {}
     }

@@ -37,6 +37,7 @@ extension Keeper {
             let worker = Worker(child: child, channel: pair.takeNear(), area: area)
             try poller.add(worker.channel)
             self.worker = worker
+            if stage != .serving { warn(worker) }
         } catch {
             guard isAnnounced else { throw DaemonError("cannot start a worker: \(error)") }
             notices.print("cannot start a worker: \(error); trying again")
@@ -66,7 +67,7 @@ extension Keeper {
                 stop(by: SIGTERM)
             case .upgrade: goOver()
             // What it says itself comes back from nobody.
-            case .onGuard, .relieved, nil: break
+            case .onGuard, .relieved, .ending, nil: break
             }
         }
     }
