@@ -86,7 +86,7 @@ package struct Dispatcher<FS: FileSystem>: Sendable {
             // The mount is read-only; this holds for whoever remounts it.
             guard flags & 0o3 == 0 else { throw .readOnly }
             let content = try fileSystem.content(of: node, for: caller)
-            let handle = snapshots.insert(content, owner: owner(of: node, caller))
+            let handle = snapshots.insert(content, owner: fileSystem.owner(of: node, for: caller))
             reply.put(handle: handle, flags: [.directIO, .noFlush])
             // The size the kernel has may be of a smaller content, or of another reader's. Programs that seek from the end
             // (tail, tac) go by it.
@@ -144,11 +144,6 @@ package struct Dispatcher<FS: FileSystem>: Sendable {
         }
         reply.finish()
         return .answer
-    }
-
-    private func owner(of node: UInt64, _ caller: Caller) -> UInt64 {
-        let owner = fileSystem.owner(of: node)
-        return owner != 0 ? owner : UInt64(UInt32(bitPattern: caller.pid))
     }
 
     /// `offset`: 0 at the start, then 1 behind `.`, 2 behind `..`, and 2 more than its position behind an entry.

@@ -135,6 +135,17 @@ package final class Identity: Sendable {
         }
     }
 
+    /// Forgets processes that have ended, and callers that have not asked since then (of the monotonic clock).
+    func sweep(before last: UInt64) {
+        callers.withLock { callers in callers.entries = callers.entries.filter { $0.value.cgroupReadAt >= last } }
+        let known = homes.withLock { $0 }
+        let ended = known.filter { (try? $0.value.cgroupText()) == nil }
+        guard !ended.isEmpty else { return }
+        homes.withLock { homes in
+            for (key, handle) in ended where homes[key] === handle { homes[key] = nil }
+        }
+    }
+
     private func resolve(
         _ caller: ProcessSource.Handle,
         _ own: Membership,

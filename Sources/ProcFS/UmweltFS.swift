@@ -25,6 +25,8 @@ package final class UmweltFS: FileSystem {
     private static var longNs: UInt64 { 3_600_000_000_000 }
     /// How long a container may be registered without a process.
     private static var patienceNs: UInt64 { 120_000_000_000 }
+    /// How long a caller that asks no more is remembered.
+    private static var idleNs: UInt64 { 10_000_000_000 }
 
     /// A tree without containers yet.
     ///
@@ -112,6 +114,7 @@ package final class UmweltFS: FileSystem {
                 : now.subtracting(orMin: container.madeAt) > Self.patienceNs
             if isOver { _ = deregister(id: container.id) }
         }
+        identity.sweep(before: now.subtracting(orMin: Self.idleNs))
         table.sweep()
     }
 
@@ -127,7 +130,13 @@ package final class UmweltFS: FileSystem {
 
     // MARK: FileSystem
 
-    package func owner(of node: UInt64) -> UInt64 { UInt64(NodeID(rawValue: node).key) }
+    /// The container, whichever of its processes asks; a process of the host is on its own.
+    package func owner(of node: UInt64, for caller: Caller) -> UInt64 {
+        let key = NodeID(rawValue: node).key
+        if key != 0 { return UInt64(key) }
+        if case .container(let container) = try? identity.subject(of: caller.pid) { return UInt64(container.key) }
+        return 1 << 32 | UInt64(UInt32(bitPattern: caller.pid))
+    }
 
     package func lookup(_ name: [UInt8], in parent: UInt64, for caller: Caller) throws(Errno) -> Entry {
         let parent = NodeID(rawValue: parent)

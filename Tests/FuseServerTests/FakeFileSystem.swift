@@ -6,7 +6,8 @@ import FuseWire
 import Kernel
 import Synchronization
 
-/// A directory (node 1) of files 2, 3 and so on, whose content is what the test says; owners are `node / 100`.
+/// A directory (node 1) of files 2, 3 and so on, whose content is what the test says; owners are `node / 100`, of
+/// small nodes the callers.
 final class FakeFileSystem: FileSystem {
     struct State: Sendable {
         var content: [UInt64: [UInt8]] = [:]
@@ -50,7 +51,7 @@ final class FakeFileSystem: FileSystem {
         }
     }
 
-    func owner(of node: UInt64) -> UInt64 { node / 100 }
+    func owner(of node: UInt64, for caller: Caller) -> UInt64 { node >= 100 ? node / 100 : UInt64(caller.pid) }
 }
 
 /// The dispatcher with plain bytes on both sides.

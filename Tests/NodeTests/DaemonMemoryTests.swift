@@ -22,9 +22,11 @@ extension DaemonSuite {
             for index in 0..<count {
                 let cgroup = try parent.child("\(index)")
                 defer { cgroup.remove() }
+                // Without a cgroup namespace, as Docker's on v1, each has to be found by its pid namespace's init.
+                let namespaces = index % 2 == 0 ? "-m -C -p" : "-m -p"
                 try host.run(
                     """
-                    (\(cgroup.joinCommand); exec unshare -m -C -p -f sh -c '
+                    (\(cgroup.joinCommand); exec unshare \(namespaces) -f sh -c '
                       cd \(lab.mount)/proc && cat \(Self.files) ../sys/devices/system/cpu/online >/dev/null && echo read; exec sleep 30') >/dev/null 2>&1 &
                     """
                 )
