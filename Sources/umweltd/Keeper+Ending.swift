@@ -9,8 +9,8 @@ import Kernel
 import ProcFS
 
 extension Keeper {
-    /// Connections that may be aborted in a minute until it is taken to be meant.
-    private static let remountLimit = 5
+    /// Connections that may be aborted in a minute until it is taken to be meant, or to be of no use.
+    private static let remountLimit = 30
     private static let takeAwayLimitNs: UInt64 = 10_000_000_000
     private static let drainLimitNs: UInt64 = 2_000_000_000
     private static let lastLimitNs: UInt64 = 3_000_000_000
@@ -31,6 +31,7 @@ extension Keeper {
         // First: a container that starts from now on finds nothing to mount.
         unmount()
         help(with: .takeAway(minor), limitNs: Self.takeAwayLimitNs) { [unowned self] in
+            if device.isBroken { return finish("") }
             // Who has a file open reads on for a moment. The kernel says goodbye when nobody has one, nor a view.
             stage = .draining(until: Clock.monotonic &+ Self.drainLimitNs)
         }
@@ -105,12 +106,14 @@ extension Keeper {
         try? Directories.unlink(options.table)
     }
 
-    /// The connection was aborted: another one takes its place, here and in the containers.
-    func remount() throws(DaemonError) {
+    /// The connection was aborted: another one takes its place, here and in the containers. Where there can be none, containers
+    /// see the kernel's own files rather than errors.
+    func remount() {
         let now = Clock.monotonic
         remounts = remounts.filter { now &- $0 < 60_000_000_000 } + [now]
         guard remounts.count <= Self.remountLimit else {
-            throw DaemonError("the connection of \(options.mount) was aborted \(remounts.count) times in a minute")
+            failure = "the connection of \(options.mount) was aborted \(remounts.count) times in a minute"
+            return stop(by: 0)
         }
         notices.print("the connection of \(options.mount) was aborted; making another")
         if let worker {
@@ -124,9 +127,14 @@ extension Keeper {
         suspects = Suspects()
         unanswered = Unanswered()
         manager.forget()
-        let kept = try Self.connect(mountPoint)
-        negotiated = kept.negotiated
-        device = kept.takeDevice()
+        do throws(DaemonError) {
+            let kept = try Self.connect(mountPoint)
+            negotiated = kept.negotiated
+            device = kept.takeDevice()
+        } catch {
+            failure = error.message
+            return stop(by: 0)
+        }
         keepAll()
         hasMended = false
         restart(after: 0)
@@ -134,7 +142,7 @@ extension Keeper {
 
     /// Requests wait, and none is answered whatever worker is tried: the connection is aborted, so that nobody waits for it
     /// any more, and another one takes its place.
-    func lastResort() throws(DaemonError) {
+    func lastResort() {
         Notice.print("no request was answered for 30 s; aborting the connection")
         do throws(Errno) {
             try FuseMount.abort(minor: try MountSurvey.minor(ofOursAt: options.mount))
@@ -144,7 +152,7 @@ extension Keeper {
         }
         // Before anything looks at the directory: what is not aborted would not answer.
         try? mountPoint.unmount()
-        try remount()
+        remount()
         servesBy = Clock.monotonic &+ Self.serveLimitNs
     }
 

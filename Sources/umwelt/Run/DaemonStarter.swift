@@ -9,8 +9,8 @@ struct DaemonStarter {
     /// The caller's PATH.
     let searchPath: String
 
-    /// A daemon that is just ending still has its lock for a moment, or while somebody has a file open.
-    private static let attempts = 30
+    /// A daemon that is just ending has its lock while somebody has a file open; each attempt waits for it.
+    private static let attempts = 6
     private static let pauseMilliseconds: Int32 = 150
     private static let startMilliseconds: Int32 = 15_000
 
