@@ -107,9 +107,10 @@ package enum Mount {
     /// It is private: a copy of a shared mount is its peer, and what somebody mounts on one shows on the other.
     package static func attach(_ tree: borrowing Fd, on target: Path, beneath: Bool = false) throws(Errno) {
         let fd = tree.raw
+        let propagation = UInt64(Flags.isPrivate.rawValue)
         // AT_EMPTY_PATH, AT_RECURSIVE
         // SAFETY: the string is a constant.
-        let isPrivate = unsafe clinux_mount_setattr(fd, "", 0x1000 | 0x8000, 0, 0, UInt64(Flags.isPrivate.rawValue)) == 0
+        let isPrivate = unsafe clinux_mount_setattr(fd, "", 0x1000 | 0x8000, 0, 0, propagation) == 0
         // MOVE_MOUNT_F_EMPTY_PATH, MOVE_MOUNT_BENEATH
         let flags: UInt32 = 0x4 | (beneath ? 0x200 : 0)
         // SAFETY: the string lives for the call; the kernel only reads it.

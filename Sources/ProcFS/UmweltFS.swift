@@ -148,10 +148,9 @@ package final class UmweltFS: FileSystem {
             guard let node = sysTree.node(parent.entry), let child = sysTree.child(name, of: node),
                 isVisible(child.node, parent.key, caller)
             else { throw .noEntry }
-            let depends = child.node.cpu != nil || child.node.memoryNode != nil
             return Entry(
                 attributes: attributes(NodeID(key: parent.key, entry: child.id), child.node),
-                timeoutNs: depends ? 0 : Self.longNs
+                timeoutNs: child.node.depends ? 0 : Self.longNs
             )
         }
         for child in fixedChildren(of: parent) where child.name == name {
@@ -275,7 +274,7 @@ package final class UmweltFS: FileSystem {
     }
 
     private func isVisible(_ node: SysTree.Node, _ key: UInt32, _ caller: Caller) -> Bool {
-        guard node.cpu != nil || node.memoryNode != nil else { return true }
+        guard node.depends else { return true }
         switch try? subject(key, caller) {
         case .host: return true
         case .container(let container): return renderer.isVisible(node, to: container)
