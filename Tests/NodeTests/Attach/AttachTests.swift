@@ -140,6 +140,41 @@ extension DaemonSuite {
             #expect(sees(nil))
         }
 
+        /// A user namespace's first mounts cannot be taken off: those that have died are beneath what mends them, and what
+        /// covers them is the kernel's own, over which the views can be put again.
+        @Test func viewsThatCannotBeTakenOff() throws {
+            let lab = try DaemonLab()
+            let cgroup = try lab.cgroup()
+            try cgroup.limitMemory(66 << 20)
+            let container = try lab.container(in: cgroup)
+            #expect(try lab.umwelt("attach \(container.initPID)").code == 0)
+            try container.shell.run(
+                "unshare -U -r -m sleep 1000 & until grep -q sleep /proc/$!/comm; do sleep 0.1; done"
+            )
+            let inner = try #require(cgroup.processes.last)
+            func seen() throws -> LabShell.Output { try lab.shell().run("head -n 1 /proc/\(inner)/root/proc/meminfo") }
+            #expect(try seen().number("MemTotal:") == 66 << 10)
+            try lab.crash()
+            try lab.start()
+            for _ in 0..<100 * Programs.patience where try seen().number("MemTotal:") != 66 << 10 { usleep(50_000) }
+            #expect(try seen().number("MemTotal:") == 66 << 10, "\(lab.said)")
+            for round in 0..<2 {
+                let ended = try lab.umwelt(round == 0 ? "detach \(inner)" : "stop")
+                #expect(ended.code == 0, "\(ended.text)")
+                #expect(try seen().number("MemTotal:") ?? 0 > 66 << 10, "\(round): \(lab.said)")
+                let mounts = try lab.shell().run("grep ' /proc/meminfo ' /proc/\(inner)/mountinfo | tail -n 1").text
+                #expect(mounts.contains(" ro,nosuid,nodev,noexec"), "\(mounts)")
+                if round == 1 {
+                    #expect(lab.waitForEnd(seconds: 10) == .exited(0))
+                    try lab.start()
+                }
+                let attached = try lab.umwelt("attach \(inner)")
+                #expect(attached.code == 0 && attached.text.contains("files attached"), "\(attached.text)")
+                #expect(!attached.text.contains("left alone"), "\(attached.text)")
+                #expect(try seen().number("MemTotal:") == 66 << 10)
+            }
+        }
+
         /// A container that mounts a proc of its own over its views has none; it can be given them again.
         @Test func viewsBelowAnotherMountAreNone() throws {
             let lab = try DaemonLab()
