@@ -27,8 +27,9 @@ package struct Mending {
     private let device: FdBox?
     private var crew: Crew
 
-    /// `mountPoint`: where the daemon's file system is mounted on the host. `device`: of the connection whose mounts are to be
-    /// taken away.
+    /// For the daemon whose file system is mounted at `mountPoint` of the host.
+    ///
+    /// `device`: of the connection whose mounts are to be taken away.
     package init(mountPoint: Path, device: consuming Fd? = nil) throws(Errno) {
         self.mountPoint = mountPoint
         visit = try NamespaceVisit()
@@ -62,28 +63,30 @@ package struct Mending {
     /// system calls of each mount; asks the daemon for the files.
     package mutating func replaceDead() -> Report {
         var report = Report()
-        let namespaces = MountSurvey.namespaces()
         let own = MountSurvey.Namespace.Place.own
         guard
-            let present = namespaces.first(where: { $0.place == own })?.mounts.topmost.ours(of: mountPoint)
+            let present = (try? MountSurvey.mounts(of: ProcessID.own))?.topmost.ours(of: mountPoint)
                 .first(where: { $0.mountPoint == mountPoint.bytes })
         else { return report }
-        let groups = groups(namespaces) { namespace in
-            namespace.mounts.topmost.ours(of: mountPoint).filter {
-                ($0.major, $0.minor) != (present.major, present.minor)
-                    && (namespace.place != own || $0.mountPoint != mountPoint.bytes)
+        let places = MountSurvey.places()
+        for round in [places.first, places.others] {
+            let groups = groups(MountSurvey.look(at: round)) { namespace in
+                namespace.mounts.topmost.ours(of: mountPoint).filter {
+                    ($0.major, $0.minor) != (present.major, present.minor)
+                        && (namespace.place != own || $0.mountPoint != mountPoint.bytes)
+                }
             }
-        }
-        report.namespaces = groups.reduce(0) { $0 + $1.count }
-        crew.run(groups, &report) { [self] group, probe in
-            var report = Report()
-            // A mount that is seen from several root directories is replaced once.
-            var done: Set<UInt64> = []
-            for (namespace, mounts) in group {
-                let dead = mounts.filter { !done.contains($0.id) }
-                if !dead.isEmpty, replace(dead, in: namespace, probe, &report) { done.formUnion(dead.map(\.id)) }
+            report.namespaces += groups.reduce(0) { $0 + $1.count }
+            crew.run(groups, &report) { [self] group, probe in
+                var report = Report()
+                // A mount that is seen from several root directories is replaced once.
+                var done: Set<UInt64> = []
+                for (namespace, mounts) in group {
+                    let dead = mounts.filter { !done.contains($0.id) }
+                    if !dead.isEmpty, replace(dead, in: namespace, probe, &report) { done.formUnion(dead.map(\.id)) }
+                }
+                return report
             }
-            return report
         }
         return report
     }
@@ -203,7 +206,8 @@ package struct Mending {
         for _ in 0..<Self.passLimit {
             report.failures = []
             let before = report.files
-            takeAway(of: minor, &report, &places)
+            let all = MountSurvey.places()
+            for round in [all.first, all.others] { takeAway(of: minor, MountSurvey.look(at: round), &report, &places) }
             if report.files == before { break }
         }
         report.namespaces = places.count
@@ -212,15 +216,14 @@ package struct Mending {
 
     private mutating func takeAway(
         of minor: UInt32,
+        _ namespaces: [MountSurvey.Namespace],
         _ report: inout Report,
         _ places: inout Set<MountSurvey.Namespace.Place>
     ) {
-        let own = MountSurvey.Namespace.Place.own
-        let namespaces = MountSurvey.namespaces()
         // Asked after they were looked at: a connection that is there now had its number then.
         let isAlive = device.map { !$0.fd.isBroken } ?? true
         // The host's mount stays, whoever sees it by another path.
-        let host = namespaces.first { $0.place == own }?.mounts.ours(of: mountPoint) ?? []
+        let host = (try? MountSurvey.mounts(of: ProcessID.own))?.ours(of: mountPoint) ?? []
         let kept = Set(host.filter { $0.mountPoint == mountPoint.bytes }.map(\.id))
         let groups = groups(namespaces) { namespace in
             // Where something else covers ours, that is not ours to take.

@@ -106,8 +106,9 @@ extension Keeper {
         try? Directories.unlink(options.table)
     }
 
-    /// The connection was aborted: another one takes its place, here and in the containers. Where there can be none, containers
-    /// see the kernel's own files rather than errors.
+    /// The connection was aborted: another one takes its place, here and in the containers.
+    ///
+    /// Where there can be none, containers see the kernel's own files rather than errors.
     func remount() {
         let now = Clock.monotonic
         remounts = remounts.filter { now &- $0 < 60_000_000_000 } + [now]

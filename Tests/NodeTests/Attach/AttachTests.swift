@@ -140,6 +140,40 @@ extension DaemonSuite {
             #expect(sees(nil))
         }
 
+        /// Whoever comes second finds them there; one detach takes all off.
+        @Test func severalAttachAtOnce() throws {
+            let lab = try DaemonLab()
+            let container = try lab.container(in: try lab.cgroup())
+            let pid = container.initPID
+            for _ in 0..<3 {
+                let one = "'\(Programs.directory)/umwelt' attach \(pid) --state-dir \(lab.directory)"
+                let output = try lab.shell().run("for i in 1 2 3 4 5 6; do \(one) & done; wait", seconds: 60)
+                let lines = output.text.split(separator: "\n")
+                #expect(lines.filter { $0.contains("files attached") }.count == 1, "\(output.text)")
+                #expect(lines.filter { $0.contains("has its views already") }.count == 5, "\(output.text)")
+                #expect(try lab.umwelt("detach \(pid)").code == 0)
+                let read = try container.shell.run("cat /proc/meminfo; grep ' /proc/meminfo ' /proc/self/mountinfo")
+                #expect(read.text.contains("MemTotal:") && !read.text.contains("umwelt"), "\(read.text)")
+            }
+        }
+
+        /// Nothing in it can be mounted over: that is said, and it is not registered.
+        @Test(.enabled(if: FileTree.isThere("/bin/busybox"), "no busybox")) func containerWithoutFiles() throws {
+            let lab = try DaemonLab()
+            let jail = lab.directory.appending("j")
+            let shell = try lab.shell(["unshare", "-m", "--propagation", "private"])
+            try shell.begin(
+                """
+                mkdir \(jail); mount -t tmpfs jail \(jail); cp /bin/busybox \(jail)/; mkdir \(jail)/old
+                cd \(jail); pivot_root . old; /busybox umount -l /old; exec /busybox sleep 100
+                """
+            )
+            usleep(500_000 * UInt32(Programs.patience))
+            let output = try lab.umwelt("attach \(shell.pid)")
+            #expect(output.text.contains("nothing attached; left alone: /proc/meminfo (tmpfs)"), "\(output.text)")
+            #expect(try lab.request(Message(.containers)).isEmpty)
+        }
+
         /// A user namespace's first mounts cannot be taken off: those that have died are beneath what mends them, and what
         /// covers them is the kernel's own, over which the views can be put again.
         @Test func viewsThatCannotBeTakenOff() throws {
