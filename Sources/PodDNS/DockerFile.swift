@@ -19,13 +19,7 @@ enum DockerFile {
     ) -> [UInt8] {
         // On the node's own network the file is copied; one that is missing counts as empty.
         if network == .host, overrides.isEmpty { return host.resolvConf ?? [] }
-        // systemd-resolved's own list is read where its stub is the only server; not for a user's network or the host's.
-        let nodes = host.resolvConf ?? []
-        let servers = runtime.isModernDocker ? Self.servers(nodes) : LegacyDockerFile.servers(nodes)
-        let isStub = servers == ["127.0.0.53"]
-        let useSystemd = isStub && network != .host && network != .user
-        let origin = useSystemd ? systemdPath : path
-        let source = (useSystemd ? host.systemdResolvConf : host.resolvConf) ?? []
+        let (origin, source) = Self.source(runtime, host, network)
         if !runtime.isModernDocker {
             return LegacyDockerFile.bytes(source, overrides, network, hasIPv6: hasIPv6)
         }
@@ -111,6 +105,20 @@ enum DockerFile {
     }
 
     // MARK: What it reads
+
+    /// The file that it reads, with its path; one that is missing counts as empty.
+    ///
+    /// systemd-resolved's own list is read where its stub is the only server; not for a user's network or the host's.
+    static func source(
+        _ runtime: Runtime,
+        _ host: Rendering.Host,
+        _ network: Runtime.Network
+    ) -> (path: String, bytes: [UInt8]) {
+        let nodes = host.resolvConf ?? []
+        let servers = runtime.isModernDocker ? Self.servers(nodes) : LegacyDockerFile.servers(nodes)
+        guard servers == ["127.0.0.53"], network != .host, network != .user else { return (path, nodes) }
+        return (systemdPath, host.systemdResolvConf ?? [])
+    }
 
     private struct Server {
         var address: IPAddress
