@@ -91,9 +91,7 @@ package struct KubeletFinder: Sendable {
         let processes = ((try? LocalFile.names(in: proc)) ?? []).compactMap { Int32($0) }.sorted()
         for process in processes {
             guard let bytes = try? LocalFile.contents(of: "\(proc)/\(process)/cmdline", limit: Self.fileLimit),
-                let arguments = Self.kubeletArguments(
-                    bytes.split(separator: 0).map { String(decoding: $0, as: UTF8.self) }
-                )
+                let arguments = Self.kubeletArguments(Self.commandLine(bytes))
             else { continue }
             var settings = KubeletSettings()
             settings.process = process
@@ -111,8 +109,14 @@ package struct KubeletFinder: Sendable {
         return nil
     }
 
+    /// The words of /proc/PID/cmdline: each ends with a NUL, and may be empty.
+    private static func commandLine(_ bytes: [UInt8]) -> [String] {
+        let words = bytes.split(separator: 0, omittingEmptySubsequences: false)
+        return (bytes.last == 0 ? words.dropLast() : words[...]).map { String(decoding: $0, as: UTF8.self) }
+    }
+
     /// The kubelet's arguments in a command line; nil where it is no kubelet's.
-    static func kubeletArguments(_ words: [String]) -> [String]? {
+    package static func kubeletArguments(_ words: [String]) -> [String]? {
         guard let program = words.first?.split(separator: "/").last else { return nil }
         switch program {
         case "kubelet": return Array(words.dropFirst())

@@ -2,9 +2,8 @@
 // Copyright the Umwelt authors
 
 import Foundation
+import KubeletSettings
 import Testing
-
-@testable import KubeletSettings
 
 /// A node made of files, with or without a kubelet's process.
 struct KubeletFinderTests {
@@ -61,6 +60,18 @@ struct KubeletFinderTests {
         #expect(settings.featureGates == ["A": true, "B": true])
         #expect(settings.files == ["/etc/k.yaml", "/etc/k.d/10-a.conf", "/etc/k.d/20-b.conf"])
         #expect(settings.problems == [])
+    }
+
+    /// An empty word is a value as any other: no resolver file.
+    @Test(arguments: [
+        ["/proc/812/cmdline": "kubelet\0--resolv-conf\0\0--cluster_dns\010.0.0.10\0--cluster_domain=d.local\0"],
+        ["/etc/default/kubelet": "A=\"--resolv-conf '' --cluster_dns 10.0.0.10 --cluster_domain=d.local\"\n"],
+    ])
+    func emptyWordsAndUnderscores(files: [String: String]) throws {
+        let settings = try node(files)
+        #expect(settings.resolvConf?.value == "")
+        #expect(settings.clusterDNS?.value == ["10.0.0.10"])
+        #expect(settings.clusterDomain?.value == "d.local")
     }
 
     @Test func withoutAProcessTheUsualFilesSpeak() throws {
