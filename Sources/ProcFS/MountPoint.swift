@@ -39,6 +39,14 @@ package struct MountPoint: Sendable {
         }
     }
 
+    /// The directory as the kernel names it, absolute and without links; it is made where it is missing.
+    ///
+    /// What cannot be made or found stays as it is: mounting there says why.
+    package static func canonical(_ path: Path) -> Path {
+        try? Directories.make(path)
+        do throws(Errno) { return try FileTree.resolved(path) } catch { return path }
+    }
+
     package func unmount() throws(Errno) { try FuseMount.remove(at: path) }
 
     /// Whether a file system of ours is mounted here, dead or alive; nothing is asked of it.

@@ -55,6 +55,7 @@ struct Control {
         case .deregister:
             let id = try field(fields, 0, "id")
             guard fileSystem.deregister(id: id) else { throw unknown(id) }
+            exits.forget(id: id)
             return Message(.done)
         case .containers: return list(from: fields.first.flatMap { Int(String(decoding: $0, as: UTF8.self)) } ?? 0)
         case .view:
@@ -96,6 +97,7 @@ struct Control {
         if pid > 0 {
             do throws(Refusal) { try attach(id, pid) } catch {
                 _ = fileSystem.deregister(id: id)
+                exits.forget(id: id)
                 throw error
             }
         }

@@ -25,22 +25,30 @@ final class Exits: Sendable {
 
     /// Readable when one has ended.
     let poller: Poller
-    private let processes = Mutex<[Int32: Box]>([:])
+    private let processes = Mutex<[[UInt8]: Box]>([:])
 
     init() throws(Errno) { poller = try Poller() }
 
-    /// ESRCH where the process has ended already.
+    /// In place of another one of that container; ESRCH where the process has ended already.
     func watch(_ pid: Int32, id: [UInt8]) throws(Errno) {
         let box = Box(try PidFd(pid), End(id: id, pid: pid))
         try poller.add(box.process.fd)
-        processes.withLock { $0[box.process.fd.raw] = box }
+        processes.withLock { $0[id] = box }
     }
+
+    /// The container is not known any more.
+    func forget(id: [UInt8]) { processes.withLock { $0[id] = nil } }
 
     /// The processes that have ended since the last call.
     ///
     /// Does not block.
     func take() -> [End] {
-        let ready = (try? poller.wait(milliseconds: 0)) ?? []
-        return processes.withLock { processes in ready.compactMap { processes.removeValue(forKey: $0)?.end } }
+        guard let ready = try? poller.wait(milliseconds: 0), !ready.isEmpty else { return [] }
+        let numbers = Set(ready)
+        return processes.withLock { processes in
+            let ended = processes.values.filter { numbers.contains($0.process.fd.raw) }.map(\.end)
+            for end in ended { processes[end.id] = nil }
+            return ended
+        }
     }
 }

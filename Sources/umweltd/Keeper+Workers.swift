@@ -158,7 +158,9 @@ extension Keeper {
             if case .signaled(let signal) = status { throw DaemonError("the worker was killed by signal \(signal)") }
             throw DaemonError("")
         }
-        let pause = policy.workerEnded(hadServed: worker.hadServed)
+        // One that was killed from outside has not failed.
+        let wasKilled = worker.readyAt != nil && [.signaled(SIGKILL), .signaled(SIGTERM)].contains(status)
+        let pause = policy.workerEnded(hadServed: worker.hadServed || wasKilled)
         notices.print("the worker \(status.words); another starts\(pause > 0 ? " in \(pause) ms" : "")")
         watch.workerStarted(afterHang: false)
         restart(after: pause)

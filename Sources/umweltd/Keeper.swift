@@ -84,6 +84,9 @@ final class Keeper {
 
     /// Mounts and listens, or takes over what `held` names; on return clients can connect, and the kernel's requests wait.
     init(_ options: Options, _ held: Held?) throws(DaemonError) {
+        var options = options
+        // The kernel's own spelling, by which mounts are found again.
+        if held == nil { options.mountPoint = MountPoint.canonical(options.mount) }
         self.options = options
         mountPoint = MountPoint(options.mount)
         // Before anything is held: what comes meanwhile waits.

@@ -157,6 +157,36 @@ extension DaemonSuite {
             #expect(try Fd.contents(of: lab.socket, limit: 100) == Array("precious".utf8))
         }
 
+        /// By a link: the mounts are found by the name that the kernel gives them.
+        @Test func mountPointByALinkIsMended() throws {
+            let lab = try DaemonLab(isStarted: false)
+            try Directories.make(lab.directory.appending("real"))
+            symlink("real", "\(lab.mount)")
+            try lab.start()
+            #expect(lab.mounts.isEmpty, "it is elsewhere")
+            let chaos = try ChaosLab(lab)
+            try chaos.add(memoryMB: 50, id: "c")
+            try lab.crash()
+            try lab.start()
+            #expect(try waitUntil { (try? chaos.allRead()) == true }, "\(lab.said)")
+        }
+
+        /// Whoever is attached and detached again and again costs no descriptors.
+        @Test func registrationsLeaveNoDescriptors() throws {
+            let lab = try DaemonLab()
+            let worker = lab.workerPID
+            func descriptors() throws -> Int {
+                try Fd.open(Path("/proc/\(worker)/fd"), [.readOnly, .directory]).entries(limit: 10_000).count
+            }
+            let before = try descriptors()
+            for _ in 0..<100 {
+                try lab.register("c", pid: getpid())
+                _ = try lab.request(Message(.attach, [Array("c".utf8), Array("\(getpid())".utf8)]))
+                _ = try lab.request(Message(.deregister, [Array("c".utf8)]))
+            }
+            #expect(try descriptors() < before + 20)
+        }
+
         @Test func deadMountIsReplaced() throws {
             let lab = try DaemonLab()
             try lab.crash()

@@ -197,5 +197,8 @@ struct Attacher {
 
 extension EngineContainer {
     /// For people.
-    var label: String { name.isEmpty ? String(id.prefix(20)) : name }
+    var label: String { name.isEmpty ? shortID : name }
+
+    /// An engine's own id is cut, one that people gave is not.
+    var shortID: String { id.utf8.count == 64 && id.allSatisfy(\.isHexDigit) ? String(id.prefix(20)) : id }
 }

@@ -14,7 +14,7 @@ struct PsCommand: ParsableCommand {
         usage: "umwelt ps",
         discussion: """
             COLUMNS
-              ID       of the container, its first 20 characters
+              ID       of the container; of an engine's own long ids the first 20 digits
               NAME     as its engine has it
               ENGINE   docker, podman, containerd, cri, cri-o, runc, crun, umwelt
               PID      its first process, on the host
@@ -43,7 +43,7 @@ struct PsCommand: ParsableCommand {
             let route = registered.first { $0.pid == container.pid }?.route
             let hasViews = plan?.held.isEmpty == false
             rows.append([
-                String(container.id.prefix(20)), container.name.isEmpty ? "-" : container.name, container.engine,
+                container.shortID, container.name.isEmpty ? "-" : container.name, container.engine,
                 "\(container.pid)", memory(container.pid, attacher), cpus(container.pid, attacher),
                 hasViews ? route ?? "mount" : "-", Self.health(plan),
             ])

@@ -112,6 +112,7 @@ struct UpgradeCommand: ParsableCommand {
         do {
             let daemon = try DaemonClient(socket: state.socket, hold: false)
             before = daemon.greeting
+            try Self.refuseWhatDoesNotRun(before.pid)
             _ = try daemon.request(.upgrade, [])
         } catch is DaemonClient.Absent {
             throw Failure.failed("no umweltd listens at \(state.socket)")
@@ -132,15 +133,39 @@ struct UpgradeCommand: ParsableCommand {
         throw Failure.failed("umweltd goes on as it was; see its log")
     }
 
+    /// The file of a process's program, whether it is still the same.
+    private static func place(_ pid: Int32) -> Path? {
+        let mark = " (deleted)"
+        guard let target = try? FileTree.linkTarget(Path("/proc/\(pid)/exe")).description else { return nil }
+        return Path(target.hasSuffix(mark) ? String(target.dropLast(mark.count)) : target)
+    }
+
+    /// The daemon would go on as it is, and only its log say why; it tries the program itself where its files are not these.
+    private static func refuseWhatDoesNotRun(_ pid: Int32) throws(Failure) {
+        func namespace(_ pid: String) -> UInt64? { (try? FileStatus.of(Path("/proc/\(pid)/ns/mnt")))?.inode }
+        guard let place = place(pid), let own = namespace("self"), own == namespace("\(pid)") else { return }
+        var command = Command(path: place, arguments: ["umweltd", "--version"].map { Array($0.utf8) }, environment: [])
+        command.files = [-1, -1, -1]
+        var status: Kernel.ExitStatus?
+        do throws(Errno) {
+            let child = try command.spawn()
+            for _ in 0..<500 where status == nil {
+                usleep(10_000)
+                status = try child.poll()
+            }
+            if status == nil { try? child.kill(SIGKILL) }
+        } catch {
+            throw .failed("\(place) does not run: \(error); umweltd goes on as it was")
+        }
+        guard status == .exited(0) else {
+            throw .failed("\(place) does not run: it does not tell its version; umweltd goes on as it was")
+        }
+    }
+
     /// Whether a process runs the program that is at its file's place now, and not one that was there before.
     private static func runsItsFile(_ pid: Int32) -> Bool {
-        let link = Path("/proc/\(pid)/exe")
-        let mark = " (deleted)"
-        guard let running = try? FileStatus.of(link), let target = try? FileTree.linkTarget(link).description else {
-            return true
-        }
-        let place = target.hasSuffix(mark) ? String(target.dropLast(mark.count)) : target
-        guard let now = try? FileStatus.of(Path(place)) else { return true }
+        guard let running = try? FileStatus.of(Path("/proc/\(pid)/exe")), let place = place(pid) else { return true }
+        guard let now = try? FileStatus.of(place) else { return true }
         return (running.device, running.inode) == (now.device, now.inode)
     }
 }

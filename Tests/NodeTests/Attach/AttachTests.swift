@@ -479,6 +479,10 @@ extension DaemonSuite {
             #expect(lab.said.contains("does not run"), "\(lab.said)")
             #expect(try shell.run("cat \(lab.mount)/proc/meminfo").code == 0)
             #expect(lab.daemon?.pid == keeper)
+            let began = Clock.monotonic
+            let output = try lab.umwelt("upgrade")
+            #expect(output.code == 1 && output.text.contains("\(program) does not run"), "\(output.text)")
+            #expect(Clock.monotonic - began < 5_000_000_000 * UInt64(Programs.patience))
         }
 
         /// Programs that tell their version, and then do not come to serve.
