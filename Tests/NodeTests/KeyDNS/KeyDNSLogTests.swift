@@ -137,7 +137,10 @@ extension KeyDNSSuite {
             let (_, log, answer) = try ended(settings, by: signal)
             let errno = signal == SIGTERM ? EAGAIN : ENOMEM
             #expect(answer == .error(errno))
-            #expect(line(log, settings) == Self.rejected(errno, signal))
+            // Where both processes get it, the child may reject first; the line is the guard's in any case.
+            let said = line(log, settings)
+            let isLate = settings != "" && said == "silent.cluster.test: signal \(signal) after its answer"
+            #expect(said == Self.rejected(errno, signal) || isLate, "\(said)")
         }
 
         /// One of the two alone.
