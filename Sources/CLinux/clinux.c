@@ -66,6 +66,7 @@ int clinux_statat(int dirfd, const char *path, int flags, struct clinux_stat *ou
     out->size = st.stx_size;
     out->mode = st.stx_mode;
     out->nlink = st.stx_nlink;
+    out->uid = st.stx_uid;
     // The 13th 64-bit word of the kernel's struct (stx_mnt_id), which glibc 2.36's header calls __spare2.
     out->mount = 0;
     if (st.stx_mask & STATX_MNT_ID) memcpy(&out->mount, (char *)&st + 0x90, sizeof out->mount);

@@ -30,6 +30,7 @@ struct clinux_stat {
     uint64_t size;
     uint32_t mode;
     uint32_t nlink;
+    uint32_t uid;
     uint64_t mount; // STATX_MNT_ID, 0 where unknown
 };
 int clinux_statat(int dirfd, const char *path, int flags, struct clinux_stat *out);

@@ -133,8 +133,9 @@ extension KeyDNSSuite {
 
         @Test func threeHundredAtOnce() throws {
             let lab = try KeyDNSLab()
-            try lab.startDNSMasq("address=/any.cluster.test/10.0.0.3")
-            try lab.configure(zones: lab.cluster())
+            try lab.startDNSMasq("address=/any.cluster.test/10.0.0.3", ttl: 600)
+            // On a slow machine it takes longer than five seconds until all who asked have read their key.
+            try lab.configure("ttl-cap = 600s", zones: lab.cluster())
             try lab.configureDeadline("20s")
             try lab.install()
             let answers = try lab.requests((0..<300).map { "n\($0).any.cluster.test" })
@@ -235,6 +236,13 @@ extension KeyDNSSuite {
             #expect(try lab.request("b.cluster.test") == .text("10.0.0.5"))
             #expect(lab.counter(.cacheDamaged) == 1)
             #expect(try Fd.contents(of: other, limit: 10) == [1, 2, 3])
+            // Another's, whatever it says; and one that somebody has by another name, too.
+            #expect(chown("\(lab.cachePath)", 65534, 65534) == 0)
+            #expect(try lab.request("b.cluster.test") == .text("10.0.0.5"))
+            #expect(try FileStatus.of(lab.cachePath).user == 0 && lab.counter(.cacheDamaged) == 1)
+            #expect(link("\(lab.cachePath)", "\(lab.cachePath).link") == 0)
+            #expect(try lab.request("b.cluster.test") == .text("10.0.0.5"))
+            #expect(try FileStatus.of(lab.cachePath).links == 1 && lab.counter(.cacheDamaged) == 1)
             // A whole first page, and slots of noise.
             let page = try Fd.contents(of: lab.cachePath, limit: CacheLayout.pageSize)
             let piece = (0..<4096).map { _ in UInt8.random(in: 0...255) }
@@ -292,6 +300,47 @@ extension KeyDNSSuite {
             let upcalls = lab.counter(.upcalls)
             #expect(lab.counter(.questions) == 10 && lab.counter(.fromCache) == upcalls - 10)
             print("keydns: \(upcalls) upcalls for ten names in \(seconds) s, \(Double(upcalls) / seconds) a second")
+        }
+
+        /// Names that share a set of slots, stored at the same moment: none takes another's slot.
+        @Test func answersStoredAtOnceAllStay() throws {
+            let lab = try KeyDNSLab()
+            let path = lab.cachePath
+            let names = (0..<10_000).compactMap { DNSName("n\($0).cluster.test") }
+            let keys = names.map { CacheRecord.Key(name: $0, types: [.a, .aaaa], all: false) }
+                .filter { CacheLayout.offset(of: $0) == CacheLayout.pageSize }.prefix(CacheLayout.ways)
+            try #require(keys.count == CacheLayout.ways)
+            for _ in 0..<20 {
+                let cache = try SharedCache.open(path)
+                try cache.forget()
+                let isGo = Atomic<Bool>(false)
+                let threads = try keys.map { key in
+                    try Thread(name: "store") {
+                        // Each as a helper: with a file of its own.
+                        guard let cache = try? SharedCache.open(path) else { return }
+                        while !isGo.load(ordering: .acquiring) {}
+                        cache.store(CacheRecord(key: key, now: Clock.boot))
+                    }
+                }
+                isGo.store(true, ordering: .releasing)
+                for thread in threads { thread.join() }
+                #expect(keys.filter { cache.record($0) == nil }.isEmpty)
+            }
+        }
+
+        /// A second is the least time that a key has, and the kernel counts those of the clock: also late in one it is there.
+        @Test func aKeyOfOneSecondIsThereAtTheSecondsEnd() throws {
+            let lab = try KeyDNSLab()
+            try lab.startDNSMasq("address=/any.cluster.test/10.0.0.3", ttl: 1)
+            try lab.configure(zones: lab.cluster())
+            try lab.install()
+            for number in 0..<6 {
+                var now = timespec()
+                clock_gettime(CLOCK_REALTIME, &now)
+                usleep(UInt32((1_999_000 - 500 * number - now.tv_nsec / 1000) % 1_000_000))
+                #expect(try lab.request("n\(number).any.cluster.test") == .text("10.0.0.3"))
+                #expect(try lab.request("n\(number).none.cluster.test") == .error(ENODATA))
+            }
         }
 
         /// Of more pods than the cache has room for, a client stays with its own; a list is always all of them.
