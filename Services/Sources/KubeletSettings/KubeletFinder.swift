@@ -112,7 +112,7 @@ package struct KubeletFinder: Sendable {
     }
 
     /// The kubelet's arguments in a command line; nil where it is no kubelet's.
-    static func kubeletArguments(_ words: [String]) -> [String]? {
+    package static func kubeletArguments(_ words: [String]) -> [String]? {
         guard let program = words.first?.split(separator: "/").last else { return nil }
         switch program {
         case "kubelet": return Array(words.dropFirst())

@@ -4,23 +4,23 @@
 import Documents
 import KubeletSettings
 import NodeDNS
-import PodDNS
+package import PodDNS
 
 /// What the kubelet and the runtime make of one pod on one node.
-struct Answer {
+package struct Answer {
     var title: String
-    var pod: Pod
+    package var pod: Pod
     var node: Node
     var composition: Composition
     /// nil where the pod cannot be started.
-    var rendering: Rendering?
+    package var rendering: Rendering?
     var advice: [Advice]
     var validation: [String]
     var startEvent: Event?
     /// A name whose lookup's cost is asked for.
     var lookup: QueryCost?
     /// Whether the pod is only what would have led to what the runtime was told.
-    var isReconstructed = false
+    package var isReconstructed = false
 
     init(title: String, _ pod: Pod, _ node: Node, lookup: String? = nil) {
         self.title = title

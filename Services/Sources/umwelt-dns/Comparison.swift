@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright the Umwelt authors
 
-import Documents
+package import Documents
 import NodeDNS
 import PodDNS
 
 /// What should be, what the runtime was told, what it wrote, and what the containers see now.
-struct Comparison {
+package struct Comparison {
     /// What `expected` comes from.
     enum Basis: String {
         /// The pod's own spec: it is what should be now.
@@ -46,7 +46,7 @@ struct Comparison {
     }
 
     /// Line by line: `-` what only the first has, `+` what only the second has.
-    static func difference(_ one: [UInt8], _ other: [UInt8]) -> [String] {
+    package static func difference(_ one: [UInt8], _ other: [UInt8]) -> [String] {
         func lines(_ bytes: [UInt8]) -> [String] {
             var lines = String(decoding: bytes, as: UTF8.self).split(separator: "\n", omittingEmptySubsequences: false)
                 .map(String.init)
@@ -63,7 +63,7 @@ struct Comparison {
     }
 
     /// For people: one line where all is the same.
-    func lines() -> [String] {
+    package func lines() -> [String] {
         let place = path ?? "its file"
         let measure = basis == .spec ? "as it should be" : "as the runtime was told"
         var lines: [String] = []
@@ -97,7 +97,7 @@ struct Comparison {
     }
 
     /// What could not be known, and how to tell it.
-    var unknown: [String] {
+    package var unknown: [String] {
         guard basis != .spec, let kubectlName else { return [] }
         return [
             "not known here: the pod's own dnsPolicy and dnsConfig, so whether this is as it should be now; give --manifest FILE "
@@ -105,7 +105,7 @@ struct Comparison {
         ]
     }
 
-    var document: Value {
+    package var document: Value {
         func text(_ bytes: [UInt8]?) -> Value { bytes.map { .string(String(decoding: $0, as: UTF8.self)) } ?? .null }
         let lists: Value =
             told.map {

@@ -4,8 +4,8 @@
 import PodDNS
 
 /// One question of the DNS, and what is looked at in its answer (RFC 1035).
-enum Query {
-    enum Kind: UInt16 {
+package enum Query {
+    package enum Kind: UInt16 {
         case a = 1
         case ns = 2
         case aaaa = 28
@@ -20,9 +20,11 @@ enum Query {
     }
 
     /// What a server said.
-    struct Answer: Equatable {
+    package struct Answer: Equatable {
         var code: Int
         var count: Int
+
+        package init(code: Int, count: Int) { (self.code, self.count) = (code, count) }
 
         /// The code's name.
         var codeName: String {
@@ -32,7 +34,7 @@ enum Query {
     }
 
     /// The question as a message; nil where `name` is none that fits.
-    static func message(id: UInt16, _ name: String, _ kind: Kind) -> [UInt8]? {
+    package static func message(id: UInt16, _ name: String, _ kind: Kind) -> [UInt8]? {
         var bytes: [UInt8] = [UInt8(id >> 8), UInt8(id & 0xff), 0x01, 0x00, 0, 1, 0, 0, 0, 0, 0, 0]
         let labels = name.utf8.split(separator: UInt8(ascii: "."))
         for label in labels {
@@ -45,7 +47,7 @@ enum Query {
     }
 
     /// What an answer to `question` says; nil where it is none to that.
-    static func read(_ answer: [UInt8], to question: [UInt8]) -> Answer? {
+    package static func read(_ answer: [UInt8], to question: [UInt8]) -> Answer? {
         guard answer.count >= 12, question.count >= 12, answer[0] == question[0], answer[1] == question[1],
             answer[2] & 0x80 != 0
         else { return nil }

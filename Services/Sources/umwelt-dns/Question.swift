@@ -2,17 +2,17 @@
 // Copyright the Umwelt authors
 
 import Manifests
-import NodeDNS
+package import NodeDNS
 import PodDNS
-import Terminal
+package import Terminal
 
 /// What a command was asked about, found: the answer, and the running pod where it is one.
-struct Question {
+package struct Question {
     var node: Node
     /// nil for a running container whose spec nobody knows, and which nothing explains.
-    var answer: Answer?
-    var running: RunningPod?
-    var comparison: Comparison?
+    package var answer: Answer?
+    package var running: RunningPod?
+    package var comparison: Comparison?
 
     /// What the options name: a manifest's pod, or something that runs.
     static func find(
@@ -41,7 +41,7 @@ struct Question {
     }
 
     /// The answer, where it comes from the pod's own spec; what is only reconstructed is nothing to write by.
-    func certainAnswer() throws(Failure) -> Answer {
+    package func certainAnswer() throws(Failure) -> Answer {
         guard let answer, !answer.isReconstructed else {
             let title = running?.title ?? "the container"
             throw .failed(
@@ -54,7 +54,7 @@ struct Question {
 
 extension Question {
     /// About what runs, on that node.
-    init(_ running: RunningPod, _ node: Node, _ options: NodeOptions, lookup: String? = nil) {
+    package init(_ running: RunningPod, _ node: Node, _ options: NodeOptions, lookup: String? = nil) {
         var (found, node) = (running, node)
         if options.runtime == nil { (node.runtime, node.runtimeSource) = (found.runtime, "which runs it") }
         if options.network == nil { node.network = found.network }

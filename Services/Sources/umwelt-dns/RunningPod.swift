@@ -2,7 +2,7 @@
 // Copyright the Umwelt authors
 
 import DockerEngine
-import Documents
+package import Documents
 import Foundation
 import LocalFiles
 import Manifests
@@ -11,7 +11,7 @@ import PodDNS
 import Terminal
 
 /// A sandbox or container that runs on this node, as its engine knows it.
-struct RunningPod {
+package struct RunningPod {
     var title: String
     /// The engine, with its version.
     var runtime: Runtime
@@ -23,7 +23,7 @@ struct RunningPod {
     /// What the pod says of its DNS; nil where nobody knows.
     var pod: Pod?
     /// Where that was found.
-    var specSource: String?
+    package var specSource: String?
     /// The lists that the engine was given; nil where it does not tell.
     var given: Rendering.Lists?
     /// The file that the engine wrote for it.
@@ -168,7 +168,7 @@ struct RunningPod {
 
 extension RunningPod {
     /// From what `umwelt-pod inspect` says.
-    init(inspected answer: Value) {
+    package init(inspected answer: Value) {
         let sandbox = answer["sandbox"] ?? .null
         let runtimeName = answer["runtime"]?["name"]?.string ?? ""
         let version = answer["runtime"]?["version"]?.string.flatMap { Version($0) }

@@ -2,8 +2,7 @@
 // Copyright the Umwelt authors
 
 import Testing
-
-@testable import umwelt_dns
+import umwelt_dns
 
 struct QueryTests {
     @Test func messagesAreThoseOfTheProtocol() throws {

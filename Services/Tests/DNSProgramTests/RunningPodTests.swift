@@ -6,8 +6,7 @@ import Foundation
 import NodeDNS
 import PodDNS
 import Testing
-
-@testable import umwelt_dns
+import umwelt_dns
 
 /// A kubelet's pod, of which the runtime knows what it was told and no more.
 struct RunningPodTests {

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright the Umwelt authors
 
+import DockerEngine
 import Testing
-
-@testable import DockerEngine
 
 struct HTTPReaderTests {
     private func read(_ text: String, step: Int) throws -> (status: Int, body: String, isDone: Bool) {

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright the Umwelt authors
 
+import Documents
 import Testing
-
-@testable import Documents
 
 struct ValueTests {
     private func documents(_ text: String) throws -> [Value] { try Value.documents(Array(text.utf8)) }

@@ -2,9 +2,8 @@
 // Copyright the Umwelt authors
 
 import Foundation
+import KubeletSettings
 import Testing
-
-@testable import KubeletSettings
 
 /// A node made of files, with or without a kubelet's process.
 struct KubeletFinderTests {

@@ -2,10 +2,9 @@
 // Copyright the Umwelt authors
 
 import Documents
+import Manifests
 import PodDNS
 import Testing
-
-@testable import Manifests
 
 struct ManifestTests {
     private func manifest(_ text: String) throws -> Manifest { try Manifest(Array(text.utf8), path: "m") }

@@ -6,9 +6,8 @@ import Documents
 import KubeletSettings
 import Manifests
 import PodDNS
+import Pods
 import Testing
-
-@testable import Pods
 
 /// What comes from outside may be refused, and never ends the process: a trap would end this test program.
 @Suite(.serialized)

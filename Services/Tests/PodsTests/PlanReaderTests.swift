@@ -3,9 +3,8 @@
 
 import Documents
 import Manifests
+import Pods
 import Testing
-
-@testable import Pods
 
 struct PlanReaderTests {
     private func plan(_ spec: String, metadata: String = "{name: p}", extra: String = "") throws -> PodPlan {
