@@ -215,6 +215,11 @@ int clinux_epoll_wait(int epoll, int *ready, size_t count, int milliseconds) {
     return n;
 }
 int clinux_eventfd(void) { return OR_ERRNO_ONCE(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)); }
+int64_t clinux_open_files_limit(void) {
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == -1) return -errno;
+    return limit.rlim_cur > INT32_MAX ? INT32_MAX : (int64_t)limit.rlim_cur;
+}
 int64_t clinux_raise_nofile(void) {
     struct rlimit limit;
     if (getrlimit(RLIMIT_NOFILE, &limit) == -1) return -errno;

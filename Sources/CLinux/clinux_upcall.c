@@ -210,23 +210,19 @@ static int clear_gone(uint32_t *word) {
 }
 int clinux_shared_enter(void *page, size_t offset, size_t count, uint32_t *gone) {
     const uint32_t own = (uint32_t)getpid();
+    int place = -ENOSPC;
     for (size_t i = 0; i < count; i++) {
         uint32_t *word = clinux_shared_word(page, offset, i);
         *gone += (uint32_t)clear_gone(word);
         uint32_t expected = 0;
-        if (__atomic_load_n(word, __ATOMIC_RELAXED) == 0 &&
+        if (place < 0 && __atomic_load_n(word, __ATOMIC_RELAXED) == 0 &&
             __atomic_compare_exchange_n(word, &expected, own, 0, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
-            return (int)i;
+            place = (int)i;
     }
-    return -ENOSPC;
+    return place;
 }
 void clinux_shared_leave(void *page, size_t offset, size_t index) {
     __atomic_store_n(clinux_shared_word(page, offset, index), 0, __ATOMIC_RELEASE);
-}
-int clinux_shared_sweep(void *page, size_t offset, size_t count) {
-    int gone = 0;
-    for (size_t i = 0; i < count; i++) gone += clear_gone(clinux_shared_word(page, offset, i));
-    return gone;
 }
 
 int clinux_inet_connect(const uint8_t *address, size_t length, uint16_t port, int stream) {

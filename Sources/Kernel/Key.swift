@@ -150,10 +150,12 @@ package enum ProcessImage {
         throw Errno(rawValue: 0 &- result)
     }
 
-    /// Copies the process, which must have no other thread; nil in the copy.
-    package static func fork() throws(Errno) -> Child? {
+    /// Copies the process, which must have no other thread; nil in the copy, where the descriptor `closing` is closed.
+    package static func fork(closing fd: Int32 = -1) throws(Errno) -> Child? {
         let pid = try Errno.check(clinux_fork())
-        return pid == 0 ? nil : Child(pid: pid)
+        guard pid == 0 else { return Child(pid: pid) }
+        if fd >= 0 { close(fd) }
+        return nil
     }
 
     /// Ends the process at once: nothing registered for its end runs.

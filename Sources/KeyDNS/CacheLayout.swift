@@ -24,7 +24,24 @@ package enum CacheLayout {
     }
 
     /// The byte that is locked while a slot of the key's set is chosen and written: behind those of all keys.
-    package static func setLockOffset(of key: CacheRecord.Key) -> Int64 { 1 << 41 + Int64(set(of: key)) }
+    package static func setLockOffset(of key: CacheRecord.Key) -> Int64 { setLockOffset(set(of: key)) }
+
+    /// As above, by the set's number.
+    package static func setLockOffset(_ set: Int) -> Int64 { 1 << 41 + Int64(set) }
+
+    /// A set without answers: of its records those with addresses stay, for the address that a client has, but none is
+    /// fresh, nor was.
+    package static func forgotten(_ set: [UInt8]) -> [UInt8] {
+        var result: [UInt8] = []
+        for way in 0..<ways {
+            let slot = set.dropFirst(way * CacheRecord.size).prefix(CacheRecord.size)
+            var record = CacheRecord(decoding: slot)
+            if record?.addresses.isEmpty == true { record = nil }
+            record?.freshUntil = 0
+            result += record?.encoded() ?? [UInt8](repeating: 0, count: CacheRecord.size)
+        }
+        return result
+    }
 
     /// The slot to use for `key` among a set's bytes: its own, else an empty or damaged one, else of those no longer fresh
     /// the one stored first, else of all.

@@ -25,8 +25,6 @@ package final class UmweltFS: FileSystem {
     private static var longNs: UInt64 { 3_600_000_000_000 }
     /// How long a container may be registered without a process.
     private static var patienceNs: UInt64 { 120_000_000_000 }
-    /// How long a caller that asks no more is remembered.
-    private static var idleNs: UInt64 { 10_000_000_000 }
 
     /// A tree without containers yet.
     ///
@@ -114,9 +112,11 @@ package final class UmweltFS: FileSystem {
                 : now.subtracting(orMin: container.madeAt) > Self.patienceNs
             if isOver { _ = deregister(id: container.id) }
         }
-        identity.sweep(before: now.subtracting(orMin: Self.idleNs))
         table.sweep()
     }
+
+    /// Forgets what is known of processes that have ended.
+    package func forgetEnded() { identity.sweep() }
 
     /// What the process would read in `path` (below `proc/` or `sys/`).
     package func view(_ path: [UInt8], for pid: Int32) throws(Errno) -> [UInt8] {

@@ -149,7 +149,7 @@ package struct Answering {
             return SharedAnswers.Outcome(.noData)
         }
         var servers: [CellServer] = []
-        for record in found.records.prefix(Self.maximumCellServers) {
+        for record in found.records {
             switch record.data {
             case .server(let priority, let weight, let port, let target):
                 servers.append(CellServer(name: target, priority: priority, weight: weight, port: port, addresses: []))
@@ -159,6 +159,9 @@ package struct Answering {
             default: continue
             }
         }
+        // The best of them, where they are too many.
+        servers.sort { $0.priority < $1.priority }
+        servers.removeLast(max(0, servers.count - Self.maximumCellServers))
         var ttl = found.ttl
         for index in servers.indices { servers[index].addresses = addresses(of: servers[index].name, found, &ttl) }
         let payload =

@@ -67,8 +67,11 @@ package struct SharedAnswers {
             cache?.store(record)
             return give(record, seconds, .dns) ?? .rejected(Rejection(Rejection.ENODATA, "no address"))
         case .failed(let rejection, let isAway):
+            // Somebody knows that it is not so any more; only the address that a client had is remembered.
+            let isOver = !isAway && record.freshUntil > 0
+            if isOver { record.freshUntil = 0 }
             // The count of this second.
-            if policy.rateLimit > 0 { cache?.store(record) }
+            if isOver || policy.rateLimit > 0 { cache?.store(record) }
             return (isAway ? stale(record, give) : nil) ?? .rejected(rejection)
         }
     }
@@ -78,7 +81,7 @@ package struct SharedAnswers {
         _ record: CacheRecord,
         _ give: (CacheRecord, UInt32, KeyAnswer.Source) -> KeyAnswer?
     ) -> KeyAnswer? {
-        guard policy.staleSeconds > 0, record.isFilled else { return nil }
+        guard policy.staleSeconds > 0, record.isFilled, record.freshUntil > 0 else { return nil }
         let (end, overflow) = record.freshUntil.addingReportingOverflow(UInt64(policy.staleSeconds) * 1_000_000_000)
         return overflow || Clock.boot < end ? give(record, 1, .stale) : nil
     }

@@ -113,12 +113,6 @@ package final class SharedCache {
         )
     }
 
-    /// Counts all who ended without a word.
-    package func sweep() {
-        let gone = page.sweep(at: KeyCounter.workersOffset, count: KeyCounter.workers)
-        if gone > 0 { add(.killed, UInt64(gone)) }
-    }
-
     /// Counts what came of a question that began at `start`, and says that this process is done.
     package func account(_ answer: KeyAnswer, questions: Int = 0, ignored: Int = 0, since start: UInt64) {
         switch answer {
@@ -175,14 +169,18 @@ package final class SharedCache {
         return CacheLayout.place(key, in: set, now: Clock.boot).record
     }
 
-    /// Forgets every answer; what was counted stays.
+    /// Forgets every answer, but not which address a client has; what was counted stays.
     package func forget() throws(Errno) {
         let size = CacheLayout.ways * CacheRecord.size
-        for set in 0..<CacheLayout.sets {
-            let offset = Int64(CacheLayout.pageSize + set * size)
+        for index in 0..<CacheLayout.sets {
+            let lock = CacheLayout.setLockOffset(index)
+            try file.lockByte(at: lock)
+            defer { try? file.unlockByte(at: lock) }
+            let offset = Int64(CacheLayout.pageSize + index * size)
+            let set = try file.read(count: size, at: offset)
             // A set that was never written takes no room, and shall take none.
-            guard try file.read(count: size, at: offset).contains(where: { $0 != 0 }) else { continue }
-            try file.write([UInt8](repeating: 0, count: size), at: offset)
+            guard set.contains(where: { $0 != 0 }) else { continue }
+            try file.write(CacheLayout.forgotten(set), at: offset)
         }
     }
 

@@ -39,7 +39,10 @@ final class Daemon {
     /// How long an embedded daemon waits for its first client.
     private static let firstClientNs: UInt64 = 10_000_000_000
     private static let sweepNs: UInt64 = 10_000_000_000
+    private static let forgetNs: UInt64 = 2_000_000_000
     private static let guardNs: UInt64 = 10_000_000_000
+    /// Some six for each container that is read: enough for the containers of a full node, in 19 MB of kernel memory.
+    private static let keptDescriptors = 4096
     /// Bytes; more is looked after within a second.
     private static let residentGoal: UInt64 = 3 << 20
 
@@ -54,7 +57,11 @@ final class Daemon {
         self.exits = exits
         let place = HostPlace.enter()
         let journal = try attempt("write \(options.table)") { () throws(Errno) in try TableJournal(at: options.table) }
-        let hierarchies = Hierarchies(mountinfo: place.mountinfo, prefix: place.prefix)
+        let hierarchies = Hierarchies(
+            mountinfo: place.mountinfo,
+            prefix: place.prefix,
+            keptDescriptors: min((ProcessLimits.openFiles ?? 1024) / 4, Self.keptDescriptors)
+        )
         let fileSystem = UmweltFS(
             hierarchies: hierarchies,
             hostFiles: HostFiles(),
@@ -138,7 +145,7 @@ final class Daemon {
     private func serve() throws(DaemonError) {
         var trim = ProgramTrim(goal: Self.residentGoal)
         let startedAt = Clock.monotonic
-        var sweptAt = startedAt
+        var (sweptAt, forgotAt) = (startedAt, startedAt)
         let keeper = ProcessID.parent
         // While the keeper becomes another program: until when that has to come far enough to end this worker.
         var relievedBy: UInt64?
@@ -175,6 +182,10 @@ final class Daemon {
                 _ = fileSystem.deregister(id: end.id)
             }
             let now = Clock.monotonic
+            if now &- forgotAt > Self.forgetNs {
+                forgotAt = now
+                fileSystem.forgetEnded()
+            }
             if now &- sweptAt > Self.sweepNs {
                 sweptAt = now
                 fileSystem.sweep()

@@ -72,11 +72,12 @@ struct HelperPart {
         ProcessID.setName("umweltd-mounts")
         let started = Clock.monotonic
         let (report, words) = try attempt("look at the containers' mounts") { () throws(Errno) in
-            let mending = try Mending(mountPoint: options.mount)
             if case .takeAway(let minor) = options.part {
                 let device = Fd(adopting: Inheritance.Place.device.rawValue)
-                return (mending.takeAway(of: minor) { !device.isBroken }, "took away")
+                var mending = try Mending(mountPoint: options.mount, device: device)
+                return (mending.takeAway(of: minor), "took away")
             }
+            var mending = try Mending(mountPoint: options.mount)
             return (mending.replaceDead(), "replaced")
         }
         guard report.namespaces > 0 else { return }

@@ -110,6 +110,7 @@ struct PolicyTests {
         ("[zone a]\nservers = ::1\n[zone A.]\nservers = ::1", 3),
         ("rate-limit = 2\ncache = none", 0), ("cache = none\nstale = 2s", 0),
         ("fallback = none\n[cluster]\nstrategy = namespace", 2),
+        ("[zone a]\nservers = 1.1.1.1 1.1.1.2\npatience = 3s", 1),
         ("[zone a]\nservers = 1.1.1.1:5353\nstrategy = namespace", 1),
         ("[zone a]\nservers = " + String(repeating: "1.1.1.1 ", count: 9), 2),
     ])

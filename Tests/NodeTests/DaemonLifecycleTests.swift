@@ -31,6 +31,32 @@ extension DaemonSuite {
             #expect(output.code != 0)
         }
 
+        /// Before a worker serves, or while it takes another one's place.
+        @Test func signalAtAnyMomentEnds() throws {
+            for delay in stride(from: 0, to: 40, by: 4) as StrideTo<UInt32> {
+                let lab = try DaemonLab(isStarted: false)
+                let log = try Fd.open(lab.log, [.writeOnly, .create])
+                var command = Command(
+                    path: Programs.umweltd,
+                    arguments: ["umweltd", "--socket", "\(lab.socket)", "\(lab.mount)"].map { Array($0.utf8) },
+                    environment: Programs.environment
+                )
+                command.files = [-1, log.raw, log.raw]
+                let child = try command.spawn()
+                usleep(delay * 1000)
+                try child.kill(SIGTERM)
+                var status: Kernel.ExitStatus?
+                for _ in 0..<500 * Programs.patience where status == nil {
+                    status = try child.poll()
+                    usleep(10_000)
+                }
+                // Before its first instruction of ours the signal is the kernel's.
+                #expect(status == .exited(0) || status == .signaled(SIGTERM), "after \(delay) ms: \(lab.said)")
+                if status == nil { try child.kill(SIGKILL) }
+                #expect(lab.mounts.isEmpty, "after \(delay) ms")
+            }
+        }
+
         @Test func signalDuringReadsLeavesNoReaderBehind() throws {
             let lab = try DaemonLab()
             let reader = try lab.shell()

@@ -50,11 +50,11 @@ extension DaemonSuite {
         }
 
         /// VmRSS of keeper and worker, what they share counted twice, once neither holds what it needed for a moment: the
-        /// least of three seconds, for each second pages are given back, and each tenth the table is swept.
+        /// least of eleven seconds, for each second pages are given back, and each tenth the table is swept.
         private func resident(_ lab: DaemonLab) throws -> UInt64 {
             let processes = [lab.keeperPID, lab.workerPID]
             var least = UInt64.max
-            for _ in 0..<10 {
+            for _ in 0..<37 {
                 usleep(300_000)
                 let sum = try processes.reduce(0) { $0 + (try #require(DaemonLab.memory(of: $1, "VmRSS"))) }
                 least = min(least, sum)

@@ -79,6 +79,14 @@ package struct Manifest: Equatable, Sendable {
         guard metadata == .null || metadata.members != nil else {
             throw DocumentError("\(path): \(title): metadata is \(metadata.kind), not an object")
         }
+        for object in [metadata, owner["metadata"] ?? .null] {
+            for key in ["name", "namespace"] {
+                guard let value = object[key], value != .null, value.string == nil else { continue }
+                throw DocumentError(
+                    "\(path): \(title): metadata.\(key) is \(value.kind), not a string: write it in quotes"
+                )
+            }
+        }
         let ownName = metadata["name"]?.string ?? metadata["generateName"]?.string
         // An empty namespace is one that is said.
         let namespace = metadata["namespace"]?.string ?? owner["metadata"]?["namespace"]?.string

@@ -148,6 +148,18 @@ struct KubeletFinderTests {
         #expect(settings.clusterDNS?.value == ["10.43.0.99"] && settings.clusterDomain?.value == "cluster.local")
     }
 
+    /// An empty word is a value as any other: no resolver file.
+    @Test(arguments: [
+        ["/proc/812/cmdline": "kubelet\0--resolv-conf\0\0--cluster_dns\010.0.0.10\0--cluster_domain=d.local\0"],
+        ["/etc/default/kubelet": "A=\"--resolv-conf '' --cluster_dns 10.0.0.10 --cluster_domain=d.local\"\n"],
+    ])
+    func emptyWordsAndUnderscores(files: [String: String]) throws {
+        let settings = try node(files)
+        #expect(settings.resolvConf?.value == "")
+        #expect(settings.clusterDNS?.value == ["10.0.0.10"])
+        #expect(settings.clusterDomain?.value == "d.local")
+    }
+
     @Test func withoutAProcessTheUsualFilesSpeak() throws {
         let settings = try node([
             "/etc/kubernetes/kubelet.conf": "apiVersion: v1\nkind: Config\n",

@@ -44,12 +44,10 @@ int clinux_last_word_end(void);
 int clinux_shared_map(int fd, size_t size, void **address);
 uint64_t clinux_shared_load(const void *page, size_t offset);
 void clinux_shared_add(void *page, size_t offset, uint64_t value);
-// Writes the caller's number into the first free of `count` 32-bit words; words of processes that are gone are cleared
-// and counted in `gone`. Returns the word's index, -ENOSPC where all are taken.
+// Writes the caller's number into the first free of `count` 32-bit words; words of processes that are gone, all of them, are
+// cleared and counted in `gone`. Returns the word's index, -ENOSPC where all are taken.
 int clinux_shared_enter(void *page, size_t offset, size_t count, uint32_t *gone);
 void clinux_shared_leave(void *page, size_t offset, size_t index);
-// Clears the words of processes that are gone, all of them; returns how many there were.
-int clinux_shared_sweep(void *page, size_t offset, size_t count);
 uint32_t *clinux_shared_word(void *page, size_t offset, size_t index);
 
 // A socket connected to an address of 4 or 16 bytes, never blocking; a stream may still be connecting.

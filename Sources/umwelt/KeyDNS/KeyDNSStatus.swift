@@ -123,7 +123,6 @@ struct StatusReport {
         do throws(Errno) { cache = try SharedCache.open(Path(path)) } catch {
             return add(problem: "\(Path(path)), the cache, cannot be used: \(error): DNS is asked for each upcall")
         }
-        cache.sweep()
         add("cache", "\(Path(path))")
         for counter in KeyCounter.allCases { add("counter", "\(counter.name) \(cache.count(counter))") }
     }

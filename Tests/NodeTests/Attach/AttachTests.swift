@@ -140,6 +140,75 @@ extension DaemonSuite {
             #expect(sees(nil))
         }
 
+        /// Whoever comes second finds them there; one detach takes all off.
+        @Test func severalAttachAtOnce() throws {
+            let lab = try DaemonLab()
+            let container = try lab.container(in: try lab.cgroup())
+            let pid = container.initPID
+            for _ in 0..<3 {
+                let one = "'\(Programs.directory)/umwelt' attach \(pid) --state-dir \(lab.directory)"
+                let output = try lab.shell().run("for i in 1 2 3 4 5 6; do \(one) & done; wait", seconds: 60)
+                let lines = output.text.split(separator: "\n")
+                #expect(lines.filter { $0.contains("files attached") }.count == 1, "\(output.text)")
+                #expect(lines.filter { $0.contains("has its views already") }.count == 5, "\(output.text)")
+                #expect(try lab.umwelt("detach \(pid)").code == 0)
+                let read = try container.shell.run("cat /proc/meminfo; grep ' /proc/meminfo ' /proc/self/mountinfo")
+                #expect(read.text.contains("MemTotal:") && !read.text.contains("umwelt"), "\(read.text)")
+            }
+        }
+
+        /// Nothing in it can be mounted over: that is said, and it is not registered.
+        @Test(.enabled(if: FileTree.isThere("/bin/busybox"), "no busybox")) func containerWithoutFiles() throws {
+            let lab = try DaemonLab()
+            let jail = lab.directory.appending("j")
+            let shell = try lab.shell(["unshare", "-m", "--propagation", "private"])
+            try shell.begin(
+                """
+                mkdir \(jail); mount -t tmpfs jail \(jail); cp /bin/busybox \(jail)/; mkdir \(jail)/old
+                cd \(jail); pivot_root . old; /busybox umount -l /old; exec /busybox sleep 100
+                """
+            )
+            usleep(500_000 * UInt32(Programs.patience))
+            let output = try lab.umwelt("attach \(shell.pid)")
+            #expect(output.text.contains("nothing attached; left alone: /proc/meminfo (tmpfs)"), "\(output.text)")
+            #expect(try lab.request(Message(.containers)).isEmpty)
+        }
+
+        /// A user namespace's first mounts cannot be taken off: those that have died are beneath what mends them, and what
+        /// covers them is the kernel's own, over which the views can be put again.
+        @Test func viewsThatCannotBeTakenOff() throws {
+            let lab = try DaemonLab()
+            let cgroup = try lab.cgroup()
+            try cgroup.limitMemory(66 << 20)
+            let container = try lab.container(in: cgroup)
+            #expect(try lab.umwelt("attach \(container.initPID)").code == 0)
+            try container.shell.run(
+                "unshare -U -r -m sleep 1000 & until grep -q sleep /proc/$!/comm; do sleep 0.1; done"
+            )
+            let inner = try #require(cgroup.processes.last)
+            func seen() throws -> LabShell.Output { try lab.shell().run("head -n 1 /proc/\(inner)/root/proc/meminfo") }
+            #expect(try seen().number("MemTotal:") == 66 << 10)
+            try lab.crash()
+            try lab.start()
+            for _ in 0..<100 * Programs.patience where try seen().number("MemTotal:") != 66 << 10 { usleep(50_000) }
+            #expect(try seen().number("MemTotal:") == 66 << 10, "\(lab.said)")
+            for round in 0..<2 {
+                let ended = try lab.umwelt(round == 0 ? "detach \(inner)" : "stop")
+                #expect(ended.code == 0, "\(ended.text)")
+                #expect(try seen().number("MemTotal:") ?? 0 > 66 << 10, "\(round): \(lab.said)")
+                let mounts = try lab.shell().run("grep ' /proc/meminfo ' /proc/\(inner)/mountinfo | tail -n 1").text
+                #expect(mounts.contains(" ro,nosuid,nodev,noexec"), "\(mounts)")
+                if round == 1 {
+                    #expect(lab.waitForEnd(seconds: 10) == .exited(0))
+                    try lab.start()
+                }
+                let attached = try lab.umwelt("attach \(inner)")
+                #expect(attached.code == 0 && attached.text.contains("files attached"), "\(attached.text)")
+                #expect(!attached.text.contains("left alone"), "\(attached.text)")
+                #expect(try seen().number("MemTotal:") == 66 << 10)
+            }
+        }
+
         /// A container that mounts a proc of its own over its views has none; it can be given them again.
         @Test func viewsBelowAnotherMountAreNone() throws {
             let lab = try DaemonLab()

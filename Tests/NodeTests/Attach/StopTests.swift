@@ -106,6 +106,74 @@ extension DaemonSuite {
             #expect(try lab.shell().run("cat \(target)").text == "beneath", "\(lab.said)")
         }
 
+        /// Mounts that go with those of another mount namespace: nothing is left in their place.
+        @Test func viewsThatArePeers() throws {
+            let lab = try DaemonLab()
+            let container = try lab.container(in: try lab.cgroup())
+            let peers = "mount --make-rshared /proc; mount --make-rshared /sys"
+            try container.shell.run("\(peers); unshare -m --propagation unchanged sleep 1000 & sleep 0.3")
+            let pid = container.initPID
+            #expect(try lab.umwelt("attach \(pid)").text.contains("files attached"))
+            #expect(try lab.umwelt("stop").code == 0)
+            #expect(lab.waitForEnd(seconds: 10) == .exited(0))
+            let left = try container.shell.run(
+                "grep -E ' /(proc/meminfo|sys/devices/system/cpu) ' /proc/[0-9]*/mountinfo"
+            )
+            #expect(left.text.isEmpty, "\(left.text)")
+            try lab.start()
+            #expect(try lab.umwelt("attach \(pid)").text.contains("files attached"))
+        }
+
+        /// Another daemon at the same mount point, in another mount namespace: its mounts are not this one's, and when it does
+        /// not answer, it holds up nobody.
+        @Test func daemonThatHangsInAContainer() throws {
+            let lab = try DaemonLab(isStarted: false)
+            let nested = try lab.shell(["unshare", "-m", "--propagation", "private"])
+            let began = try nested.run(
+                """
+                setsid '\(Programs.umweltd)' --socket \(lab.directory)/nested \(lab.mount) >/dev/null 2>&1 & keeper=$!
+                for i in $(seq 100); do [ ! -e \(lab.mount)/proc/meminfo ] || break; sleep 0.1; done
+                mount --bind \(lab.mount)/proc/meminfo /proc/meminfo; cat /proc/meminfo >/dev/null
+                """,
+                seconds: 30
+            )
+            #expect(began.code == 0, "\(began.text)")
+            defer { _ = try? nested.run("kill -CONT -$keeper; kill -KILL -$keeper") }
+            try lab.start()
+            let container = try lab.container(in: try lab.cgroup())
+            let shell = container.shell
+            func device() throws -> String {
+                try nested.run("awk '$5 == \"/proc/meminfo\" { print $3 }' /proc/self/mountinfo").text
+            }
+            let before = try device()
+            func isOurs() throws -> Bool {
+                try shell.run("head -n 1 /proc/meminfo && grep -c ' /proc/meminfo .* fuse.umwelt' /proc/self/mountinfo")
+                    .code == 0
+            }
+            #expect(try lab.umwelt("attach \(container.initPID)").code == 0)
+            for isHung in [false, true] {
+                if isHung { try nested.run("kill -STOP -$keeper") }
+                try lab.crash()
+                try lab.start()
+                let began = Clock.monotonic
+                for _ in 0..<200 * Programs.patience where try !isOurs() { usleep(20_000) }
+                #expect(try isOurs(), "\(lab.said)")
+                print(
+                    "stop: mended \((Clock.monotonic - began) / 1_000_000) ms after the start, another daemon hung: \(isHung)"
+                )
+                #expect(try device() == before, "the other's own view")
+            }
+            let stopped = try lab.umwelt("stop")
+            #expect(stopped.code == 0, "\(stopped.text)")
+            #expect(lab.waitForEnd(seconds: 5) == .exited(0))
+            let left = try shell.run(
+                "head -n 1 /proc/meminfo && ! grep ' /proc/meminfo .* fuse.umwelt' /proc/self/mountinfo"
+            )
+            #expect(left.code == 0, "\(left.text) \(lab.said)")
+            #expect(lab.said.contains("does not answer"), "\(lab.said)")
+            #expect(try device() == before)
+        }
+
         /// Another daemon's mounts are not taken for those of a connection that is over, though they have its number.
         @Test func numberThatIsUsedAgain() throws {
             let lab = try DaemonLab()
