@@ -32,6 +32,8 @@ private struct PolicyParser {
     let isFlat: Bool
     private var section = Section.general
     private var line = 0
+    /// Of each zone's section; 0 where the cluster has none.
+    private var sections = [0]
     private var hasCluster = false
     private var seen: [[UInt8]] = []
 
@@ -95,10 +97,14 @@ private struct PolicyParser {
             if policy.cache == nil, policy.rateLimit > 0 || policy.staleSeconds > 0 {
                 throw error("\(policy.rateLimit > 0 ? "rate-limit" : "stale") needs a cache, and 'cache = none' is set")
             }
-            for (index, zone) in policy.zones.enumerated() { try check(zone, isCluster: index == 0, policy) }
+            for (index, zone) in policy.zones.enumerated() {
+                line = sections[index]
+                try check(zone, isCluster: index == 0, policy)
+            }
         }
         for (index, zone) in policy.zones.enumerated() where zone.domain != nil {
             if policy.zones[..<index].contains(where: { $0.domain == zone.domain }) {
+                line = isFlat ? 0 : sections[index]
                 throw error("the zone \(zone.domain?.description ?? "") stands twice")
             }
         }
@@ -134,6 +140,7 @@ private struct PolicyParser {
         case ("cluster", 1):
             guard !hasCluster else { throw error("[cluster] stands twice") }
             hasCluster = true
+            sections[0] = line
             if isFlat { policy.zones = [Policy.cluster] + policy.zones }
             section = .zone(0)
         case ("zone", 2):
@@ -144,6 +151,7 @@ private struct PolicyParser {
                 throw error("more than \(Policy.maximumZones) zones")
             }
             policy.zones.append(Zone(domain: domain))
+            sections.append(line)
             section = .zone(policy.zones.count - 1)
         case ("end", 1) where isFlat: section = .end
         default: throw error("no section [\(Self.shown(text))]; there are [cluster] and [zone NAME]")
@@ -199,11 +207,16 @@ private struct PolicyParser {
         let isCluster = section == .zone(0) && hasCluster
         switch name {
         case "domain" where isCluster:
-            zone.domain = Self.shown(value) == "kubelet" ? nil : try self.name(value)
+            zone.domain = Self.shown(value) == "kubelet" && !isFlat ? nil : try self.name(value)
             guard zone.domain != .root else { throw error("domain is the root: every name would be the cluster's") }
         case "servers":
             if isCluster, Self.shown(value) == "kubelet" {
                 zone.servers = nil
+                return
+            }
+            // There is no cluster.
+            if isCluster, Self.shown(value) == "none" {
+                zone.servers = []
                 return
             }
             let words = Self.words(value)

@@ -82,7 +82,7 @@ import Testing
             nonsense
             """
         let keys = KernelKeys(parsing: Array(text.utf8))
-        #expect(keys.cache == 0x0bd1_c0d6)
+        #expect(keys.caches == [0x0bd1_c0d6])
         #expect(
             keys.entries.map(\.description) == [
                 "smb.default.svc.cluster.local", "gone.cluster.local", "afsdb:cell.cluster.local",
@@ -91,7 +91,21 @@ import Testing
         #expect(keys.entries.map(\.length) == [8, nil, nil])
         #expect(keys.entries.map(\.timeLeft) == ["4s", "57s", "perm"])
         #expect(keys.entries.map(\.isUnderConstruction) == [false, false, true])
-        #expect(KernelKeys(parsing: []).cache == nil)
+        #expect(KernelKeys(parsing: []).caches.isEmpty)
+    }
+
+    /// Any user can have a key with a newline in its description, and so a line of his own.
+    @Test func aLineOfAUsersOwnIsNotTheKernels() {
+        let text = """
+            00000001 I--Q---     1 perm 3f3f3f3f  1000  1000 user      1x
+            00000001 I--Q---     1 perm 1f030000     0     0 keyring   .dns_resolver: empty: 1
+            ffffffff I------     1 perm 3b010000     0     0 dns_resol \u{1b}[31mproblem: 9
+            """
+        let keys = KernelKeys(parsing: Array(text.utf8))
+        #expect(keys.caches == [1] && keys.cache == nil, "the kernel knows of no such keyring")
+        var report = StatusReport()
+        report.addKeys(Array(text.utf8))
+        #expect(report.text.contains("?[31mproblem: 9 bytes"), "\(report.text)")
     }
 }
 
@@ -162,7 +176,7 @@ import Testing
                 lab.text("/var/lib/umwelt-keydns/resolv.conf.cluster.local")?.hasPrefix("nameserver 0.0.0.1\n") == true
             )
             #expect(lab.tree() != before)
-            try lab.node.removeAll(cache: Path(lab.root + "/run/umwelt/keydns.cache"))
+            try lab.node.removeAll(caches: [Path(lab.root + "/run/umwelt/keydns.cache")])
             #expect(lab.tree() == before)
         }
     }
@@ -171,7 +185,7 @@ import Testing
     @Test func uninstallingGoesOnAfterAFailure() throws {
         let lab = try Lab(["/mine/keydns.cache/x": "1", "/mine/other": "2"])
         _ = try lab.node.writeRule(helper: "/x")
-        try lab.node.removeAll(cache: Path(lab.root + "/mine/keydns.cache"))
+        try lab.node.removeAll(caches: [Path(lab.root + "/mine/keydns.cache")])
         #expect(lab.text("/mine/keydns.cache/x") == "1" && lab.text("/mine/other") == "2")
         #expect(lab.text("/etc/request-key.d/umwelt-keydns.conf") == nil)
     }
@@ -292,6 +306,42 @@ import Testing
         #expect(problems()?.contains("run 'umwelt keydns refresh'") == true)
         _ = try kubelet(lab, "domain a.b\n")
         #expect(problems()?.contains("no clusterDNS found") == true)
+    }
+
+    /// One that cannot be read is no reason to take the cluster away, or to take another file's word.
+    @Test(arguments: ["problem c.yaml: line 1\n", "domain a.b\nserver 10.96.0.10\nproblem d/10.conf: line 1\n", ""])
+    func whatCannotBeReadChangesNothing(said: String) throws {
+        let lab = try Lab(["/etc/umwelt/keydns.conf": "[zone corp.example]\nservers = 127.0.0.9\n"])
+        let refresh = KeyDNSRefresh(node: lab.node, kubeletReader: try kubelet(lab, said))
+        var notes: [String] = []
+        #expect(throws: Failure.self) { try refresh.flattened(try lab.node.policy(), seed: 2, &notes) }
+        #expect(notes.contains { $0.contains("line 1") } == said.contains("problem"))
+        // Unless the policy says that there is none.
+        var policy = try Policy(parsing: Array("[cluster]\nservers = none\n[zone corp.example]\nservers = ::1\n".utf8))
+        let flat = try refresh.flattened(policy, seed: 2, &notes)
+        #expect(try Policy(parsing: flat.rendered(), isFlat: true).zones.map(\.domain) == [DNSName("corp.example")])
+        // Servers by hand: the kubelet did not say them.
+        policy.zones[0] = Policy.cluster
+        policy.zones[0].servers = [Server(.v4(1))]
+        let half = KeyDNSRefresh(node: lab.node, kubeletReader: try kubelet(lab, "domain a.b\ndomain-origin k\n"))
+        let zone = try half.flattened(policy, seed: 2, &notes).zones[0]
+        #expect(zone.domain == DNSName("a.b") && zone.origin == "\(lab.node.policyFile)")
+    }
+
+    /// install, refresh and uninstall come one after the other, and leave no file for it.
+    @Test(.enabled(if: getuid() == 0, "needs root")) func whoWritesHasTheLock() throws {
+        let lab = try Lab(["/etc/hosts": "x"])
+        let before = lab.tree()
+        try KeyDNSCommand.takeTurn("install", lab.node)
+        #expect(try !Fd.open(Path(lab.root + "/etc"), .directory).tryLock())
+        #expect(lab.tree() == before)
+    }
+
+    /// What a killed program, or another policy, has left.
+    @Test func theCachesOfAllPoliciesGo() throws {
+        let lab = try Lab(["/a/keydns.cache": "1", "/b/keydns.cache": "2", "/b/keydns.cache.7.new": "3"])
+        try lab.node.removeAll(caches: ["/a", "/b"].map { Path(lab.root + $0 + "/keydns.cache") })
+        #expect(lab.tree("/a") == [] && lab.tree("/b") == [])
     }
 
     @Test func withoutAKubeletTheRemedyIsSaid() throws {

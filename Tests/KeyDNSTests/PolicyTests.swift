@@ -44,6 +44,14 @@ struct PolicyTests {
         tcp = yes
         """
 
+    /// A word of the operator's file, and a name in the flat one.
+    @Test func aDomainOfTheNameKubeletIsReadBack() throws {
+        var policy = Policy()
+        policy.zones[0].domain = DNSName("kubelet")
+        policy.zones[0].servers = [Server(.v4(1))]
+        #expect(try self.policy(String(decoding: policy.rendered(), as: UTF8.self), isFlat: true).zones == policy.zones)
+    }
+
     @Test func readsEverySetting() throws {
         let policy = try policy(Self.example)
         #expect(policy.deadlineMilliseconds == 1500 && policy.lifetime == LifetimeRule(floor: 2, cap: 10))
@@ -95,14 +103,15 @@ struct PolicyTests {
         ("[zone .]", 1),
         ("[cluster]\n[cluster]", 2), ("[cluster]\nservers = host", 2), ("[cluster]\nservers = 1.1.1.1:0", 2),
         ("[zone a.b]\nndots = 16", 2), ("[zone a.b]\nstrategy = best", 2), ("[zone a.b]\ndomain = x", 2),
-        ("[zone a.b]\ndeadline = 1s", 2), ("[zone a]\n[zone A.]", 0), ("seed = 1", 1), ("[end]", 1),
-        ("ttl-cap = 5s\nttl-floor = 9s", 2), ("[cluster]\ndomain = .", 2), ("[zone a]\nndots = 2", 0),
+        ("[zone a.b]\ndeadline = 1s", 2), ("[zone a]\n[zone A.]", 1), ("seed = 1", 1), ("[end]", 1),
+        ("ttl-cap = 5s\nttl-floor = 9s", 2), ("[cluster]\ndomain = .", 2), ("[zone a]\nndots = 2", 1),
         ("cache = /etc/hosts", 1), ("cache = /", 1),
-        ("[cluster]\nservers = 1.1.1.1 1.1.1.2 1.1.1.3 1.1.1.4\nstrategy = namespace", 0),
+        ("[cluster]\nservers = 1.1.1.1 1.1.1.2 1.1.1.3 1.1.1.4\nstrategy = namespace", 1),
+        ("[zone a]\nservers = ::1\n[zone A.]\nservers = ::1", 3),
         ("rate-limit = 2\ncache = none", 0), ("cache = none\nstale = 2s", 0),
-        ("fallback = none\n[cluster]\nstrategy = namespace", 0),
-        ("[zone a]\nservers = 1.1.1.1 1.1.1.2\npatience = 3s", 0),
-        ("[zone a]\nservers = 1.1.1.1:5353\nstrategy = namespace", 0),
+        ("fallback = none\n[cluster]\nstrategy = namespace", 2),
+        ("[zone a]\nservers = 1.1.1.1 1.1.1.2\npatience = 3s", 1),
+        ("[zone a]\nservers = 1.1.1.1:5353\nstrategy = namespace", 1),
         ("[zone a]\nservers = " + String(repeating: "1.1.1.1 ", count: 9), 2),
     ])
     func errorsNameTheirLine(text: String, line: Int) {

@@ -10,6 +10,7 @@ internal import LocalFiles
 package struct KubeletFinder: Sendable {
     private static let fileLimit = 1 << 20
     private static let dropInLimit = 256
+    private static let depthLimit = 16
 
     /// Prefixed to every path: "" for this node.
     package var root: String
@@ -89,24 +90,30 @@ package struct KubeletFinder: Sendable {
     private func running() -> KubeletSettings? {
         let proc = root + procDirectory
         let processes = ((try? LocalFile.names(in: proc)) ?? []).compactMap { Int32($0) }.sorted()
+        var candidates: [KubeletProcess] = []
         for process in processes {
-            guard let bytes = try? LocalFile.contents(of: "\(proc)/\(process)/cmdline", limit: Self.fileLimit),
-                let arguments = Self.kubeletArguments(Self.commandLine(bytes))
-            else { continue }
-            var settings = KubeletSettings()
-            settings.process = process
-            // Its files as it sees them: in kind or k3d the kubelet is in a container of its own.
-            let own = "\(proc)/\(process)/root"
-            let place = LocalFile.exists(own + "/") ? own : root
-            apply(KubeletArguments(arguments, source: "process \(process)"), below: place, to: &settings)
-            if settings.files.isEmpty {
-                for path in Self.usualDirectories where LocalFile.exists(place + path) {
-                    addDropIns(path, below: place, to: &settings)
-                }
+            guard let bytes = try? LocalFile.contents(of: "\(proc)/\(process)/cmdline", limit: Self.fileLimit) else {
+                continue
             }
+            let words = Self.commandLine(bytes)
+            guard let arguments = Self.kubeletArguments(words),
+                let candidate = KubeletProcess(process, words: words, arguments: arguments, proc: proc)
+            else { continue }
+            candidates.append(candidate)
+        }
+        candidates = KubeletProcess.preferred(candidates)
+        guard let process = candidates.first else { return nil }
+        var settings = KubeletSettings()
+        settings.process = process.number
+        guard candidates.count == 1 else {
+            let numbers = candidates.map { "\($0.number)" }.joined(separator: ", ")
+            settings.problems = ["more than one kubelet runs (processes \(numbers)): which holds cannot be known"]
             return settings
         }
-        return nil
+        settings.hasOwnFiles = !process.sharesFiles
+        let arguments = KubeletArguments(process.arguments, source: "process \(process.number)")
+        apply(arguments, of: process, below: process.place(root: root), to: &settings)
+        return settings
     }
 
     /// The words of /proc/PID/cmdline: each ends with a NUL, and may be empty.
@@ -125,6 +132,9 @@ package struct KubeletFinder: Sendable {
             return program == "kubelite" || words.dropFirst().first == "kubelet" ? Array(words.dropFirst()) : nil
         // k3s and rke2 hand flags on as --kubelet-arg=NAME=VALUE, and have two of their own.
         case "k3s", "k3s-server", "k3s-agent", "rke2":
+            // `k3s kubectl` is none.
+            let verb = words.dropFirst().first { !$0.hasPrefix("-") }
+            guard program.hasPrefix("k3s-") || verb == "server" || verb == "agent" else { return nil }
             return words.indices.dropFirst().flatMap { index -> [String] in
                 let word = words[index]
                 let next = index + 1 < words.count ? words[index + 1] : ""
@@ -146,29 +156,55 @@ package struct KubeletFinder: Sendable {
     }
 
     /// Flags hold over drop-ins, which hold over the file.
-    private func apply(_ arguments: KubeletArguments, below place: String, to settings: inout KubeletSettings) {
-        if let path = arguments.configFile, let bytes = read(path, below: place, &settings) {
+    ///
+    /// `process`: whose they are, where it runs; the usual directories are for one that was told of no file.
+    private func apply(
+        _ arguments: KubeletArguments,
+        of process: KubeletProcess? = nil,
+        below place: String,
+        to settings: inout KubeletSettings
+    ) {
+        func absolute(_ path: String) -> String {
+            process?.absolute(path) ?? (path.hasPrefix("/") ? path : "/" + path)
+        }
+        if let path = arguments.configFile.map(absolute), let bytes = read(path, below: place, &settings) {
             do throws(DocumentError) {
                 settings.override(with: try KubeletSettings(configuration: bytes, path: path))
             } catch { settings.problems.append(error.description) }
         }
-        if let path = arguments.configDirectory { addDropIns(path, below: place, to: &settings) }
+        var directories = arguments.configDirectory.map { [absolute($0)] } ?? []
+        if process != nil, arguments.configFile == nil, directories.isEmpty {
+            directories = Self.usualDirectories.filter { LocalFile.exists(place + $0) }
+        }
+        for directory in directories { addDropIns(directory, below: place, to: &settings) }
         settings.override(with: arguments.settings)
     }
 
-    /// `*.conf`, by name, as cmd/kubelet/app/server.go merges them.
+    /// The drop-ins as cmd/kubelet/app/server.go merges them.
     private func addDropIns(_ directory: String, below place: String, to settings: inout KubeletSettings) {
         do throws(FileError) {
-            for name in try LocalFile.names(in: place + directory).filter({ $0.hasSuffix(".conf") }).prefix(
-                Self.dropInLimit
-            ) {
-                let path = directory + "/" + name
+            for path in try dropIns(in: directory, below: place).prefix(Self.dropInLimit) {
                 guard let bytes = read(path, below: place, &settings) else { continue }
                 do throws(DocumentError) {
                     settings.override(with: try KubeletSettings(configuration: bytes, path: path))
                 } catch { settings.problems.append(error.description) }
             }
         } catch { settings.problems.append("\(directory): cannot be read: \(error.reason)") }
+    }
+
+    /// `*.conf` in the directory and those in it, by name (filepath.WalkDir, which follows no link to a directory).
+    private func dropIns(in directory: String, below place: String, depth: Int = 0) throws(FileError) -> [String] {
+        var result: [String] = []
+        for name in try LocalFile.names(in: place + directory) {
+            let path = directory + "/" + name
+            if LocalDirectory.kind(place + path) == .directory {
+                guard depth < Self.depthLimit, LocalFile.link(place + path) == nil else { continue }
+                result += try dropIns(in: path, below: place, depth: depth + 1)
+            } else if name.hasSuffix(".conf") {
+                result.append(path)
+            }
+        }
+        return result
     }
 
     private func read(_ path: String, below place: String, _ settings: inout KubeletSettings) -> [UInt8]? {

@@ -23,6 +23,8 @@ package struct KubeletSettings: Equatable, Sendable {
     package var featureGates: [String: Bool] = [:]
     /// The running kubelet's process; nil where none was found.
     package var process: Int32?
+    /// The kubelet that runs sees other files (it is in a container): paths are its own, none of this node's.
+    package var hasOwnFiles = false
     /// Every file that was read, in order.
     package var files: [String] = []
     /// What could not be read, or is not what the kubelet takes, one line each.

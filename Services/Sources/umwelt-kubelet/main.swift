@@ -48,6 +48,7 @@ if let servers = found.clusterDNS {
     text += line("server-origin", servers.source)
 }
 if let process = found.process { text += line("process", "\(process)") }
-for file in found.files { text += line("file", file) }
+// Files that are compared later, so none of a kubelet that sees others under these paths.
+for file in found.hasOwnFiles ? [] : found.files { text += line("file", file) }
 for problem in found.problems { text += line("problem", problem) }
 print(text, terminator: "")

@@ -10,9 +10,28 @@ struct KubeletFinderTests {
     private let root = FileManager.default.temporaryDirectory.appendingPathComponent("kubelet-\(UUID().uuidString)")
         .path
 
-    private func node(_ files: [String: String]) throws -> KubeletSettings {
+    /// A process with the rights of a kubelet, or less.
+    private func status(user: Int = 0, parent: Int = 1, capabilities: String = "000001ffffffffff") -> String {
+        "Name:\tkubelet\nPPid:\t\(parent)\nUid:\t0\t\(user)\t0\t0\nCapEff:\t\(capabilities)\n"
+    }
+
+    /// A process that has a command line has a kubelet's rights unless another status is given.
+    private func node(_ files: [String: String], links: [String: String] = [:]) throws -> KubeletSettings {
         defer { try? FileManager.default.removeItem(atPath: root) }
-        for (path, text) in files {
+        var all = files
+        for path in files.keys where path.hasSuffix("/cmdline") {
+            let process = path.dropLast("cmdline".count)
+            if all[process + "status"] == nil { all[process + "status"] = status() }
+        }
+        for (path, target) in links {
+            let file = URL(fileURLWithPath: root + path)
+            try FileManager.default.createDirectory(
+                at: file.deletingLastPathComponent(),
+                withIntermediateDirectories: true
+            )
+            try FileManager.default.createSymbolicLink(atPath: file.path, withDestinationPath: target)
+        }
+        for (path, text) in all {
             let file = URL(fileURLWithPath: root + path)
             try FileManager.default.createDirectory(
                 at: file.deletingLastPathComponent(),
@@ -62,6 +81,73 @@ struct KubeletFinderTests {
         #expect(settings.problems == [])
     }
 
+    /// Whoever may start a process can call it kubelet: by each of these it is known not to be one of this node's.
+    @Test func whoIsNoKubeletIsNotAsked() throws {
+        let real = ["/proc/812/cmdline": line("/usr/bin/kubelet", "--cluster-dns=10.96.0.10")]
+        for (files, links) in [
+            (["/proc/11/status": status(user: 65534)], [:]),
+            (["/proc/11/status": status(capabilities: "00000000a80425fb")], [:]),
+            ([:], ["/proc/self/ns/user": "user:[1]", "/proc/11/ns/user": "user:[2]", "/proc/812/ns/user": "user:[1]"]),
+            ([:], ["/proc/self/ns/mnt": "mnt:[1]", "/proc/11/ns/mnt": "mnt:[2]", "/proc/812/ns/mnt": "mnt:[1]"]),
+            ([:], ["/proc/11/exe": "/usr/bin/python3.11"]),
+            (["/proc/11/cmdline": line("rke2", "server")], [:]),
+            (["/proc/11/status": status(parent: 812)], [:]),
+        ] as [([String: String], [String: String])] {
+            let fake = ["/proc/11/cmdline": line("kubelet", "--cluster-dns=6.6.6.6")]
+            let settings = try node(real.merging(fake) { $1 }.merging(files) { $1 }, links: links)
+            #expect(settings.process == 812 && settings.clusterDNS?.value == ["10.96.0.10"], "\(files) \(links)")
+            #expect(settings.problems == [])
+        }
+    }
+
+    @Test func ofSeveralKubeletsNoneIsTaken() throws {
+        let settings = try node([
+            "/proc/11/cmdline": line("kubelet", "--cluster-dns=6.6.6.6"),
+            "/proc/812/cmdline": line("/usr/bin/kubelet", "--cluster-dns=10.96.0.10"),
+        ])
+        #expect(settings.clusterDNS == nil)
+        #expect(settings.problems.first?.hasPrefix("more than one kubelet runs (processes 11, 812)") == true)
+    }
+
+    /// In kind the kubelet is in a container of its own, and so are its files.
+    @Test func aKubeletInAContainerReadsItsOwnFiles() throws {
+        let settings = try node(
+            [
+                "/proc/812/cmdline": line("/usr/bin/kubelet", "--config=/mnt/c.yaml"),
+                "/proc/812/root/mnt/c.yaml": "clusterDNS: [10.96.0.10]\n",
+                "/mnt/c.yaml": "clusterDNS: [6.6.6.6]\n",
+            ],
+            links: ["/proc/self/ns/mnt": "mnt:[1]", "/proc/812/ns/mnt": "mnt:[2]"]
+        )
+        #expect(settings.clusterDNS?.value == ["10.96.0.10"] && settings.hasOwnFiles)
+    }
+
+    /// As the kubelet's filepath.Abs and filepath.WalkDir.
+    @Test func pathsFromTheWorkingDirectoryAndDropInsBelowOthers() throws {
+        let settings = try node(
+            [
+                "/proc/812/cmdline": line("/usr/bin/kubelet", "--config=c.yaml", "--config-dir", "d"),
+                "/opt/k/c.yaml": "clusterDNS: [10.96.0.10]\n",
+                "/opt/k/d/10-a/20.conf": "clusterDNS: [10.96.0.20]\n",
+                "/opt/k/d/10-a.txt": "clusterDNS: [6.6.6.6]\n",
+                "/opt/k/d/05.conf": "clusterDomain: a.b\nclusterDNS: [10.96.0.5]\n",
+            ],
+            links: ["/proc/812/cwd": "/opt/k"]
+        )
+        #expect(settings.problems == [])
+        #expect(settings.files == ["/opt/k/c.yaml", "/opt/k/d/05.conf", "/opt/k/d/10-a/20.conf"])
+        #expect(settings.clusterDNS?.value == ["10.96.0.20"] && settings.clusterDomain?.value == "a.b")
+    }
+
+    @Test func flagsHoldOverTheDropInsOfK3s() throws {
+        let settings = try node([
+            "/proc/812/cmdline": line("/usr/local/bin/k3s", "server", "--kubelet-arg=cluster-dns=10.43.0.99"),
+            "/var/lib/rancher/k3s/agent/etc/kubelet.conf.d/00-k3s-defaults.conf":
+                "clusterDNS: [10.43.0.10]\nclusterDomain: cluster.local\n",
+        ])
+        #expect(settings.clusterDNS?.value == ["10.43.0.99"] && settings.clusterDomain?.value == "cluster.local")
+    }
+
     /// An empty word is a value as any other: no resolver file.
     @Test(arguments: [
         ["/proc/812/cmdline": "kubelet\0--resolv-conf\0\0--cluster_dns\010.0.0.10\0--cluster_domain=d.local\0"],
@@ -102,6 +188,7 @@ struct KubeletFinderTests {
             KubeletFinder.kubeletArguments(words) == ["--resolv-conf=/etc/k3s-resolv.conf", "--node-ip=10.1.1.1"]
         )
         #expect(KubeletFinder.kubeletArguments(["/usr/bin/kubelet-exporter"]) == nil)
+        #expect(KubeletFinder.kubeletArguments(["k3s", "kubectl", "get"]) == nil)
         #expect(KubeletFinder.kubeletArguments([]) == nil)
     }
 

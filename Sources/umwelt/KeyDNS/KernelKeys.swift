@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright the Umwelt authors
 
+import Kernel
+
 /// The lines of /proc/keys that matter here.
+///
+/// The kernel prints descriptions as they are: a line may be in part what any user has called a key.
 struct KernelKeys: Equatable {
     struct Entry: Equatable {
         var serial: Int32
@@ -14,8 +18,8 @@ struct KernelKeys: Equatable {
         var isUnderConstruction: Bool
     }
 
-    /// The kernel's own cache; nil where the module that has it is not loaded.
-    var cache: Int32?
+    /// Keyrings by the name of the kernel's own cache, which there is where the module that has it is loaded.
+    var caches: [Int32] = []
     var entries: [Entry] = []
 
     /// `01234567 I--Q---  1 4s 3b010000 0 0 dns_resol NAME: 8` (proc_keys_show(), security/keys/proc.c).
@@ -27,7 +31,7 @@ struct KernelKeys: Equatable {
             let serial = Int32(bitPattern: raw)
             // The type is filled up with blanks.
             let rest = fields[8].trimmingSpaces()
-            if fields[7] == "keyring", rest.hasPrefix(".dns_resolver:") { cache = serial }
+            if fields[7] == "keyring", rest.hasPrefix(".dns_resolver:") { caches.append(serial) }
             guard fields[7] == "dns_resol" else { continue }
             let colon = rest.lastIndex(of: ":") ?? rest.endIndex
             // Of a rejected key the description stands alone, and may have a type of its own before a colon.
@@ -41,6 +45,20 @@ struct KernelKeys: Equatable {
                     isUnderConstruction: fields[1].contains("U")
                 )
             )
+        }
+    }
+
+    /// The kernel's own cache among them, which the kernel itself describes: nobody else's keyring has a name with a dot in front.
+    var cache: Key? {
+        caches.map { Key($0) }.first { key in
+            let fields = (try? key.described())?.split(
+                separator: UInt8(ascii: ";"),
+                maxSplits: 4,
+                omittingEmptySubsequences: false
+            )
+            return fields.map { $0.map { String(decoding: $0, as: UTF8.self) } }.map { fields in
+                fields.count == 5 && fields[0] == "keyring" && fields[1] == "0" && fields[4] == ".dns_resolver"
+            } ?? false
         }
     }
 }

@@ -2,6 +2,7 @@
 // Copyright the Umwelt authors
 
 import ArgumentParser
+import Glibc
 import KeyDNS
 import Kernel
 import Resolver
@@ -44,6 +45,20 @@ extension KeyDNSCommand {
         guard ProcessID.effectiveUser == 0 else { throw .failed("keydns \(verb) must be run as root") }
     }
 
+    /// For what writes: as root, one after the other, for the rest of the process; files are for everybody to read.
+    static func takeTurn(_ verb: String, _ node: KeyDNSNode) throws(Failure) {
+        try requireRoot(verb)
+        umask(0o022)
+        do throws(Errno) {
+            // What is there in any case: a file of its own would be a trace.
+            let directory = try Fd.open(node.configuration, .directory)
+            try directory.lock()
+            _ = directory.release()
+        } catch {
+            throw KeyDNSNode.failure("lock", node.configuration, error)
+        }
+    }
+
     static func say(_ line: String) throws(Failure) { try Standard.output(Array((line + "\n").utf8)) }
 
     /// A program of the installation, beside umwelt or where `make install` puts it.
@@ -64,7 +79,7 @@ extension KeyDNSCommand {
             throw KeyDNSNode.failure("read", "/proc/keys", error)
         }
         guard let cache = KernelKeys(parsing: bytes).cache else { return false }
-        do throws(Errno) { try Key(cache).clear() } catch {
+        do throws(Errno) { try cache.clear() } catch {
             throw .failed(
                 "cannot clear the kernel's cache of names: \(error)\(error == .permissionDenied ? "; be root" : "")"
             )
@@ -104,6 +119,10 @@ extension KeyDNSCommand {
         return (flat, isChanged)
     }
 
+    static func show(_ zones: [Zone]) throws(Failure) {
+        for zone in zones where zone.servers?.isEmpty == false { try say("zone \(describe(zone))") }
+    }
+
     static func describe(_ zone: Zone) -> String {
         let servers = (zone.servers ?? []).map(\.description).joined(separator: " ")
         return
@@ -117,17 +136,21 @@ extension KeyDNSCommand {
         )
 
         func run() throws {
-            try KeyDNSCommand.requireRoot("install")
             let node = KeyDNSNode()
+            try KeyDNSCommand.takeTurn("install", node)
+            let isFirst = !FileTree.isThere(node.state)
             guard let helper = try KeyDNSCommand.program("umwelt-keydns") else {
                 throw Failure.failed("umwelt-keydns, the helper, is not installed beside umwelt nor in its sbin")
             }
             let (flat, _) = try KeyDNSCommand.refresh(node)
             for problem in node.missingPrograms(flat) { Standard.complain(problem) }
-            if try node.writeRule(helper: helper) { _ = try KeyDNSCommand.flushKernel() }
-            for zone in flat.zones where zone.servers != nil {
-                try KeyDNSCommand.say("zone \(KeyDNSCommand.describe(zone))")
+            let isChanged: Bool
+            do throws(Failure) { isChanged = try node.writeRule(helper: helper) } catch {
+                if isFirst { try? node.removeAll(caches: []) }
+                throw error
             }
+            if isChanged { _ = try KeyDNSCommand.flushKernel() }
+            try KeyDNSCommand.show(flat.zones)
             try KeyDNSCommand.say("installed \(node.ruleFile)")
             let rules = node.rules()
             for problem in rules.problems { Standard.complain(problem) }
@@ -149,13 +172,15 @@ extension KeyDNSCommand {
         )
 
         func run() throws {
-            try KeyDNSCommand.requireRoot("uninstall")
             let node = KeyDNSNode()
+            try KeyDNSCommand.takeTurn("uninstall", node)
             let isInstalled = FileTree.isThere(node.ruleFile) || FileTree.isThere(node.state)
-            let cache = ((try? node.flat()) ?? nil)?.cache ?? Policy().cache
+            // The flat file may be damaged, or gone.
+            let policies = [(try? node.flat()) ?? nil, try? node.policy(), Policy()]
+            let caches = policies.compactMap { $0?.cache.map { Path($0) } }
             // The kernel's cache goes in any case.
             var failure: Failure?
-            do throws(Failure) { try node.removeAll(cache: cache.map { Path($0) }) } catch { failure = error }
+            do throws(Failure) { try node.removeAll(caches: caches) } catch { failure = error }
             _ = try KeyDNSCommand.flushKernel()
             if let failure { throw failure }
             try KeyDNSCommand.say(
@@ -171,11 +196,9 @@ extension KeyDNSCommand {
         )
 
         func run() throws {
-            try KeyDNSCommand.requireRoot("refresh")
-            let (flat, _) = try KeyDNSCommand.refresh(KeyDNSNode())
-            for zone in flat.zones where zone.servers != nil {
-                try KeyDNSCommand.say("zone \(KeyDNSCommand.describe(zone))")
-            }
+            let node = KeyDNSNode()
+            try KeyDNSCommand.takeTurn("refresh", node)
+            try KeyDNSCommand.show(try KeyDNSCommand.refresh(node).0.zones)
         }
     }
 
@@ -208,7 +231,7 @@ extension KeyDNSCommand {
         func run() throws {
             let node = KeyDNSNode()
             let policy = try node.policy(at: file.map { Path($0) })
-            for zone in policy.zones {
+            for zone in policy.zones where zone.servers?.isEmpty != true {
                 let domain = zone.domain?.description ?? "the kubelet's clusterDomain"
                 let servers =
                     zone.servers.map { $0.map(\.description).joined(separator: " ") } ?? "the kubelet's clusterDNS"

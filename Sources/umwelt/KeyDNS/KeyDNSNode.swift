@@ -18,6 +18,7 @@ struct KeyDNSNode {
     var flatFile: Path { Path(root + KeyDNSPaths.flat.description) }
     var ruleFile: Path { Path(root + KeyDNSPaths.rule.description) }
     var ruleDirectory: Path { Path(root + "/etc/request-key.d") }
+    var configuration: Path { Path(root + "/etc") }
     private var mainRules: Path { Path(root + "/etc/request-key.conf") }
     private var enforce: Path { Path(root + "/sys/fs/selinux/enforce") }
     /// What is there where the installation made the rule's directory.
@@ -144,10 +145,16 @@ struct KeyDNSNode {
             let path = ruleDirectory.appending(Path(entry.name))
             // request-key skips what is no regular file, links among it.
             guard (try? FileStatus.of(path, follow: false))?.isRegular == true else { continue }
-            if let bytes = try? Fd.contents(of: path, limit: Self.fileLimit) { rules.add(bytes, file: "\(path)") }
+            add(path, to: &rules)
         }
-        if let bytes = try? Fd.contents(of: mainRules, limit: Self.fileLimit) { rules.add(bytes, file: "\(mainRules)") }
+        if FileTree.isThere(mainRules) { add(mainRules, to: &rules) }
         return rules
+    }
+
+    private func add(_ path: Path, to rules: inout RequestKeyRules) {
+        do throws(Errno) { rules.add(try Fd.contents(of: path, limit: Self.fileLimit), file: "\(path)") } catch {
+            rules.add(problem: Self.failure("read", path, error).message ?? "")
+        }
     }
 
     /// false where nothing changes.
@@ -196,7 +203,7 @@ struct KeyDNSNode {
     }
 
     /// Takes away all that `install`, `refresh` and helpers made: the rule first, and as much as can be.
-    func removeAll(cache: Path?) throws(Failure) {
+    func removeAll(caches: [Path]) throws(Failure) {
         var failure: Failure?
         if (try? FileStatus.of(ruleFile, follow: false)) != nil {
             do throws(Errno) { try Directories.unlink(ruleFile) } catch {
@@ -204,7 +211,7 @@ struct KeyDNSNode {
             }
         }
         Self.removeStages(of: ruleFile)
-        if let cache {
+        for cache in caches {
             do throws(Failure) { try Self.remove(cache: cache) } catch { failure = failure ?? error }
         }
         if FileTree.isThere(directoryMark) { try? Directories.remove(ruleDirectory) }

@@ -48,12 +48,16 @@ struct KeyDNSRefresh {
         var result = policy
         result.seed = seed
         result.sources = [.init(path: KeyDNSPaths.policy.bytes, digest: node.digest(of: node.policyFile))]
-        guard var cluster = result.zones.first else { return result }
+        for index in result.zones.indices { result.zones[index].origin = "\(node.policyFile)" }
+        // `servers = none`: there is no cluster.
+        guard var cluster = result.zones.first, cluster.servers?.isEmpty != true else { return result }
         var process: String?
+        var hasProblem = false
         if cluster.domain == nil || cluster.servers == nil {
             let kubelet = try askKubelet(policy)
             notes += kubelet.problems
             process = kubelet.process
+            hasProblem = !kubelet.problems.isEmpty
             result.sources += kubelet.files.prefix(Policy.maximumSources - 1).map {
                 .init(path: Array($0.utf8), digest: node.digest(of: node.path(Array($0.utf8))))
             }
@@ -62,7 +66,6 @@ struct KeyDNSRefresh {
                     throw .failed("clusterDomain of the kubelet is no domain name: \(text) (\(kubelet.domainOrigin))")
                 }
                 cluster.domain = name
-                cluster.origin = kubelet.domainOrigin
             }
             if cluster.servers == nil {
                 let servers = kubelet.servers.compactMap { Server($0) }
@@ -72,8 +75,6 @@ struct KeyDNSRefresh {
                 cluster.servers = servers.isEmpty ? nil : Array(servers.prefix(Zone.maximumServers))
                 cluster.origin = kubelet.serversOrigin
             }
-        } else {
-            cluster.origin = "\(node.policyFile)"
         }
         if cluster.strategy == .namespace, let servers = cluster.servers, servers.count > 3 {
             notes.append("the kubelet has \(servers.count) servers; glibc asks the first three (strategy 'namespace')")
@@ -84,13 +85,17 @@ struct KeyDNSRefresh {
             let place =
                 process.map { "the kubelet that runs (process \($0)) was told none that can be used" }
                 ?? "no kubelet runs here, and none of its usual configuration files says one that can be used"
-            let advice =
-                "no \(lack) found: \(place); write 'domain =' and 'servers =' below [cluster] in \(node.policyFile)"
-            guard result.zones.count > 1 else { throw .failed(advice) }
-            notes.append(advice)
+            throw .failed(
+                "no \(lack) found: \(place); write 'domain =' and 'servers =' below [cluster] in \(node.policyFile), or "
+                    + "'servers = none' where there is no cluster"
+            )
         }
-        for index in result.zones.indices.dropFirst() {
-            result.zones[index].origin = "\(node.policyFile)"
+        // What is left may be what another file says, which does not hold.
+        guard !hasProblem else {
+            throw .failed(
+                "what the kubelet was told cannot be read whole: mend that, name one file with 'kubelet-config =' in "
+                    + "\(node.policyFile), or write 'domain =' and 'servers =' below [cluster] there"
+            )
         }
         if let domain = cluster.domain, result.zones.dropFirst().contains(where: { $0.domain == domain }) {
             throw .failed(

@@ -46,7 +46,9 @@ struct StatusReport {
     private(set) var text = ""
     private(set) var hasProblem = false
 
+    /// A key's description may be anybody's: what is not printable does not come to the terminal.
     mutating func add(_ label: String, _ value: String) {
+        let value = String(value.unicodeScalars.map { $0.properties.generalCategory == .control ? "?" : Character($0) })
         text += label + ":" + String(repeating: " ", count: max(1, 12 - label.count)) + value + "\n"
     }
 
@@ -82,15 +84,15 @@ struct StatusReport {
         }
         let changed = flat.sources.filter { node.digest(of: node.path($0.path)) >> 1 != $0.digest }
         var problem: String?
+        var notes: [String] = []
         if changed.isEmpty, let refresh {
             do throws(Failure) {
-                var notes: [String] = []
                 let now = try refresh.flattened(try node.policy(), seed: 0, &notes)
                 if Self.meaning(of: now.rendered()) != Self.meaning(of: flat.rendered()) {
                     problem = "the kubelet was told something else since: run 'umwelt keydns refresh'"
                 }
             } catch {
-                problem = error.message
+                problem = (notes + [error.message ?? ""]).joined(separator: "; ")
             }
         }
         let isCurrent = changed.isEmpty && problem == nil
@@ -127,7 +129,7 @@ struct StatusReport {
 
     mutating func addKeys(_ bytes: [UInt8]) {
         let keys = KernelKeys(parsing: bytes)
-        if keys.cache == nil {
+        if keys.caches.isEmpty {
             let isRoot = ProcessID.effectiveUser == 0
             add(
                 "kernel",

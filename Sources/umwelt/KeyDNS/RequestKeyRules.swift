@@ -17,6 +17,8 @@ struct RequestKeyRules {
     /// What makes request-key fail for a key that it is to make for a name.
     private(set) var problems: [String] = []
 
+    mutating func add(problem: String) { problems.append(problem) }
+
     /// Adds a file's lines.
     ///
     /// In the order in which request-key reads them: files of the directory as readdir gives them, then

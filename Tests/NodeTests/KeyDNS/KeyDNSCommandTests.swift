@@ -149,6 +149,50 @@ extension KeyDNSSuite {
             }
         }
 
+        /// In a mount namespace of its own, whose /etc is a copy.
+        private static let copyOfEtc = """
+            mount -t tmpfs none /mnt; mkdir /mnt/etc
+            cp -a /etc/nsswitch.conf /etc/request-key.conf /etc/request-key.d /etc/hosts /etc/passwd /mnt/etc/
+            mount --bind /mnt/etc /etc; mkdir /etc/umwelt
+            printf '[cluster]\\ndomain = cluster.test\\nservers = 127.0.0.9\\n' > /etc/umwelt/keydns.conf
+            """
+
+        /// An installation that fails leaves nothing, and several at once do not get in each other's way.
+        @Test func nothingIsLeftByFailuresAndCrowds() throws {
+            let traces = Traces()
+            defer { withExtendedLifetime(traces) {} }
+            let shell = try LabShell(wrapper: ["unshare", "-m"])
+            defer { shell.end() }
+            let refused = try shell.run(
+                """
+                set -e
+                \(Self.copyOfEtc)
+                mount -o remount,bind,ro /etc
+                set +e
+                \(Self.umwelt) keydns install; echo "code $?"
+                ls -d /var/lib/umwelt-keydns
+                """
+            )
+            #expect(refused.text.contains("read-only") && refused.text.contains("code 1"), "\(refused.text)")
+            #expect(refused.code != 0, "no /var/lib/umwelt-keydns: \(refused.text)")
+            let crowd = try shell.run(
+                """
+                mount -o remount,bind,rw /etc
+                for verb in install refresh uninstall install refresh uninstall install refresh uninstall; do
+                  (umask 077; \(Self.umwelt) keydns $verb || echo "code $?") &
+                done
+                wait
+                (umask 077; \(Self.umwelt) keydns install); stat -c 'mode %a' /etc/request-key.d/umwelt-keydns.conf
+                rm -r /var/lib/umwelt-keydns/keydns.flat
+                \(Self.umwelt) keydns uninstall
+                ls -d /etc/request-key.d/umwelt-keydns.conf* /var/lib/umwelt-keydns*
+                """,
+                seconds: 120
+            )
+            #expect(!crowd.text.contains("code") && !crowd.text.contains("umwelt: cannot"), "\(crowd.text)")
+            #expect(crowd.text.contains("mode 644") && crowd.code != 0, "nothing is left: \(crowd.text)")
+        }
+
         /// The stock helper with the zone's resolv.conf, whatever /etc/resolv.conf is: in a mount namespace of the
         /// test's own, whose /etc is a copy.
         @Test(arguments: ["file", "link", "dangling", "missing"])
