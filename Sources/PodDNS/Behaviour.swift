@@ -31,6 +31,9 @@ public struct Behaviour: Equatable, Sendable {
     public var dropsLongPaths = true
     /// Whether `_` and a lone `.` are valid in a pod's search paths (`RelaxedDNSSearchValidation`, on from 1.33).
     public var relaxesSearchValidation = true
+    /// Whether a pod's nameserver with leading zeros, or IPv4 written as IPv6, is refused (`StrictIPCIDRValidation`, on from
+    /// 1.36).
+    public var refusesSloppyAddresses = true
 
     /// The newest that is known: 1.36.
     public static let newest = Version(1, 36)
@@ -69,5 +72,8 @@ public struct Behaviour: Equatable, Sendable {
         } else if version < Version(1, 34, 0) {
             relaxesSearchValidation = featureGates["RelaxedDNSSearchValidation"] ?? (version >= Version(1, 33, 0))
         }
+        refusesSloppyAddresses =
+            version >= Version(1, 33, 0)
+            && featureGates["StrictIPCIDRValidation"] ?? (version >= Version(1, 36, 0))
     }
 }

@@ -19,15 +19,11 @@ enum DockerFile {
     ) -> [UInt8] {
         // On the node's own network the file is copied; one that is missing counts as empty.
         if network == .host, overrides.isEmpty { return host.resolvConf ?? [] }
-        // systemd-resolved's own list is read where its stub is the only server; not for a user's network or the host's.
-        let isStub = onlyServer(host.resolvConf ?? []) == "127.0.0.53"
-        let useSystemd = isStub && network != .host && network != .user
-        let origin = useSystemd ? systemdPath : path
-        let source = (useSystemd ? host.systemdResolvConf : host.resolvConf) ?? []
+        let (origin, source) = Self.source(runtime, host, network)
         if !runtime.isModernDocker {
             return LegacyDockerFile.bytes(source, overrides, network, hasIPv6: hasIPv6)
         }
-        var file = Self.parse(source)
+        var file = Self.parse(source, hasIndentedComments: !runtime.isDockerWithCommentsAtLineStart)
         let ndots = Word("ndots")
         var ndotsFrom = file.options.contains { $0.optionName == ndots } ? "host" : nil
         var overridden: [String] = []
@@ -110,6 +106,20 @@ enum DockerFile {
 
     // MARK: What it reads
 
+    /// The file that it reads, with its path; one that is missing counts as empty.
+    ///
+    /// systemd-resolved's own list is read where its stub is the only server; not for a user's network or the host's.
+    static func source(
+        _ runtime: Runtime,
+        _ host: Rendering.Host,
+        _ network: Runtime.Network
+    ) -> (path: String, bytes: [UInt8]) {
+        let nodes = host.resolvConf ?? []
+        let servers = runtime.isModernDocker ? Self.servers(nodes) : LegacyDockerFile.servers(nodes)
+        guard servers == ["127.0.0.53"], network != .host, network != .user else { return (path, nodes) }
+        return (systemdPath, host.systemdResolvConf ?? [])
+    }
+
     private struct Server {
         var address: IPAddress
         /// As `netip.Addr.String` prints it.
@@ -143,12 +153,12 @@ enum DockerFile {
         )
     }
 
-    private static func parse(_ bytes: [UInt8]) -> Parsed {
+    private static func parse(_ bytes: [UInt8], hasIndentedComments: Bool) -> Parsed {
         var parsed = Parsed()
         for line in lines(bytes) {
             let words = Fields.split(line)
-            guard let keyword = words.first, let mark = keyword.bytes.first, mark != UInt8(ascii: "#"),
-                mark != UInt8(ascii: ";")
+            guard let keyword = words.first, let mark = hasIndentedComments ? keyword.bytes.first : line.first,
+                mark != UInt8(ascii: "#"), mark != UInt8(ascii: ";")
             else { continue }
             let values = words.dropFirst()
             switch keyword {
@@ -168,9 +178,8 @@ enum DockerFile {
         bytes.split(separator: UInt8(ascii: "\n")).map { $0.last == UInt8(ascii: "\r") ? $0.dropLast() : $0 }
     }
 
-    /// The one nameserver of a file; nil where it has none or several.
-    private static func onlyServer(_ bytes: [UInt8]) -> Word? {
-        let servers = lines(bytes).map(Fields.split).filter { $0.first == "nameserver" && $0.count > 1 }.map { $0[1] }
-        return servers.count == 1 ? servers[0] : nil
+    /// The nameservers of a file, whatever they are.
+    private static func servers(_ bytes: [UInt8]) -> [Word] {
+        lines(bytes).map(Fields.split).filter { $0.first == "nameserver" && $0.count > 1 }.map { $0[1] }
     }
 }

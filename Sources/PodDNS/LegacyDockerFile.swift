@@ -33,23 +33,15 @@ enum LegacyDockerFile {
         return Rendering.searchFirst(.init(servers: servers, searches: isRoot ? [] : searches, options: options))
     }
 
-    /// Lines of loopback servers go, those of IPv6 where there is none; what follows them on empty lines goes too.
-    ///
-    /// The expressions are `(?m)^nameserver\s+ADDRESS\s*\n*`; where no server is left, Google's are added after a newline.
+    // MARK: Its expressions (libnetwork/resolvconf), byte by byte
+
+    /// Go's `\s`.
+    private static func isBlank(_ byte: UInt8) -> Bool { byte == 0x20 || (0x09...0x0d).contains(byte) && byte != 0x0b }
+
+    /// Loopback servers go, those of IPv6 where there is none; where none is left, Google's are added after a newline.
     private static func filter(_ bytes: [UInt8], hasIPv6: Bool) -> [UInt8] {
-        var result: [UInt8] = []
-        var rest = bytes[...]
-        while !rest.isEmpty {
-            let end = rest.firstIndex(of: UInt8(ascii: "\n")).map { $0 + 1 } ?? rest.endIndex
-            let line = rest[..<end]
-            rest = rest[end...]
-            guard isFiltered(line, hasIPv6: hasIPv6) else {
-                result += line
-                continue
-            }
-            // `\s*` takes blank lines with it, and the blanks that begin the next one.
-            rest = rest.drop { $0 == 0x20 || (0x09...0x0d).contains($0) }
-        }
+        var result = cut(bytes, loopback)
+        if !hasIPv6 { result = cut(result, colons) }
         if servers(result).isEmpty {
             let words = DockerFile.defaults + (hasIPv6 ? DockerFile.defaultsIPv6 : [])
             result += Array(("\n" + words.map { "nameserver \($0)" }.joined(separator: "\n")).utf8)
@@ -57,23 +49,98 @@ enum LegacyDockerFile {
         return result
     }
 
-    private static func isFiltered(_ line: ArraySlice<UInt8>, hasIPv6: Bool) -> Bool {
-        guard line.starts(with: Array("nameserver".utf8)) else { return false }
-        let words = Fields.split(line)
-        guard words.count == 2, words[0] == "nameserver" else { return false }
-        let text = words[1].description
-        guard let address = IPAddress(sloppy: String(text.prefix { $0 != "%" })) else { return false }
-        if address.isLoopback { return true }
-        return !hasIPv6 && text.contains(":")
+    /// Without what `(?m)^nameserver\s+ADDRESS\s*\n*` matches: the blanks after the address go too, on empty lines and at the
+    /// next one's beginning, and what else stands on its own line stays.
+    private static func cut(_ bytes: [UInt8], _ address: (ArraySlice<UInt8>) -> Int?) -> [UInt8] {
+        let keyword = Array("nameserver".utf8)
+        var result: [UInt8] = []
+        var rest = bytes[...]
+        var isLineStart = true
+        while let byte = rest.first {
+            if isLineStart, rest.starts(with: keyword) {
+                let value = rest.dropFirst(keyword.count).drop(while: isBlank)
+                if value.startIndex > rest.startIndex + keyword.count, let count = address(value) {
+                    rest = value.dropFirst(count).drop(while: isBlank)
+                    // What comes after it begins a line where a newline ended it.
+                    isLineStart = bytes[..<rest.startIndex].last == UInt8(ascii: "\n")
+                    continue
+                }
+            }
+            result.append(byte)
+            isLineStart = byte == UInt8(ascii: "\n")
+            rest.removeFirst()
+        }
+        return result
     }
 
-    private static func values(_ bytes: [UInt8], _ keyword: Word) -> [[Word]] {
-        bytes.split(separator: UInt8(ascii: "\n")).map { line in
-            Fields.split(line.prefix { $0 != UInt8(ascii: "#") })
-        }.filter { $0.first == keyword && $0.count > 1 }.map { Array($0.dropFirst()) }
+    private static func isDigit(_ byte: UInt8) -> Bool { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) }
+
+    /// How long `(127\.([0-9]{1,3}\.){2}[0-9]{1,3})|(::1)$` is at the beginning; nil where it is not there.
+    private static func loopback(_ bytes: ArraySlice<UInt8>) -> Int? {
+        if bytes.starts(with: Array("::1".utf8)) {
+            let next = bytes.dropFirst(3).first
+            return next == nil || next == UInt8(ascii: "\n") ? 3 : nil
+        }
+        guard bytes.starts(with: Array("127.".utf8)) else { return nil }
+        var rest = bytes.dropFirst(4)
+        for part in 0..<3 {
+            let digits = rest.prefix(3).prefix(while: isDigit)
+            rest = rest.dropFirst(digits.count)
+            guard !digits.isEmpty, part == 2 || rest.popFirst() == UInt8(ascii: ".") else { return nil }
+        }
+        return rest.startIndex - bytes.startIndex
     }
 
-    private static func servers(_ bytes: [UInt8]) -> [Word] { values(bytes, "nameserver").compactMap(\.first) }
-    private static func searches(_ bytes: [UInt8]) -> [Word] { values(bytes, "search").last ?? [] }
-    private static func options(_ bytes: [UInt8]) -> [Word] { values(bytes, "options").last ?? [] }
+    /// How long `([0-9A-Fa-f]{0,4}:){2,7}([0-9A-Fa-f]{0,4})(%\w+)?` is at the beginning; nil where it is not there.
+    private static func colons(_ bytes: ArraySlice<UInt8>) -> Int? {
+        func isHex(_ byte: UInt8) -> Bool { isDigit(byte) || (0x61...0x66).contains(byte | 0x20) }
+        var rest = bytes
+        var groups = 0
+        while groups < 7 {
+            let next = rest.dropFirst(rest.prefix(4).prefix(while: isHex).count)
+            guard next.first == UInt8(ascii: ":") else { break }
+            rest = next.dropFirst()
+            groups += 1
+        }
+        guard groups >= 2 else { return nil }
+        rest = rest.dropFirst(rest.prefix(4).prefix(while: isHex).count)
+        if rest.first == UInt8(ascii: "%") {
+            let zone = rest.dropFirst().prefix {
+                isDigit($0) || (0x61...0x7a).contains($0 | 0x20) || $0 == UInt8(ascii: "_")
+            }
+            if !zone.isEmpty { rest = rest[zone.endIndex...] }
+        }
+        return rest.startIndex - bytes.startIndex
+    }
+
+    /// What follows the keyword on each line that begins with it, its comment cut off; no blank need be between them.
+    private static func values(_ bytes: [UInt8], _ keyword: String) -> [ArraySlice<UInt8>] {
+        bytes.split(separator: UInt8(ascii: "\n")).compactMap { line in
+            let text = line.prefix { $0 != UInt8(ascii: "#") }.drop(while: isBlank)
+            return text.starts(with: Array(keyword.utf8))
+                ? text.dropFirst(keyword.utf8.count).drop(while: isBlank) : nil
+        }
+    }
+
+    /// `GetNameservers`: what has anything but blanks after its address is none.
+    static func servers(_ bytes: [UInt8]) -> [Word] {
+        values(bytes, "nameserver").compactMap { value in
+            let text = value.prefix { !isBlank($0) }
+            guard value.dropFirst(text.count).allSatisfy(isBlank) else { return nil }
+            return isIPv4(text) || colons(text) == text.count ? Word(text) : nil
+        }
+    }
+
+    private static func isIPv4(_ text: ArraySlice<UInt8>) -> Bool {
+        let parts = text.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)
+        return parts.count == 4
+            && parts.allSatisfy { part in
+                (1...3).contains(part.count) && part.allSatisfy(isDigit)
+                    && part.reduce(0) { $0 * 10 + Int($1 - UInt8(ascii: "0")) } <= 255
+            }
+    }
+
+    /// The last line holds, were it empty.
+    private static func searches(_ bytes: [UInt8]) -> [Word] { values(bytes, "search").last.map(Fields.split) ?? [] }
+    private static func options(_ bytes: [UInt8]) -> [Word] { values(bytes, "options").last.map(Fields.split) ?? [] }
 }

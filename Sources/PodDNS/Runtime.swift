@@ -56,14 +56,17 @@ public struct Runtime: Equatable, Sendable, CustomStringConvertible {
     public var description: String { kind.rawValue + (version.map { ":\($0)" } ?? "") }
 
     /// Whether Docker writes its file in the form of Engine 26 and newer, with comments.
-    var isModernDocker: Bool {
-        guard let version, kind == .docker || version.major >= 17 else { return true }
-        return version >= Version(26, 0, 0)
-    }
+    var isModernDocker: Bool { isDocker(from: Version(26, 0, 0)) }
 
     /// Whether Docker gives its own resolver no upstream of its own choice (from 27 on).
-    var isDockerWithoutDefaultUpstream: Bool {
+    var isDockerWithoutDefaultUpstream: Bool { isDocker(from: Version(27, 0, 0)) }
+
+    /// Whether to Docker a comment begins a line (from 29 on); before, blanks may stand in front of it.
+    var isDockerWithCommentsAtLineStart: Bool { isDocker(from: Version(29, 0, 0)) }
+
+    /// Whether the Docker Engine is that release or a newer one, as one that is not known is.
+    private func isDocker(from least: Version) -> Bool {
         guard let version, kind == .docker || version.major >= 17 else { return true }
-        return version >= Version(27, 0, 0)
+        return version >= least
     }
 }

@@ -33,17 +33,25 @@ public enum Validation {
                     + "must not have more than \(Limits.nameservers) nameservers"
             )
         }
-        for (index, server) in config.nameservers.enumerated() where IPAddress(sloppy: server.description) == nil {
-            errors.append(
-                "\(path).nameservers[\(index)]: Invalid value: \(quoted(server)): "
-                    + "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"
-            )
+        for (index, server) in config.nameservers.enumerated() {
+            guard let problem = problem(server.description, behaviour) else { continue }
+            errors.append("\(path).nameservers[\(index)]: Invalid value: \(quoted(server)): \(problem)")
         }
         errors += searchErrors(config.searches, path, behaviour)
         for (index, option) in config.options.enumerated() where option.name == "" {
             errors.append("\(path).options[\(index)]: Required value: must not be empty")
         }
         return errors
+    }
+
+    /// `IsValidIPForLegacyField` (apimachinery, validation/ip.go).
+    private static func problem(_ server: String, _ behaviour: Behaviour) -> String? {
+        guard let address = IPAddress(sloppy: server) else {
+            return "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"
+        }
+        guard behaviour.refusesSloppyAddresses else { return nil }
+        if IPAddress(strict: server) == nil { return "must not have leading 0s" }
+        return server.contains(":") && !address.isIPv6 ? "must not be an IPv4-mapped IPv6 address" : nil
     }
 
     private static func searchErrors(_ searches: [Word], _ path: String, _ behaviour: Behaviour) -> [String] {

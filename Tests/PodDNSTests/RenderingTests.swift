@@ -134,6 +134,14 @@ struct RenderingTests {
         )
     }
 
+    /// Up to 28 a comment may be indented; from 29 on that is a line like any other it does not know.
+    @Test(arguments: [("docker:28.5.2", false), ("docker:26", false), ("docker:29.0.0", true), ("docker", true)])
+    func commentsOfModernDocker(runtime: String, isKept: Bool) throws {
+        let host = "nameserver 192.0.2.7\n # indented\n;c\n#c\noptions a\n"
+        let file = try #require(text(try render(runtime, nil, host: host, .bridge)))
+        #expect(file.contains("\nnameserver 192.0.2.7\noptions a\n" + (isKept ? " # indented\n\n" : "\n")))
+    }
+
     @Test func legacyDockerCutsLinesOut() throws {
         func docker(_ host: String?, _ network: Runtime.Network = .bridge, _ lists: Rendering.Lists? = nil) throws
             -> String?
@@ -152,5 +160,43 @@ struct RenderingTests {
                 == "search lan\nnameserver 10.1.1.1\noptions a\n"
         )
         #expect(try docker(Self.upstream, .user) == "search lan\nnameserver 127.0.0.11\noptions ndots:0\n")
+    }
+
+    /// Its regular expressions as they are; the first and the third file are as dockerd 20.10.24 was seen to write them.
+    @Test(arguments: [
+        // Not anchored at the line's end: what stands behind the address stays.
+        ("nameserver 10.0.0.1\nnameserver  127.0.0.53 #x\nsearch a\n", "nameserver 10.0.0.1\n#x\nsearch a\n"),
+        ("nameserver 127.0.0.54 #x\n", "#x\n\nnameserver 8.8.8.8\nnameserver 8.8.4.4\n"),
+        // A server is what has nothing behind it, and is an address.
+        (
+            "nameserver notanip\nsearch\nnameserver  127.0.0.53 y",
+            "nameserver notanip\nsearch\ny\nnameserver 8.8.8.8\nnameserver 8.8.4.4\n"
+        ),
+        ("nameserver10.0.0.1\n", "nameserver10.0.0.1\n"),
+        ("nameserver ::1 x\n nameserver 1.2.3.4\n", "x\n nameserver 1.2.3.4\n"),
+        ("nameserver\n127.0.0.1234\nnameserver 1.2.3.4\n", "4\nnameserver 1.2.3.4\n"),
+        // It is gone over twice, as what begins no line may the second time.
+        ("nameserver 127.0.0.1\n  nameserver 127.0.0.2\n", "\nnameserver 8.8.8.8\nnameserver 8.8.4.4"),
+        ("nameserver 1.2.3.4\nnameserver fe80::1%eth-0\n", "nameserver 1.2.3.4\n-0\n"),
+        ("nameserver 1.2.3.4\nnameserver ::ffff:10.0.0.1\n", "nameserver 1.2.3.4\n.0.0.1\n"),
+        ("nameserver 1.2.3.4\nnameserver 12345::1\n", "nameserver 1.2.3.4\nnameserver 12345::1\n"),
+        ("nameserver 256.0.0.1\n", "nameserver 256.0.0.1\n\nnameserver 8.8.8.8\nnameserver 8.8.4.4\n"),
+    ])
+    func legacyDockersExpressions(host: String, file: String) throws {
+        #expect(text(try render("docker:20.10.24", nil, host: host, .bridge)) == file)
+    }
+
+    @Test func legacyDockerTakesTheNodesWordsByItsExpressions() throws {
+        func docker(_ host: String, _ lists: Rendering.Lists) throws -> String? {
+            text(try render("docker:20.10.24", lists, host: host, .bridge))
+        }
+        let search = Rendering.Lists(searches: ["s.t"])
+        #expect(try docker("nameserver 10.0.0.1 y\n", search) == "search s.t\n")
+        #expect(try docker(" nameserver10.0.0.1\t#y\n", search) == "search s.t\nnameserver 10.0.0.1\n")
+        // The last line holds, were it empty.
+        let server = Rendering.Lists(servers: ["10.0.0.1"])
+        #expect(try docker("search a b\nsearch\noptions x\n", server) == "nameserver 10.0.0.1\noptions x\n")
+        let stub = "nameserver 127.0.0.53 #stub\n"
+        #expect(text(try render("docker:20.10.24", nil, host: stub, systemd: Self.upstream)) == Self.upstream)
     }
 }

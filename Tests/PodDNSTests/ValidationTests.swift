@@ -35,6 +35,23 @@ struct ValidationTests {
         #expect(Validation.errors(Pod(policy: "None", dnsConfig: .init(nameservers: ["1.1.1.1"]))).isEmpty)
     }
 
+    /// Addresses that only the sloppy parser takes are refused by 1.36, and by 1.33 to 1.35 where the gate is on.
+    @Test(arguments: [
+        ("010.1.1.1", "must not have leading 0s"), ("::ffff:1.2.3.4", "must not be an IPv4-mapped IPv6 address"),
+        ("::ffff:102:304", "must not be an IPv4-mapped IPv6 address"), ("::ffff:01.2.3.4", "must not have leading 0s"),
+        ("fd00:0::1", nil), ("10.1.1.1", nil),
+    ])
+    func sloppyAddresses(text: String, problem: String?) {
+        let pod = Pod(dnsConfig: .init(nameservers: [Word(text)]))
+        let refused = problem.map { ["spec.dnsConfig.nameservers[0]: Invalid value: \"\(text)\": \($0)"] } ?? []
+        let gate = "StrictIPCIDRValidation"
+        #expect(Validation.errors(pod) == refused)
+        #expect(Validation.errors(pod, Behaviour(Version(1, 36), featureGates: [gate: false])).isEmpty)
+        #expect(Validation.errors(pod, Behaviour(Version(1, 35))).isEmpty)
+        #expect(Validation.errors(pod, Behaviour(Version(1, 33), featureGates: [gate: true])) == refused)
+        #expect(Validation.errors(pod, Behaviour(Version(1, 32), featureGates: [gate: true])).isEmpty)
+    }
+
     @Test func listsAreLimited() {
         let config = Pod.DNSConfig(
             nameservers: ["1.1.1.1", "1.1.1.2", "1.1.1.3", "x"],
