@@ -79,7 +79,7 @@ package struct KubeletFinder: Sendable {
     /// What one file says, as `--kubelet-config FILE` names it.
     package static func read(file path: String) throws(DocumentError) -> KubeletSettings {
         let bytes: [UInt8]
-        do throws(FileError) { bytes = try LocalFile.contents(of: path, limit: fileLimit) } catch {
+        do throws(FileError) { bytes = try LocalFile.contents(of: path, limit: fileLimit, waits: true) } catch {
             throw DocumentError("\(path): cannot be read: \(error.reason)")
         }
         return try KubeletSettings(configuration: bytes, path: path)

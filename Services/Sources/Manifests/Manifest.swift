@@ -31,6 +31,16 @@ package struct Manifest: Equatable, Sendable {
         for document in documents { try add(document, path, depth: 0) }
     }
 
+    /// What is in either, in this order.
+    package static func + (one: Manifest, other: Manifest) -> Manifest {
+        var all = one
+        all.pods += other.pods
+        all.configMaps += other.configMaps
+        all.secrets += other.secrets
+        all.others += other.others
+        return all
+    }
+
     private mutating func add(_ document: Value, _ path: String, depth: Int) throws(DocumentError) {
         guard case .object = document else {
             throw DocumentError("\(path): \(document.kind), a manifest with a kind is expected")

@@ -3,17 +3,20 @@
 
 package import Documents
 package import Manifests
-internal import PodDNS
+package import PodDNS
 
 /// Makes a plan from a manifest's pod: everything it says is taken, or refused by name.
 package struct PlanReader {
     private let report = Fields.Report()
     private var store: Store
     private let document: PodDocument
+    private let behaviour: Behaviour
 
-    package init(_ document: PodDocument, _ store: Store) {
+    /// `behaviour` says by which release's rules its DNS is checked.
+    package init(_ document: PodDocument, _ store: Store, _ behaviour: Behaviour = .init()) {
         self.document = document
         self.store = store
+        self.behaviour = behaviour
     }
 
     /// The plan; throws one error that names everything that is wrong or not supported.
@@ -33,6 +36,9 @@ package struct PlanReader {
             throw DocumentError("\(document.title): " + report.errors.joined(separator: "; "))
         }
         plan.notes = report.notes
+        if document.kind != "Pod" {
+            plan.notes.append("\(document.title) but for its template, of which one pod is run")
+        }
         return plan
     }
 
@@ -473,7 +479,7 @@ package struct PlanReader {
                 report.errors.append("hostPort \(port.host) (\(port.transport)) comes twice")
             }
         }
-        report.errors += Validation.errors(plan.dns)
+        report.errors += Validation.errors(plan.dns, behaviour)
         if plan.isInHostPID, plan.sharesProcesses {
             report.errors.append("spec.shareProcessNamespace excludes spec.hostPID")
         }
