@@ -62,8 +62,8 @@ let package = Package(
         .executableTarget(
             name: "umwelt-keydns",
             dependencies: ["CArguments", "Kernel", "Resolver", "KeyDNS", "Upcall"],
-            // The kernel starts it for each name: every library to load would be waited for.
-            linkerSettings: [.unsafeFlags(["-static-executable"])]
+            // The kernel starts it for each name: every library to load would be waited for. It begins in CArguments.
+            linkerSettings: [.unsafeFlags(["-static-executable", "-Xlinker", "-e", "-Xlinker", "carguments_start"])]
         ),
         .executableTarget(
             name: "umwelt",

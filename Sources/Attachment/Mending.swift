@@ -14,39 +14,79 @@ package struct Mending {
         package var failures: [String] = []
 
         mutating func add(failure: String) { if failures.count < 20 { failures.append(failure) } }
+
+        mutating func add(_ other: Report) {
+            files += other.files
+            for failure in other.failures { add(failure: failure) }
+        }
     }
 
     private let mountPoint: Path
     private let visit: NamespaceVisit
+    /// Of the present connection; nil: it is not asked about.
+    private let device: FdBox?
+    private var crew: Crew
 
-    /// `mountPoint`: where the daemon's file system is mounted on the host.
-    package init(mountPoint: Path) throws(Errno) {
+    /// For the daemon whose file system is mounted at `mountPoint` of the host.
+    ///
+    /// `device`: of the connection whose mounts are to be taken away.
+    package init(mountPoint: Path, device: consuming Fd? = nil) throws(Errno) {
         self.mountPoint = mountPoint
         visit = try NamespaceVisit()
+        if let device = device.take() { self.device = FdBox(device) } else { self.device = nil }
+        crew = Crew(closing: self.device?.fd.raw ?? -1)
+    }
+
+    /// The mount namespaces in which `choose` finds something to do, those of one together.
+    private func groups(
+        _ namespaces: [MountSurvey.Namespace],
+        _ choose: (MountSurvey.Namespace) -> [MountInfo]
+    ) -> [Crew.Group] {
+        var order: [UInt64: Int] = [:]
+        var result: [Crew.Group] = []
+        for namespace in namespaces {
+            let mounts = choose(namespace)
+            guard !mounts.isEmpty else { continue }
+            if let index = order[namespace.place.inode] {
+                result[index].append((namespace, mounts))
+            } else {
+                order[namespace.place.inode] = result.count
+                result.append([(namespace, mounts)])
+            }
+        }
+        return result
     }
 
     /// Replaces what is mounted of an earlier connection by the same files of the present one, in every mount namespace.
     ///
     /// The new file is put beneath the dead one, which then is taken off: there is no moment without either. Blocks for the
     /// system calls of each mount; asks the daemon for the files.
-    package func replaceDead() -> Report {
+    package mutating func replaceDead() -> Report {
         var report = Report()
-        let namespaces = MountSurvey.namespaces()
         let own = MountSurvey.Namespace.Place.own
         guard
-            let present = namespaces.first(where: { $0.place == own })?.mounts.topmost.ours(of: mountPoint)
+            let present = (try? MountSurvey.mounts(of: ProcessID.own))?.topmost.ours(of: mountPoint)
                 .first(where: { $0.mountPoint == mountPoint.bytes })
         else { return report }
-        // A mount that is seen from several root directories is replaced once.
-        var done: Set<UInt64> = [present.id]
-        for namespace in namespaces {
-            let dead = namespace.mounts.topmost.ours(of: mountPoint).filter {
-                ($0.major, $0.minor) != (present.major, present.minor) && !done.contains($0.id)
-                    && (namespace.place != own || $0.mountPoint != mountPoint.bytes)
+        let places = MountSurvey.places()
+        for round in [places.first, places.others] {
+            let groups = groups(MountSurvey.look(at: round)) { namespace in
+                namespace.mounts.topmost.ours(of: mountPoint).filter {
+                    ($0.major, $0.minor) != (present.major, present.minor)
+                        && (namespace.place != own || $0.mountPoint != mountPoint.bytes)
+                }
             }
-            guard !dead.isEmpty else { continue }
-            report.namespaces += 1
-            if replace(dead, in: namespace, isOwn: namespace.place == own, &report) { done.formUnion(dead.map(\.id)) }
+            report.namespaces += groups.reduce(0) { $0 + $1.count }
+            crew.run(groups, &report) { [self] group, probe in
+                var report = Report()
+                // A mount that is seen from several root directories is replaced once.
+                var done: Set<UInt64> = []
+                for (namespace, mounts) in group {
+                    let dead = mounts.filter { !done.contains($0.id) }
+                    if !dead.isEmpty, replace(dead, in: namespace, probe, &report) { done.formUnion(dead.map(\.id)) }
+                }
+                return report
+            }
         }
         return report
     }
@@ -55,57 +95,51 @@ package struct Mending {
     private func replace(
         _ dead: [MountInfo],
         in namespace: MountSurvey.Namespace,
-        isOwn: Bool,
+        _ probe: Crew.Probe,
         _ report: inout Report
     ) -> Bool {
         let pid = namespace.pids.first ?? 0
-        var pieces: [(target: Path, depth: Int, tree: TreeBox)] = []
+        var pieces: [(mount: MountInfo, depth: Int, tree: FdBox)] = []
         let ours = namespace.mounts.reachable.ours(of: mountPoint)
         for mount in dead {
-            let target = Path(mount.mountPoint)
             let depth = ours.count { $0.mountPoint == mount.mountPoint }
-            do throws(Errno) { pieces.append((target, depth, TreeBox(try clone(mount.root)))) } catch {
-                report.add(failure: "\(pid) \(target): \(error)")
+            do throws(Errno) { pieces.append((mount, depth, FdBox(try clone(mount.root)))) } catch {
+                report.add(failure: "\(pid) \(Path(mount.mountPoint)): \(error)")
             }
         }
-        var done = 0
-        var failures: [String] = []
-        let entered = change(namespace, isOwn, &failures) { failures in
-            for piece in pieces where Self.isDead(piece.target) {
+        return change(namespace, &report) { report in
+            for piece in pieces where probe.isDead(piece.mount) {
+                let target = Path(piece.mount.mountPoint)
                 do throws(Errno) {
-                    try Self.replace(piece.target, with: piece.tree.tree, depth: piece.depth)
-                    done += 1
+                    try Self.replace(target, with: piece.tree.fd, depth: piece.depth)
+                    report.files += 1
                 } catch {
-                    failures.append("\(pid) \(piece.target): \(error)")
+                    report.add(failure: "\(pid) \(target): \(error)")
                 }
             }
         }
-        report.files += done
-        for failure in failures { report.add(failure: failure) }
-        return entered
     }
 
     /// Runs `body` in the namespace, through the first of its processes that is still there; false where none is.
     private func change(
         _ namespace: MountSurvey.Namespace,
-        _ isOwn: Bool,
-        _ failures: inout [String],
-        _ body: (inout [String]) -> Void
+        _ report: inout Report,
+        _ body: (inout Report) -> Void
     ) -> Bool {
-        if isOwn {
-            body(&failures)
+        if namespace.place == .own {
+            body(&report)
             return true
         }
         var reason: Errno = .noProcess
         for pid in namespace.pids where MountSurvey.Namespace.Place(of: "\(pid)", proc: "/proc") == namespace.place {
             do throws(Errno) {
-                try visit.inside(pid) { () throws(Errno) in body(&failures) }
+                try visit.inside(pid) { () throws(Errno) in body(&report) }
                 return true
             } catch {
                 reason = error
             }
         }
-        failures.append("\(namespace.pids.first ?? 0): \(reason)")
+        report.add(failure: "\(namespace.pids.first ?? 0): \(reason)")
         return false
     }
 
@@ -132,24 +166,19 @@ package struct Mending {
         return parts.dropFirst(2).flatMap { [UInt8(ascii: "/")] + $0 }
     }
 
-    /// The kernel's own file of the same name as one of ours, as a detached mount; nil where on the host, too, ours is there.
+    /// The kernel's own file of the same name as one of ours, as a detached mount; nil where something is over it here, too.
     ///
     /// Of /proc/meminfo and its like every container has the same.
-    private func kernelFile(of root: [UInt8], _ host: [MountInfo]) -> TreeBox? {
+    static func kernelFile(of root: [UInt8]) -> FdBox? {
         let alive = Self.alive(root)
-        let path = Self.withoutContainer(alive) ?? alive
-        guard path.starts(with: "/proc/".utf8) || path.starts(with: "/sys/".utf8) else { return nil }
-        return host.contains { $0.mountPoint == path } ? nil : TreeBox(cloneOf: Path(path))
-    }
-
-    /// Whether nobody serves what is mounted there: another daemon can have the same mount point in another namespace.
-    private static func isDead(_ target: Path) -> Bool {
-        do throws(Errno) {
-            _ = try Fd.open(target, .readOnly)
-            return false
-        } catch {
-            return error == .notConnected || error == .connectionAborted
+        let path = Path(Self.withoutContainer(alive) ?? alive)
+        for base in ["/proc", "/sys"] as [Path] where path.bytes.starts(with: base.bytes + [UInt8(ascii: "/")]) {
+            guard let system = try? FileStatus.of(base), let file = try? FileStatus.of(path),
+                file.device == system.device
+            else { return nil }
+            do throws(Errno) { return FdBox(try Mount.clone(path)) } catch { return nil }
         }
+        return nil
     }
 
     /// Where the kernel cannot put a mount beneath another (before 6.5, or one that is locked), it goes on top of one dead
@@ -163,68 +192,111 @@ package struct Mending {
         try Mount.unmount(target, lazily: true)
     }
 
+    /// A container that is made while the others are looked at takes along what the one has that makes it.
+    private static let passLimit = 5
+
     /// Takes the mounts of our file system of this minor device number (0: of any) away from every mount namespace, and dead
     /// ones; where the file system itself is mounted on the host, it stays.
     ///
-    /// What is beneath, the kernel's own files, shows at once. Blocks for the system calls of each mount.
-    package func takeAway(of minor: UInt32) -> Report {
+    /// What is beneath, the kernel's own files, shows at once. Blocks for the system calls of each mount. Without the connection
+    /// another one may have its number: then dead ones only.
+    package mutating func takeAway(of minor: UInt32) -> Report {
         var report = Report()
-        let own = MountSurvey.Namespace.Place.own
-        let namespaces = MountSurvey.namespaces()
+        var places: Set<MountSurvey.Namespace.Place> = []
+        for _ in 0..<Self.passLimit {
+            report.failures = []
+            let before = report.files
+            let all = MountSurvey.places()
+            for round in [all.first, all.others] { takeAway(of: minor, MountSurvey.look(at: round), &report, &places) }
+            if report.files == before { break }
+        }
+        report.namespaces = places.count
+        return report
+    }
+
+    private mutating func takeAway(
+        of minor: UInt32,
+        _ namespaces: [MountSurvey.Namespace],
+        _ report: inout Report,
+        _ places: inout Set<MountSurvey.Namespace.Place>
+    ) {
+        // Asked after they were looked at: a connection that is there now had its number then.
+        let isAlive = device.map { !$0.fd.isBroken } ?? true
         // The host's mount stays, whoever sees it by another path.
-        let host = namespaces.first { $0.place == own }?.mounts.ours(of: mountPoint) ?? []
-        var done = Set(host.filter { $0.mountPoint == mountPoint.bytes }.map(\.id))
-        for namespace in namespaces {
+        let host = (try? MountSurvey.mounts(of: ProcessID.own))?.ours(of: mountPoint) ?? []
+        let kept = Set(host.filter { $0.mountPoint == mountPoint.bytes }.map(\.id))
+        let groups = groups(namespaces) { namespace in
             // Where something else covers ours, that is not ours to take.
             let visible = Set(namespace.mounts.topmost.ours(of: mountPoint).map(\.mountPoint))
-            let ours = namespace.mounts.reachable.ours(of: mountPoint).filter {
-                visible.contains($0.mountPoint) && !done.contains($0.id)
+            return namespace.mounts.reachable.ours(of: mountPoint).filter {
+                visible.contains($0.mountPoint) && !kept.contains($0.id)
             }
-            guard !ours.isEmpty else { continue }
-            report.namespaces += 1
-            // The last mounted first, as many times as it is mounted there.
-            let targets = ours.reversed().map { mount in
-                (mount: mount, path: Path(mount.mountPoint), kernels: kernelFile(of: mount.root, host))
-            }
-            var (count, failures): (Int, [String]) = (0, [])
-            let entered = change(namespace, namespace.place == own, &failures) { failures in
-                var covered: Set<Path> = []
-                for target in targets where [0, target.mount.minor].contains(minor) || Self.isDead(target.path) {
-                    guard !covered.contains(target.path) else { continue }
-                    do throws(Errno) {
-                        try Mount.unmount(target.path, lazily: true)
-                        count += 1
-                    } catch {
-                        // The copy of the whole that a user namespace's first mount namespace got cannot be taken off.
-                        if target.mount.root.count == 1 { continue }
-                        // Nor can what was there when it was made: the kernel's own file goes on top.
-                        if error == .invalidArgument, let file = target.kernels,
-                            (try? Mount.attach(file.tree, on: target.path)) != nil
-                        {
-                            covered.insert(target.path)
-                            count += 1
-                            continue
+        }
+        for group in groups { places.formUnion(group.map(\.namespace.place)) }
+        crew.run(groups, &report) { [self] group, probe in
+            var report = Report()
+            var done: Set<UInt64> = []
+            for (namespace, mounts) in group {
+                // The last mounted first, as many times as it is mounted there.
+                let ours = mounts.reversed().filter { !done.contains($0.id) }
+                let kernels = Self.kernelFiles(of: ours)
+                let isEntered = change(namespace, &report) { report in
+                    func isMeant(_ mount: MountInfo) -> Bool { isAlive && [0, mount.minor].contains(minor) }
+                    // Those of which nothing is asked do not wait for the others.
+                    for mounts in [ours.filter(isMeant), ours.filter { !isMeant($0) && probe.isDead($0) }] {
+                        let outcome = Self.takeOff(mounts, kernels)
+                        report.files += outcome.places.count
+                        for failure in outcome.failures {
+                            report.add(failure: "\(namespace.pids.first ?? 0) \(failure.place): \(failure.cause)")
                         }
-                        failures.append("\(namespace.pids.first ?? 0) \(target.path): \(error)")
                     }
                 }
+                if isEntered { done.formUnion(ours.map(\.id)) }
             }
-            if entered { done.formUnion(ours.map(\.id)) }
-            report.files += count
-            for failure in failures { report.add(failure: failure) }
+            return report
         }
-        return report
+    }
+
+    /// By the paths in our file system.
+    static func kernelFiles(of mounts: [MountInfo]) -> [[UInt8]: FdBox] {
+        var result: [[UInt8]: FdBox] = [:]
+        for mount in mounts where result[mount.root] == nil { result[mount.root] = kernelFile(of: mount.root) }
+        return result
+    }
+
+    /// Takes mounts of ours off in their order, in the namespace that the caller is in.
+    ///
+    /// Where one cannot be taken off, for it was there when the container's user namespace was made, the kernel's own file goes
+    /// on top.
+    static func takeOff(
+        _ mounts: [MountInfo],
+        _ kernels: [[UInt8]: FdBox]
+    ) -> (places: [Path], failures: [(place: Path, cause: Errno)]) {
+        var places: [Path] = []
+        var failures: [(place: Path, cause: Errno)] = []
+        for mount in mounts {
+            let place = Path(mount.mountPoint)
+            // It may have gone with a peer of it, or be covered by now.
+            guard let status = try? FileStatus.of(place), [0, mount.id].contains(status.mount) else { continue }
+            do throws(Errno) { try Mount.unmount(place, lazily: true) } catch {
+                // The copy of the whole that a user namespace's first mount namespace got.
+                if mount.root.count == 1 { continue }
+                guard error == .invalidArgument, let file = kernels[mount.root],
+                    (try? Mount.attach(file.fd, on: place, readOnly: true)) != nil
+                else {
+                    failures.append((place, error))
+                    continue
+                }
+            }
+            if places.last != place { places.append(place) }
+        }
+        return (places, failures)
     }
 }
 
-/// A detached mount in an array.
-private final class TreeBox {
-    let tree: Fd
+/// A descriptor in an array.
+final class FdBox {
+    let fd: Fd
 
-    init(_ tree: consuming Fd) { self.tree = tree }
-
-    /// nil where there is no such file, or no open_tree(2).
-    init?(cloneOf path: Path) {
-        do throws(Errno) { tree = try Mount.clone(path) } catch { return nil }
-    }
+    init(_ fd: consuming Fd) { self.fd = fd }
 }

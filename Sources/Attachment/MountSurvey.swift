@@ -42,23 +42,66 @@ package enum MountSurvey {
     /// How many processes of each are kept: one may end before it is visited.
     private static let pidLimit = 4
 
-    /// The namespaces of all processes in `proc`, each once for each root directory that a process has in it.
+    /// Where processes are, each place once, with some of those that are there.
+    package typealias Places = [(place: Namespace.Place, pids: [Int32])]
+
+    /// Where all processes in `proc` are: each namespace as it is seen from one root directory, and as it is seen from the others
+    /// that processes have in it.
     ///
-    /// Processes that end meanwhile are left out.
-    package static func namespaces(proc: Path = "/proc") -> [Namespace] {
+    /// Somebody with many mounts and many roots makes it long to look at these, and is to keep nobody else waiting.
+    package static func places(proc: Path = "/proc") -> (first: Places, others: Places) {
         var known: [Namespace.Place: Int] = [:]
-        var result: [Namespace] = []
+        var all: Places = []
         for pid in processes(proc) {
             guard let place = Namespace.Place(of: "\(pid)", proc: proc) else { continue }
             if let index = known[place] {
-                if result[index].pids.count < pidLimit { result[index].pids.append(pid) }
-                continue
+                if all[index].pids.count < pidLimit { all[index].pids.append(pid) }
+            } else {
+                known[place] = all.count
+                all.append((place, [pid]))
             }
-            guard let mounts = try? mounts(of: pid, proc: proc) else { continue }
-            known[place] = result.count
-            result.append(Namespace(place: place, pids: [pid], mounts: mounts))
+        }
+        var result: (first: Places, others: Places) = ([], [])
+        var seen: Set<UInt64> = []
+        for entry in all {
+            if seen.insert(entry.place.inode).inserted {
+                result.first.append(entry)
+            } else {
+                result.others.append(entry)
+            }
         }
         return result
+    }
+
+    /// The namespaces with file systems of our type in them; what has ended meanwhile is left out.
+    package static func look(at places: Places, proc: Path = "/proc") -> [Namespace] {
+        var result: [Namespace] = []
+        for (place, pids) in places {
+            let text = mountinfo(ofOneOf: pids, proc: proc)
+            guard hasOurs(text) else { continue }
+            result.append(Namespace(place: place, pids: pids, mounts: MountInfo.parse(text.span)))
+        }
+        return result
+    }
+
+    private static func mountinfo(ofOneOf pids: [Int32], proc: Path) -> [UInt8] {
+        for pid in pids {
+            do throws(Errno) { return try mountinfo(of: pid, proc: proc) } catch { continue }
+        }
+        return []
+    }
+
+    private static let mark = Array("- \(FuseMount.type) ".utf8)
+
+    /// Whether there can be any in it: parsing takes much longer than reading.
+    static func hasOurs(_ mountinfo: [UInt8]) -> Bool {
+        var rest = mountinfo[...]
+        while let hyphen = rest.firstIndex(of: UInt8(ascii: "-")) {
+            rest = rest[hyphen...]
+            if rest.starts(with: mark) { return true }
+            rest = rest.dropFirst()
+        }
+        return false
     }
 
     /// A process in the mount namespace of `pid` that sees all of it: that one, unless it is chrooted.
@@ -91,8 +134,12 @@ package enum MountSurvey {
 
     /// The mounts of one process.
     package static func mounts(of pid: Int32, proc: Path = "/proc") throws(Errno) -> [MountInfo] {
-        let text = try Fd.contents(of: proc.appending(Path("\(pid)/mountinfo")), limit: mountinfoLimit)
+        let text = try mountinfo(of: pid, proc: proc)
         return MountInfo.parse(text.span)
+    }
+
+    private static func mountinfo(of pid: Int32, proc: Path) throws(Errno) -> [UInt8] {
+        try Fd.contents(of: proc.appending(Path("\(pid)/mountinfo")), limit: mountinfoLimit)
     }
 }
 

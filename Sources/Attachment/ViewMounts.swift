@@ -2,6 +2,7 @@
 // Copyright the Umwelt authors
 
 package import Kernel
+package import Samples
 
 /// Puts views into a running container, and takes them out.
 ///
@@ -24,10 +25,10 @@ package struct ViewMounts {
     /// container's kernel or file system does not have is left out. Blocks while the daemon answers.
     package func place(_ plan: ViewPlan, from directory: Path, in pid: Int32) throws(Failure) -> [Path] {
         let steps = plan.steps.filter { $0.standing == .free || $0.standing == .stale }
-        var trees: [(step: ViewPlan.Step, tree: Tree)] = []
+        var trees: [(step: ViewPlan.Step, tree: FdBox)] = []
         for step in steps {
             do throws(Errno) {
-                trees.append((step, Tree(try Mount.clone(directory.appending(Path(step.view))))))
+                trees.append((step, FdBox(try Mount.clone(directory.appending(Path(step.view))))))
             } catch .noEntry {
                 // A file this kernel does not have.
             } catch {
@@ -63,31 +64,16 @@ package struct ViewMounts {
         return placed
     }
 
-    /// Takes the views of `plan` that are ours off, so that the container sees the kernel's own files; returns which.
-    package func remove(_ plan: ViewPlan, from pid: Int32) throws(Failure) -> [Path] {
-        var removed: [Path] = []
-        var failure: Failure?
+    /// Takes ours off, so that the container sees the kernel's own files; returns where.
+    package func remove(_ mounts: [MountInfo], from pid: Int32) throws(Failure) -> [Path] {
+        let kernels = Mending.kernelFiles(of: mounts)
+        var outcome: (places: [Path], failures: [(place: Path, cause: Errno)]) = ([], [])
         do throws(Errno) {
-            try visit.inside(pid) { () throws(Errno) in
-                for step in plan.steps where step.standing == .ours || step.standing == .stale {
-                    do throws(Errno) {
-                        try Mount.unmount(step.target, lazily: true)
-                        removed.append(step.target)
-                    } catch {
-                        failure = failure ?? Failure(target: step.target, cause: error)
-                    }
-                }
-            }
+            try visit.inside(pid) { () throws(Errno) in outcome = Mending.takeOff(mounts, kernels) }
         } catch {
             throw Failure(target: Path("/proc/\(pid)/ns/mnt"), cause: error)
         }
-        if let failure { throw failure }
-        return removed
-    }
-
-    private final class Tree {
-        let fd: Fd
-
-        init(_ fd: consuming Fd) { self.fd = fd }
+        if let failure = outcome.failures.first { throw Failure(target: failure.place, cause: failure.cause) }
+        return outcome.places
     }
 }

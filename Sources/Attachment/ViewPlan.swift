@@ -32,6 +32,8 @@ package struct ViewPlan: Equatable, Sendable {
     }
 
     package var steps: [Step]
+    /// Ours that are there, dead or alive, and what of ours is beneath them; the last mounted first.
+    package var held: [MountInfo]
 
     /// All views that there are.
     package static var views: [String] {
@@ -49,21 +51,46 @@ package struct ViewPlan: Equatable, Sendable {
         let topmost = mounts.topmost
         steps = Self.views.map { view in
             let target = Path("/" + view).bytes
-            guard let mount = topmost.last(where: { $0.mountPoint == target }) else {
-                let around = topmost.filter { Self.isBelow(target, $0.mountPoint) }
-                    .max { $0.mountPoint.count < $1.mountPoint.count }
-                return Step(view: view, standing: groups.contains(around?.peerGroup ?? 0) ? .shared : .free)
+            let mount = topmost.last { $0.mountPoint == target }
+            if let mount, ![mount].ours(of: mountPoint).isEmpty {
+                let isPresent = mount.major == present?.major && mount.minor == present?.minor
+                return Step(view: view, standing: isPresent ? .ours : .stale)
             }
-            guard [mount].ours(of: mountPoint).count == 1 else {
-                return Step(view: view, standing: .covered(by: String(decoding: mount.type, as: UTF8.self)))
+            // What is there now: the mount at the very place, the one around it, or something further down.
+            let around =
+                mount
+                ?? topmost.filter { Self.isBelow(target, $0.mountPoint) }.max {
+                    $0.mountPoint.count < $1.mountPoint.count
+                }
+            if let around, !Self.isKernels(target, around) {
+                return Step(view: view, standing: .covered(by: String(decoding: around.type, as: UTF8.self)))
             }
-            let isPresent = mount.major == present?.major && mount.minor == present?.minor
-            return Step(view: view, standing: isPresent ? .ours : .stale)
+            if let inside = topmost.first(where: { Self.isBelow($0.mountPoint, target) && !Self.isMask($0) }) {
+                return Step(view: view, standing: .covered(by: String(decoding: inside.type, as: UTF8.self)))
+            }
+            return Step(view: view, standing: groups.contains(around?.peerGroup ?? 0) ? .shared : .free)
         }
+        let places = Set(steps.filter { $0.standing == .ours || $0.standing == .stale }.map(\.target.bytes))
+        held = mounts.reachable.ours(of: mountPoint).reversed().filter { places.contains($0.mountPoint) }
+    }
+
+    /// Whether the kernel's own file shows at `target`, which `mount` is at or around.
+    private static func isKernels(_ target: [UInt8], _ mount: MountInfo) -> Bool {
+        for (base, type) in [("/proc", "proc"), ("/sys", "sysfs")] where target.starts(with: Array("\(base)/".utf8)) {
+            // /sys/devices of sysfs is at /sys/devices, or all of it at /sys.
+            let place = Array(base.utf8) + (mount.root.count > 1 ? mount.root : [])
+            return mount.type.elementsEqual(type.utf8) && mount.mountPoint == place
+        }
+        return false
+    }
+
+    /// An engine hides this of the host's CPUs; our directories do not have it.
+    private static func isMask(_ mount: MountInfo) -> Bool {
+        mount.mountPoint.suffix(17).elementsEqual("/thermal_throttle".utf8)
     }
 
     private static func isBelow(_ path: [UInt8], _ directory: [UInt8]) -> Bool {
-        guard directory.count > 1 else { return true }
+        guard directory.count > 1 else { return path.count > 1 }
         return path.starts(with: directory) && path.count > directory.count
             && path[directory.count] == UInt8(ascii: "/")
     }

@@ -66,6 +66,7 @@ int clinux_statat(int dirfd, const char *path, int flags, struct clinux_stat *ou
     out->size = st.stx_size;
     out->mode = st.stx_mode;
     out->nlink = st.stx_nlink;
+    out->uid = st.stx_uid;
     // The 13th 64-bit word of the kernel's struct (stx_mnt_id), which glibc 2.36's header calls __spare2.
     out->mount = 0;
     if (st.stx_mask & STATX_MNT_ID) memcpy(&out->mount, (char *)&st + 0x90, sizeof out->mount);
@@ -214,6 +215,11 @@ int clinux_epoll_wait(int epoll, int *ready, size_t count, int milliseconds) {
     return n;
 }
 int clinux_eventfd(void) { return OR_ERRNO_ONCE(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)); }
+int64_t clinux_open_files_limit(void) {
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == -1) return -errno;
+    return limit.rlim_cur > INT32_MAX ? INT32_MAX : (int64_t)limit.rlim_cur;
+}
 int64_t clinux_raise_nofile(void) {
     struct rlimit limit;
     if (getrlimit(RLIMIT_NOFILE, &limit) == -1) return -errno;

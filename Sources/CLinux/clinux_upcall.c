@@ -16,6 +16,8 @@
 #include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/un.h>
+#include <syslog.h>
+#include <time.h>
 #include <unistd.h>
 
 #define OR_ERRNO(call) ({ __typeof__(call) r_; do r_ = (call); while (r_ == -1 && errno == EINTR); r_ == -1 ? -errno : r_; })
@@ -31,14 +33,21 @@ long clinux_key_read(int32_t key, void *buffer, size_t size) {
     return keyctl(KEYCTL_READ, (unsigned long)key, (unsigned long)buffer, size, 0);
 }
 int clinux_key_assume(int32_t key) { return (int)keyctl(KEYCTL_ASSUME_AUTHORITY, (unsigned long)key, 0, 0, 0); }
+// The kernel adds whole seconds to the current one (ktime_get_real_seconds(), security/keys/key.c): one second, late in the
+// current one, is over before who asked has the key. So to the nearest: half a second less or more.
+static unsigned int from_now(unsigned int seconds) {
+    struct timespec now = {0};
+    clock_gettime(CLOCK_REALTIME_COARSE, &now);
+    return seconds > 0 && now.tv_nsec >= 500000000 ? seconds + 1 : seconds;
+}
 int clinux_key_timeout(int32_t key, unsigned int seconds) {
-    return (int)keyctl(KEYCTL_SET_TIMEOUT, (unsigned long)key, seconds, 0, 0);
+    return (int)keyctl(KEYCTL_SET_TIMEOUT, (unsigned long)key, from_now(seconds), 0, 0);
 }
 int clinux_key_instantiate(int32_t key, const void *payload, size_t size) {
     return (int)keyctl(KEYCTL_INSTANTIATE, (unsigned long)key, (unsigned long)payload, size, 0);
 }
 int clinux_key_reject(int32_t key, unsigned int seconds, unsigned int error) {
-    return (int)keyctl(KEYCTL_REJECT, (unsigned long)key, seconds, error, 0);
+    return (int)keyctl(KEYCTL_REJECT, (unsigned long)key, from_now(seconds), error, 0);
 }
 int clinux_key_permissions(int32_t key, uint32_t permissions) {
     return (int)keyctl(KEYCTL_SETPERM, (unsigned long)key, permissions, 0, 0);
@@ -51,33 +60,103 @@ int32_t clinux_key_request(const char *type, const char *description, const char
 
 static struct {
     int32_t key;
-    int late, broken;
+    int late, broken, silent;
     uint64_t *late_count, *broken_count;
     uint32_t *worker;
     pid_t child;
+    struct timespec start;
+    // "type;uid;gid;perm;description", empty where it is not known.
+    char described[512];
 } last_word;
 static char last_word_stack[65536] __attribute__((aligned(16)));
 static const int ending[] = {SIGHUP, SIGINT, SIGQUIT, SIGILL, SIGTRAP, SIGABRT, SIGBUS, SIGFPE, SIGUSR1, SIGSEGV, SIGUSR2,
     SIGALRM, SIGTERM, SIGSTKFLT, SIGXCPU, SIGXFSZ, SIGVTALRM, SIGPROF, SIGIO, SIGPWR, SIGSYS};
 
-static void say_last_word(int signal) {
-    const int is_late = signal == SIGALRM;
+// A line of the log without stdio, which may be in any state when a signal comes.
+struct line {
+    size_t size;
+    char text[768];
+};
+static void add(struct line *line, const char *text) {
+    while (*text && line->size < sizeof line->text) line->text[line->size++] = *text++;
+}
+static void add_number(struct line *line, uint64_t number) {
+    char digits[21];
+    char *at = digits + sizeof digits;
+    *--at = 0;
+    do *--at = (char)('0' + number % 10);
+    while (number /= 10);
+    add(line, at);
+}
+static void add_name(struct line *line) {
+    const char *name = last_word.described;
+    for (int fields = 0; fields < 4 && *name; name++) fields += *name == ';';
+    if (!*name) name = "?";
+    for (int i = 0; i < 255 && *name; i++, name++) add(line, (char[]){*name > ' ' && *name < 0x7f ? *name : '?', 0});
+}
+
+static int error_of(int signal) {
+    switch (signal) {
+    case SIGALRM: return last_word.late;
     // From outside: nothing is wrong with the name, nor with this program.
-    const int is_told = signal == SIGHUP || signal == SIGINT || signal == SIGQUIT || signal == SIGTERM || signal == SIGUSR1 ||
-        signal == SIGUSR2 || signal == SIGXCPU || signal == SIGPWR;
-    const int error = is_late ? last_word.late : is_told ? EAGAIN : last_word.broken;
+    case SIGHUP: case SIGINT: case SIGQUIT: case SIGTERM: case SIGUSR1: case SIGUSR2: case SIGXCPU: case SIGPWR: case SIGKILL:
+        return EAGAIN;
+    default: return last_word.broken;
+    }
+}
+
+void clinux_last_word_log(int signal, int is_taken) {
+    if (last_word.silent) return;
+    struct line line = {0};
+    add(&line, "<");
+    add_number(&line, LOG_DAEMON | LOG_ERR);
+    add(&line, ">umwelt-keydns[");
+    add_number(&line, (uint64_t)getpid());
+    add(&line, "]: ");
+    add_name(&line);
+    add(&line, ": ");
+    if (is_taken) {
+        add(&line, "rejected with errno ");
+        add_number(&line, (uint64_t)error_of(signal));
+        add(&line, ": ");
+    }
+    if (signal == SIGALRM) {
+        add(&line, "the deadline");
+    } else {
+        add(&line, "signal ");
+        add_number(&line, (uint64_t)signal);
+    }
+    if (!is_taken) add(&line, " after its answer");
+    struct timespec now;
+    clock_gettime(CLOCK_BOOTTIME, &now);
+    const int64_t took = (now.tv_sec - last_word.start.tv_sec) * 1000000 + (now.tv_nsec - last_word.start.tv_nsec) / 1000;
+    add(&line, ", ");
+    add_number(&line, took > 0 ? (uint64_t)took : 0);
+    add(&line, " us");
+    clinux_unix_datagram(_PATH_LOG, line.text, line.size);
+}
+
+static void say_last_word(int signal) {
     if (last_word.child > 0) kill(last_word.child, SIGKILL);
-    syscall(SYS_keyctl, KEYCTL_REJECT, last_word.key, 1, error, 0);
-    uint64_t *count = is_late ? last_word.late_count : last_word.broken_count;
+    const int is_taken = clinux_key_reject(last_word.key, 1, (unsigned int)error_of(signal)) == 0;
+    clinux_last_word_log(signal, is_taken);
+    // Last: on a full disk the page may be what the signal came for.
+    uint64_t *count = signal == SIGALRM ? last_word.late_count : last_word.broken_count;
     if (count) __atomic_fetch_add(count, 1, __ATOMIC_RELAXED);
     if (last_word.worker) __atomic_store_n(last_word.worker, 0, __ATOMIC_RELEASE);
-    _exit(1);
+    _exit(128 + signal);
 }
 
 int clinux_last_word(int32_t key, int milliseconds, int late, int broken) {
     last_word.key = key;
     last_word.late = late;
     last_word.broken = broken;
+    if (last_word.start.tv_sec == 0) {
+        clock_gettime(CLOCK_BOOTTIME, &last_word.start);
+        // Now: who is not the key's owner cannot do so any more when it has its answer. Longer ones are not told.
+        if (clinux_key_describe(key, last_word.described, sizeof last_word.described) > (long)sizeof last_word.described)
+            last_word.described[0] = 0;
+    }
     const stack_t stack = {.ss_sp = last_word_stack, .ss_size = sizeof last_word_stack};
     if (sigaltstack(&stack, NULL) == -1) return -errno;
     struct sigaction action = {.sa_handler = say_last_word, .sa_flags = SA_ONSTACK};
@@ -97,6 +176,14 @@ void clinux_last_word_counts(uint64_t *late, uint64_t *broken, uint32_t *worker)
     last_word.worker = worker;
 }
 void clinux_last_word_child(pid_t child) { last_word.child = child; }
+void clinux_last_word_silence(void) { last_word.silent = 1; }
+void clinux_last_word_hold(void) {
+    sigset_t outside;
+    sigfillset(&outside);
+    const int own[] = {SIGILL, SIGTRAP, SIGABRT, SIGBUS, SIGFPE, SIGSEGV, SIGSYS};
+    for (size_t i = 0; i < sizeof own / sizeof *own; i++) sigdelset(&outside, own[i]);
+    sigprocmask(SIG_SETMASK, &outside, NULL);
+}
 int clinux_last_word_end(void) {
     const struct itimerval none = {0};
     // Handlers become defaults with exec.
@@ -123,23 +210,19 @@ static int clear_gone(uint32_t *word) {
 }
 int clinux_shared_enter(void *page, size_t offset, size_t count, uint32_t *gone) {
     const uint32_t own = (uint32_t)getpid();
+    int place = -ENOSPC;
     for (size_t i = 0; i < count; i++) {
         uint32_t *word = clinux_shared_word(page, offset, i);
         *gone += (uint32_t)clear_gone(word);
         uint32_t expected = 0;
-        if (__atomic_load_n(word, __ATOMIC_RELAXED) == 0 &&
+        if (place < 0 && __atomic_load_n(word, __ATOMIC_RELAXED) == 0 &&
             __atomic_compare_exchange_n(word, &expected, own, 0, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
-            return (int)i;
+            place = (int)i;
     }
-    return -ENOSPC;
+    return place;
 }
 void clinux_shared_leave(void *page, size_t offset, size_t index) {
     __atomic_store_n(clinux_shared_word(page, offset, index), 0, __ATOMIC_RELEASE);
-}
-int clinux_shared_sweep(void *page, size_t offset, size_t count) {
-    int gone = 0;
-    for (size_t i = 0; i < count; i++) gone += clear_gone(clinux_shared_word(page, offset, i));
-    return gone;
 }
 
 int clinux_inet_connect(const uint8_t *address, size_t length, uint16_t port, int stream) {
@@ -197,12 +280,13 @@ int clinux_rename_new(const char *from, const char *to) {
     return (int)OR_ERRNO_ONCE(syscall(SYS_renameat2, AT_FDCWD, from, AT_FDCWD, to, 1));
 }
 int clinux_fsync(int fd) { return OR_ERRNO(fsync(fd)); }
-static int lock_range(int fd, int type, int64_t offset, int64_t length) {
+static int lock_range(int fd, int command, int type, int64_t offset, int64_t length) {
     struct flock lock = {.l_type = (short)type, .l_whence = SEEK_SET, .l_start = offset, .l_len = length};
-    return OR_ERRNO(fcntl(fd, F_OFD_SETLKW, &lock));
+    return OR_ERRNO(fcntl(fd, command, &lock));
 }
-int clinux_lock_range(int fd, int64_t offset, int64_t length) { return lock_range(fd, F_WRLCK, offset, length); }
-int clinux_unlock_range(int fd, int64_t offset, int64_t length) { return lock_range(fd, F_UNLCK, offset, length); }
+int clinux_lock_range(int fd, int64_t offset, int64_t length) { return lock_range(fd, F_OFD_SETLKW, F_WRLCK, offset, length); }
+int clinux_try_lock_range(int fd, int64_t offset, int64_t length) { return lock_range(fd, F_OFD_SETLK, F_WRLCK, offset, length); }
+int clinux_unlock_range(int fd, int64_t offset, int64_t length) { return lock_range(fd, F_OFD_SETLKW, F_UNLCK, offset, length); }
 
 pid_t clinux_fork(void) { return OR_ERRNO_ONCE(fork()); }
 int clinux_exec_inheriting(const char *path, char *const *argv) {

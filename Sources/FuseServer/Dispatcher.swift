@@ -12,14 +12,16 @@ package struct Dispatcher<FS: FileSystem>: Sendable {
     package enum Outcome: Equatable, Sendable {
         /// The reply's bytes.
         case answer
+        /// The same, after the kernel was told to ask for this node's attributes again.
+        case answerOfLarge(node: UInt64)
         /// FORGET and INTERRUPT have no answer.
         case silence
         /// The kernel says goodbye (DESTROY): answered, then the session ends.
         case goodbye
     }
 
-    /// How long the kernel may keep attributes: they never change, so nothing is gained by asking again.
-    private static var attributesTimeoutNs: UInt64 { 3_600_000_000_000 }
+    /// How long the kernel may keep attributes: most never change, so nothing is gained by asking again.
+    private static func timeoutNs(of attributes: Attributes) -> UInt64 { attributes.areSteady ? 3_600_000_000_000 : 0 }
 
     let fileSystem: FS
     package let counters: Counters
@@ -84,8 +86,14 @@ package struct Dispatcher<FS: FileSystem>: Sendable {
             // The mount is read-only; this holds for whoever remounts it.
             guard flags & 0o3 == 0 else { throw .readOnly }
             let content = try fileSystem.content(of: node, for: caller)
-            let handle = snapshots.insert(content, owner: owner(of: node, caller))
+            let handle = snapshots.insert(content, owner: fileSystem.owner(of: node, for: caller))
             reply.put(handle: handle, flags: [.directIO, .noFlush])
+            // The size the kernel has may be of a smaller content, or of another reader's. Programs that seek from the end
+            // (tail, tac) go by it.
+            if content.count > Attributes.nominalSize {
+                reply.finish()
+                return .answerOfLarge(node: node)
+            }
         case .read(_, _, _, isDirect: false):
             // sendfile(2) and splice(2) go through the page cache, whose size of the file is not ours: refused so, programs
             // read instead (busybox cat, shutil.copyfile).
@@ -112,13 +120,11 @@ package struct Dispatcher<FS: FileSystem>: Sendable {
             reply.put(
                 entry: entry.attributes,
                 entryTimeoutNs: entry.timeoutNs,
-                attributesTimeoutNs: Self.attributesTimeoutNs
+                attributesTimeoutNs: Self.timeoutNs(of: entry.attributes)
             )
         case .getattr:
-            reply.put(
-                attributes: try fileSystem.attributes(of: node, for: caller),
-                timeoutNs: Self.attributesTimeoutNs
-            )
+            let attributes = try fileSystem.attributes(of: node, for: caller)
+            reply.put(attributes: attributes, timeoutNs: Self.timeoutNs(of: attributes))
         case .readlink: reply.put(name: try fileSystem.linkTarget(of: node, for: caller))
         case .opendir:
             _ = try fileSystem.attributes(of: node, for: caller)
@@ -138,11 +144,6 @@ package struct Dispatcher<FS: FileSystem>: Sendable {
         }
         reply.finish()
         return .answer
-    }
-
-    private func owner(of node: UInt64, _ caller: Caller) -> UInt64 {
-        let owner = fileSystem.owner(of: node)
-        return owner != 0 ? owner : UInt64(UInt32(bitPattern: caller.pid))
     }
 
     /// `offset`: 0 at the start, then 1 behind `.`, 2 behind `..`, and 2 more than its position behind an entry.

@@ -28,7 +28,7 @@ package protocol FileSystem: Sendable {
     /// All entries of a directory, without `.` and `..`, in the order of their positions.
     func entries(of node: UInt64, for caller: Caller) throws(Errno) -> [DirectoryEntry]
     /// Whose share of the snapshots an open of this node counts against.
-    func owner(of node: UInt64) -> UInt64
+    func owner(of node: UInt64, for caller: Caller) -> UInt64
 }
 
 /// What a name stands for.

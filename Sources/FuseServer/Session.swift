@@ -58,7 +58,8 @@ package final class Session<FS: FileSystem>: Sendable {
         for message in predecessor.unanswered {
             // SAFETY: bytes of an array of UInt8.
             let bytes = unsafe message.span.bytes
-            if case .answer = answer(bytes, into: &reply) { send(reply) }
+            let outcome = answer(bytes, into: &reply)
+            if outcome != .goodbye { send(reply, outcome) }
         }
     }
 
@@ -112,21 +113,17 @@ package final class Session<FS: FileSystem>: Sendable {
                 placement.note(header.pid, at: now)
             }
             let outcome = answer(message, into: &reply)
-            switch outcome {
-            case .answer:
-                send(reply)
-                area.done(slot: number)
-            case .silence: area.done(slot: number)
-            case .goodbye:
-                send(reply)
-                finish(.unmounted)
-                return
-            }
+            send(reply, outcome)
+            if outcome == .goodbye { return finish(.unmounted) }
+            area.done(slot: number)
         }
     }
 
     /// ENOENT: the request was interrupted or resent to another process meanwhile; nobody waits for this answer.
-    private func send(_ reply: borrowing Reply) {
+    private func send(_ reply: borrowing Reply, _ outcome: Dispatcher<FS>.Outcome) {
+        if outcome == .silence { return }
+        // ENOENT: the kernel does not know the node any more.
+        if case .answerOfLarge(let node) = outcome { try? connection.device.write(Reply.forgetAttributes(of: node)) }
         do throws(Errno) { try connection.device.write(reply.bytes) } catch {
             if error != .noEntry { dispatcher.counters.countError() }
         }

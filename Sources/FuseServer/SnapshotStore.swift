@@ -13,7 +13,7 @@ package final class SnapshotStore: Sendable {
     private static let headerSize = 4096
     /// The handle, then the length with bit 63 where it was read from its start, then from 64 on the content.
     private static let contentOffset = 64
-    private static let placeSize = 4096 + Snapshots.bytesPerSet
+    private static let placeSize = 132 << 10
     private static let readFlag: UInt64 = 1 << 63
 
     package let memory: SharedMemory

@@ -6,19 +6,21 @@ import Synchronization
 /// What open files will read: each open gets its own copy of the content, whole and consistent however it is read.
 ///
 /// A cache, not a registry: bounded in number and bytes, set-associative by owner, and a handle that is not here (dropped,
-/// or given out by an earlier process) is answered by producing the content again. So a container that opens 100,000
-/// files and closes none drops its own oldest snapshots, costs others nothing, and never gets an error.
+/// or given out by an earlier process) is answered by producing the content again. Of a full set, the owner that has the most
+/// loses its oldest. So a container that opens 100,000 files and closes none costs others nothing, and never gets an error.
 final class Snapshots: Sendable {
     static let ways = 32
     /// A power of two.
     static let setCount = 32
     /// Bytes that one set may keep; a single content larger than that is kept alone.
-    static let bytesPerSet = 128 << 10
+    static let bytesPerSet = 512 << 10
 
     private struct Slot {
         /// 0: free.
         var handle: UInt64 = 0
         var content: [UInt8] = []
+        /// 0: not known, for it is a predecessor's.
+        var owner: UInt64 = 0
         /// Whether it was read from its start.
         var isRead = false
     }
@@ -51,13 +53,13 @@ final class Snapshots: Sendable {
     func insert(_ content: [UInt8], owner: UInt64) -> UInt64 {
         let index = Int(truncatingIfNeeded: (owner &* 0x9E37_79B9_7F4A_7C15) >> 59) & (Self.setCount - 1)
         return sets[index].value.withLock { set in
-            while set.bytes > 0, set.bytes + content.count > Self.bytesPerSet { Self.dropOldest(of: &set) }
-            if !set.slots.contains(where: { $0.handle == 0 }) { Self.dropOldest(of: &set) }
+            Self.makeRoom(for: content, in: &set)
+            if !set.slots.contains(where: { $0.handle == 0 }) { Self.drop(from: &set) { _ in 1 } }
             guard let way = set.slots.firstIndex(where: { $0.handle == 0 }) else { return 0 }
             set.sequence &+= 1
             let handle = set.sequence << 16 | UInt64(index) << 8 | UInt64(way)
             set.bytes += content.count
-            set.slots[way] = Slot(handle: handle, content: content)
+            set.slots[way] = Slot(handle: handle, content: content, owner: owner)
             store?.put(content, handle: handle, place: index * Self.ways + way)
             return handle
         }
@@ -91,8 +93,8 @@ final class Snapshots: Sendable {
         _ = withSlot(of: handle) { set, way, place in
             set.bytes -= set.slots[way].content.count
             set.slots[way].content = []
-            // This one may be the oldest itself.
-            while set.bytes > 0, set.bytes + content.count > Self.bytesPerSet { Self.dropOldest(of: &set) }
+            // This one may be dropped itself.
+            Self.makeRoom(for: content, in: &set)
             guard set.slots[way].handle == handle else { return }
             set.bytes += content.count
             set.slots[way].content = content
@@ -141,18 +143,22 @@ final class Snapshots: Sendable {
         }
     }
 
-    private static func dropOldest(of set: inout Set) {
-        var oldest: Int?
-        for (way, slot) in set.slots.enumerated() where slot.handle != 0 {
-            if let known = oldest, set.slots[known].handle < slot.handle { continue }
-            oldest = way
-        }
-        guard let oldest else {
+    private static func makeRoom(for content: [UInt8], in set: inout Set) {
+        while set.bytes > 0, set.bytes + content.count > bytesPerSet { drop(from: &set) { $0.content.count } }
+    }
+
+    /// Drops the oldest of the owner that has the most, as `weight` has it.
+    private static func drop(from set: inout Set, weight: (Slot) -> Int) {
+        var weights: [UInt64: Int] = [:]
+        for slot in set.slots where slot.handle != 0 { weights[slot.owner, default: 0] += weight(slot) }
+        let most = weights.max { $0.value < $1.value }?.key
+        let theirs = set.slots.indices.filter { set.slots[$0].handle != 0 && set.slots[$0].owner == most }
+        guard let way = theirs.min(by: { set.slots[$0].handle < set.slots[$1].handle }) else {
             set.bytes = 0
             return
         }
-        set.bytes -= set.slots[oldest].content.count
-        set.slots[oldest] = Slot()
+        set.bytes -= set.slots[way].content.count
+        set.slots[way] = Slot()
         set.dropped &+= 1
     }
 }

@@ -42,6 +42,16 @@ package struct Reply: Sendable {
         return message.bytes
     }
 
+    /// The message by which the kernel is told to ask for a node's attributes again (FUSE_NOTIFY_INVAL_INODE, 7.12).
+    package static func forgetAttributes(of node: UInt64) -> [UInt8] {
+        var message = Reply()
+        message.put(fuse_out_header(len: 0, error: Int32(bitPattern: FUSE_NOTIFY_INVAL_INODE.rawValue), unique: 0))
+        // A negative offset: the attributes alone.
+        message.put(fuse_notify_inval_inode_out(ino: node, off: -1, len: 0))
+        message.finish()
+        return message.bytes
+    }
+
     package mutating func put(name: [UInt8]) { bytes.append(contentsOf: name) }
 
     /// A part of a file, the last thing in the answer to a READ.
@@ -157,10 +167,18 @@ package struct Attributes: Equatable, Sendable {
         self.time = time
     }
 
+    /// What files show as their size that are not larger, as sysfs's do.
+    package static var nominalSize: UInt64 { 4096 }
+
+    /// Whether they are the same for ever and for everybody: the size of a larger file is of this moment.
+    package var areSteady: Bool { size <= Self.nominalSize }
+
     var wire: fuse_attr {
         var out = fuse_attr()
         out.ino = node
         out.size = size
+        // A file with less than its size in blocks has holes, and cp copies no further than the last one.
+        out.blocks = size / 512 + (size % 512 == 0 ? 0 : 1)
         out.atime = time
         out.mtime = time
         out.ctime = time

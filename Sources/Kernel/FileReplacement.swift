@@ -52,6 +52,11 @@ extension Fd {
         _ = try Errno.check(clinux_lock_range(raw, offset, 1))
     }
 
+    /// As above, but EAGAIN where somebody has it.
+    package borrowing func tryLockByte(at offset: Int64) throws(Errno) {
+        _ = try Errno.check(clinux_try_lock_range(raw, offset, 1))
+    }
+
     package borrowing func unlockByte(at offset: Int64) throws(Errno) {
         _ = try Errno.check(clinux_unlock_range(raw, offset, 1))
     }

@@ -12,6 +12,8 @@ package struct FileStatus: Equatable, Sendable {
     /// Type and permissions, as st_mode.
     package var mode: UInt32
     package var links: UInt32
+    /// Who owns it.
+    package var user: UInt32
     /// The mount the file was reached through (STATX_MNT_ID); 0 where the kernel does not say.
     package var mount: UInt64
 
@@ -39,6 +41,7 @@ package struct FileStatus: Equatable, Sendable {
             size: status.size,
             mode: status.mode,
             links: status.nlink,
+            user: status.uid,
             mount: status.mount
         )
     }

@@ -15,7 +15,9 @@ package struct Key: Equatable, Sendable {
     package static let requestAuthority = Key(-7)
 
     /// `TYPE;UID;GID;PERM;DESCRIPTION`, at most `limit` bytes; EMSGSIZE where it is longer.
-    package func described(limit: Int = 1024) throws(Errno) -> [UInt8] {
+    ///
+    /// The default is more than the kernel allows a description (KEY_MAX_DESC_SIZE, security/keys/keyctl.c).
+    package func described(limit: Int = 4224) throws(Errno) -> [UInt8] {
         // SAFETY: the kernel writes at most the buffer's size and returns the size there is.
         try unsafe Self.filled(limit) { buffer in
             unsafe clinux_key_describe(serial, buffer.baseAddress?.assumingMemoryBound(to: CChar.self), buffer.count)
@@ -43,7 +45,7 @@ package struct Key: Equatable, Sendable {
     /// Takes up the authority to answer for this key, which the process's session keyring holds.
     package func assumeAuthority() throws(Errno) { _ = try Errno.check(clinux_key_assume(serial)) }
 
-    /// Seconds until it expires; 0 means never.
+    /// Seconds until it expires, half a second less or more (the kernel counts those of the wall clock); 0 means never.
     ///
     /// EACCES once the key has its content, unless its permissions allow it to this process.
     package func setTimeout(seconds: UInt32) throws(Errno) { _ = try Errno.check(clinux_key_timeout(serial, seconds)) }
@@ -56,7 +58,7 @@ package struct Key: Equatable, Sendable {
         }
     }
 
-    /// Answers a request with an error, for so long.
+    /// Answers a request with an error, for so long, as above.
     package func reject(seconds: UInt32, error: Int32) throws(Errno) {
         _ = try Errno.check(clinux_key_reject(serial, seconds, UInt32(bitPattern: error)))
     }
@@ -104,7 +106,7 @@ package struct Key: Equatable, Sendable {
 /// The answer that is given for a key whatever happens to this process, SIGKILL excepted.
 package enum LastWord {
     /// From now on, once: after `milliseconds` the key is rejected with `late`, at a signal that would end the
-    /// process with `broken`, and the process ends with 1.
+    /// process with `broken`, syslog gets a line, and the process ends with 128 and the signal's number.
     ///
     /// The handler calls nothing but the kernel, on a stack of its own: it works without memory, and after a trap.
     package static func arm(_ key: Key, milliseconds: Int32, late: Int32, broken: Int32) throws(Errno) {
@@ -113,6 +115,15 @@ package enum LastWord {
 
     /// Kills this process first.
     package static func kills(_ child: Child) { clinux_last_word_child(child.pid) }
+
+    /// The line alone, for a process that ended by `signal`; `isTaken`: the kernel has taken a rejection for it.
+    package static func log(signal: Int32, isTaken: Bool) { clinux_last_word_log(signal, isTaken ? 1 : 0) }
+
+    /// Without the line, from now on.
+    package static func silence() { clinux_last_word_silence() }
+
+    /// From now on the clock and all signals from outside wait: for the little that is done between an answer and the end.
+    package static func hold() { clinux_last_word_hold() }
 
     /// Stops the clock, before another program takes over; handlers end with the program.
     package static func disarm() { _ = clinux_last_word_end() }
@@ -139,10 +150,12 @@ package enum ProcessImage {
         throw Errno(rawValue: 0 &- result)
     }
 
-    /// Copies the process, which must have no other thread; nil in the copy.
-    package static func fork() throws(Errno) -> Child? {
+    /// Copies the process, which must have no other thread; nil in the copy, where the descriptor `closing` is closed.
+    package static func fork(closing fd: Int32 = -1) throws(Errno) -> Child? {
         let pid = try Errno.check(clinux_fork())
-        return pid == 0 ? nil : Child(pid: pid)
+        guard pid == 0 else { return Child(pid: pid) }
+        if fd >= 0 { close(fd) }
+        return nil
     }
 
     /// Ends the process at once: nothing registered for its end runs.

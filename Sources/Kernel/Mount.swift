@@ -103,15 +103,43 @@ package enum Mount {
     }
 
     /// Puts a detached mount at `target`, under what is mounted there with `beneath` (Linux 6.5).
-    package static func attach(_ tree: borrowing Fd, on target: Path, beneath: Bool = false) throws(Errno) {
+    ///
+    /// It is private: a copy of a shared mount is its peer, and what somebody mounts on one shows on the other. With
+    /// `readOnly` nothing can be written, executed or opened as a device there.
+    package static func attach(
+        _ tree: borrowing Fd,
+        on target: Path,
+        beneath: Bool = false,
+        readOnly: Bool = false
+    ) throws(Errno) {
         let fd = tree.raw
+        // AT_EMPTY_PATH, AT_RECURSIVE
+        // SAFETY: the string is a constant.
+        let isSet =
+            unsafe clinux_mount_setattr(
+                fd,
+                "",
+                0x1000 | 0x8000,
+                readOnly ? attributesReadOnly : 0,
+                0,
+                UInt64(Flags.isPrivate.rawValue)
+            ) == 0
         // MOVE_MOUNT_F_EMPTY_PATH, MOVE_MOUNT_BENEATH
         let flags: UInt32 = 0x4 | (beneath ? 0x200 : 0)
         // SAFETY: the string lives for the call; the kernel only reads it.
         _ = try unsafe Errno.check(
             target.withCString { unsafe clinux_move_mount(fd, "", AT_FDCWD, $0, flags) }
         )
+        // Kernels before 5.12 have no mount_setattr(2), nor do they put anything beneath.
+        guard !isSet else { return }
+        try mount("", on: target, type: "", flags: [.recursive, .isPrivate])
+        guard readOnly else { return }
+        let only: Flags = [.bind, .remount, .readOnly, .noSetuid, .noDevices, .noExecute]
+        try mount("", on: target, type: "", flags: only)
     }
+
+    /// MOUNT_ATTR_RDONLY, _NOSUID, _NODEV, _NOEXEC.
+    private static var attributesReadOnly: UInt64 { 1 | 2 | 4 | 8 }
 }
 
 /// Namespaces of the calling thread.

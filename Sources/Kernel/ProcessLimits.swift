@@ -21,6 +21,12 @@ package enum ProcessLimits {
         return overflow ? nil : bytes
     }
 
+    /// The number of descriptors it may open; nil where it cannot be read.
+    package static var openFiles: Int? {
+        let count = clinux_open_files_limit()
+        return count < 0 ? nil : Int(count)
+    }
+
     /// Raises the number of descriptors it may open as far as it may; returns that number.
     package static func raiseOpenFiles() throws(Errno) -> Int {
         Int(try Errno.check(clinux_raise_nofile()))

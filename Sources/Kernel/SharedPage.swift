@@ -42,7 +42,7 @@ import Glibc
 
     /// Writes this process's number into a free one of `count` 32-bit words at `offset`.
     ///
-    /// Words of processes that are gone, on the way, are cleared; `gone` says how many. nil where none is free.
+    /// Words of processes that are gone are cleared, all of them; `gone` says how many. nil where none is free.
     package func enter(at offset: Int, count: Int) -> (index: Int?, gone: Int) {
         guard contains(offset, count * 4) else { return (nil, 0) }
         var gone: UInt32 = 0
@@ -55,12 +55,6 @@ import Glibc
         guard contains(offset, (index + 1) * 4) else { return }
         // SAFETY: within the mapping.
         unsafe clinux_shared_leave(address, offset, index)
-    }
-
-    /// Clears the words of processes that are gone, and says how many there were.
-    package func sweep(at offset: Int, count: Int) -> Int {
-        // SAFETY: all words are within the mapping.
-        contains(offset, count * 4) ? Int(unsafe clinux_shared_sweep(address, offset, count)) : 0
     }
 
     /// Tells the last word (`LastWord`) what to count, and which word to clear.

@@ -148,11 +148,14 @@ package struct CacheRecord: Equatable, Sendable {
         payload = Array(bytes[(index + 2)..<(index + 2 + length)])
     }
 
-    /// When the slot's record came; nil where there is none at first sight.
-    static func storedAt(_ slot: ArraySlice<UInt8>) -> UInt64? {
+    /// The times of the slot's record; nil where there is none at first sight.
+    static func times(_ slot: ArraySlice<UInt8>) -> (freshUntil: UInt64, storedAt: UInt64)? {
         guard slot.count == size else { return nil }
         for (index, byte) in magic.enumerated() where slot[slot.startIndex + index] != byte { return nil }
-        return (0..<8).reversed().reduce(0) { $0 << 8 | UInt64(slot[slot.startIndex + 24 + $1]) }
+        func number(_ offset: Int) -> UInt64 {
+            (0..<8).reversed().reduce(0) { $0 << 8 | UInt64(slot[slot.startIndex + offset + $1]) }
+        }
+        return (number(16), number(24))
     }
 
     /// Whether the slot's record is of this key, at first sight.

@@ -108,6 +108,9 @@ private struct PolicyParser {
     private func check(_ zone: Zone, isCluster: Bool, _ policy: Policy) throws(PolicyError) {
         let title = isCluster ? "[cluster]" : "[zone \(zone.domain?.description ?? "")]"
         if !isCluster, zone.servers?.isEmpty != false { throw error("\(title) needs 'servers ='") }
+        if zone.options.patience >= UInt64(policy.deadlineMilliseconds) * 1_000_000, zone.servers?.count ?? 0 > 1 {
+            throw error("\(title): with a patience that is not less than the deadline no second server is ever asked")
+        }
         guard zone.strategy == .namespace else { return }
         if policy.fallback == nil {
             throw error("\(title): the strategy 'namespace' runs the fallback, and 'fallback = none' is set")

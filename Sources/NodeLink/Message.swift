@@ -29,7 +29,9 @@ package struct Message: Equatable, Sendable {
 
         package init(rawValue: UInt8) { self.rawValue = rawValue }
 
-        /// () -> done(version text, worker's pid, mount point, "embedded" or "service", keeper's pid).
+        /// () -> done(version text, worker's pid, mount point, "embedded", "service" or "ending", keeper's pid).
+        ///
+        /// One that is ending refuses register, attach and upgrade.
         package static let hello = Kind(rawValue: 1)
         /// (id, route, pid in the daemon's pid namespace or 0) -> done(directory of the container's files).
         ///

@@ -12,7 +12,9 @@ import Synchronization
 package final class ContainerTable: Sendable {
     package static let registeredLimit = 65536
     /// Containers known by their callers alone; the one read longest ago goes first.
-    package static let discoveredLimit = 256
+    package static let discoveredLimit = 8192
+    /// As many as there may be until it is looked which of them are gone; after that, twice as many as were not.
+    private static let discoveredSlack = 256
 
     private struct State {
         var byID: [[UInt8]: Container] = [:]
@@ -20,6 +22,7 @@ package final class ContainerTable: Sendable {
         /// Registered containers by each of their paths that is not a root.
         var byPath: [Path: [UInt32]] = [:]
         var discovered: [Membership: Container] = [:]
+        var discoveredBound = discoveredSlack
         /// The one given out last.
         var lastKey: UInt32 = 1
     }
@@ -185,13 +188,16 @@ package final class ContainerTable: Sendable {
         if let known, gone == nil { return known }
         let cgroup = hierarchies.cgroup(membership)
         let inode = try? cgroup.inode()
+        if state.withLock({ $0.discovered.count >= $0.discoveredBound }) { sweep() }
         return state.withLock { state in
             // Made known by another thread meanwhile.
             if let known = state.discovered[membership], known !== gone { return known }
+            known?.giveBackAccount()
             if state.discovered.count >= Self.discoveredLimit,
                 let oldest = state.discovered.min(by: { $0.value.lastRead < $1.value.lastRead })
             {
                 state.discovered[oldest.key] = nil
+                oldest.value.giveBackAccount()
             }
             let container = Container(key: nextKey(&state), id: [], origin: .discovered, inode: inode)
             container.attach(
@@ -209,9 +215,14 @@ package final class ContainerTable: Sendable {
     package func sweep() {
         let candidates = state.withLock { Array($0.discovered) }
         for (membership, container) in candidates where container.isGone {
-            state.withLock { $0.discovered[membership] = nil }
-            container.giveBackAccount()
+            let isKnown = state.withLock { state in
+                guard state.discovered[membership] === container else { return false }
+                state.discovered[membership] = nil
+                return true
+            }
+            if isKnown { container.giveBackAccount() }
         }
+        state.withLock { $0.discoveredBound = 2 * $0.discovered.count + Self.discoveredSlack }
     }
 
     /// A container is the same when its name, its cgroups and its beginning are.

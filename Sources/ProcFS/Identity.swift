@@ -35,7 +35,8 @@ package final class Identity: Sendable {
 
     private struct CallerEntry: Sendable {
         var handle: ProcessSource.Handle
-        var cgroup: [UInt8]
+        /// A hash of what /proc/PID/cgroup said.
+        var cgroup: Int
         /// nil: not to be looked at.
         var namespaces: ProcessSource.Namespaces?
         var subject: Subject
@@ -55,9 +56,28 @@ package final class Identity: Sendable {
         var mount: UInt64
     }
 
-    /// Callers known at a time; each holds two descriptors.
-    private static let callerLimit = 64
-    private static let homeLimit = 256
+    /// What tells of a container's processes that they are in it: a process that has just started is known by it.
+    private struct Family: Hashable {
+        var namespaces: ProcessSource.Namespaces
+        /// A hash of /proc/PID/cgroup.
+        var cgroup: Int
+    }
+
+    /// The container of a family, for as long as its pid namespace's first process lives, and stays in its cgroup: no
+    /// namespace has its number until then.
+    private struct FamilyHome: Sendable {
+        var container: Container
+        var first: ProcessSource.Handle
+        var cgroup: Int
+        /// Of the monotonic clock.
+        var foundAt: UInt64
+        var generation: UInt64
+    }
+
+    /// A family is looked for again after a minute, as if it was new.
+    private static let familyTrustNs: UInt64 = 60_000_000_000
+    /// Callers, first processes and families known at a time; of the former two, each holds two descriptors.
+    private let limit: Int
     /// A thread that has just asked is taken to be in the cgroup it was in.
     ///
     /// Who reads several files in a row (free, top, a loop) is looked up once. No thread id comes back so soon: the kernel
@@ -66,6 +86,8 @@ package final class Identity: Sendable {
     /// And in the namespaces it was in.
     private static let namespaceTrustNs: UInt64 = 50_000_000
     private static let processLimit = 65536
+    /// How long a caller that asks no more is remembered.
+    private static let idleNs: UInt64 = 10_000_000_000
 
     private let processes: ProcessSource
     private let hostNamespaces: ProcessSource.Namespaces
@@ -74,10 +96,12 @@ package final class Identity: Sendable {
     private let callers = Mutex(Callers())
     /// For a pair of pid and mount namespace: the process that stands for the container, kept open as proof of life.
     private let homes = Mutex<[NamespacePair: ProcessSource.Handle]>([:])
+    private let families = Mutex<[Family: FamilyHome]>([:])
 
     init(processes: ProcessSource, table: ContainerTable) {
         self.processes = processes
         self.table = table
+        limit = min(max((ProcessLimits.openFiles ?? 1024) / 16, 64), 2048)
         let hosts = processes.hosts
         hostNamespaces =
             hosts.lazy.compactMap { try? $0.namespaces() }.first
@@ -93,7 +117,7 @@ package final class Identity: Sendable {
         let now = Clock.monotonic
         let (known, generation) = callers.withLock { ($0.entries[pid], $0.generation) }
         if let known, now &- known.cgroupReadAt < Self.cgroupTrustNs { return known.subject }
-        if let known, let text = try? known.handle.cgroupText(), text == known.cgroup {
+        if let known, let text = try? known.handle.cgroupText(), text.hashValue == known.cgroup {
             let isFresh = known.namespaces == nil || now &- known.checkedAt < Self.namespaceTrustNs
             if isFresh || (try? known.handle.namespaces()) == known.namespaces {
                 callers.withLock { callers in
@@ -106,10 +130,17 @@ package final class Identity: Sendable {
         let handle = try processes.handle(pid)
         let text = try handle.cgroupText()
         let namespaces = try? handle.namespaces()
-        let subject = resolve(handle, Membership(parsing: text.span), namespaces)
+        let family = namespaces.map { Family(namespaces: $0, cgroup: text.hashValue) }
+        let subject: Subject
+        if let container = family.flatMap({ container(of: $0, now, generation) }) {
+            subject = .container(container)
+        } else {
+            subject = resolve(handle, Membership(parsing: text.span), namespaces)
+            if let family { remember(subject, of: family, handle, now, generation) }
+        }
         let entry = CallerEntry(
             handle: handle,
-            cgroup: text,
+            cgroup: text.hashValue,
             namespaces: namespaces,
             subject: subject,
             cgroupReadAt: now,
@@ -117,10 +148,11 @@ package final class Identity: Sendable {
         )
         callers.withLock { callers in
             guard callers.generation == generation else { return }
-            if callers.entries.count >= Self.callerLimit,
-                let oldest = callers.entries.min(by: { $0.value.cgroupReadAt < $1.value.cgroupReadAt })
-            {
-                callers.entries[oldest.key] = nil
+            if callers.entries.count >= limit {
+                // Half of them, so that it is seldom.
+                let reads = callers.entries.values.map(\.cgroupReadAt).sorted()
+                let median = reads[reads.count / 2]
+                callers.entries = callers.entries.filter { $0.value.cgroupReadAt > median }
             }
             callers.entries[pid] = entry
         }
@@ -133,6 +165,54 @@ package final class Identity: Sendable {
             callers.entries.removeAll()
             callers.generation &+= 1
         }
+        families.withLock { $0.removeAll() }
+    }
+
+    private func container(of family: Family, _ now: UInt64, _ generation: UInt64) -> Container? {
+        guard let known = families.withLock({ $0[family] }), known.generation == generation,
+            now &- known.foundAt < Self.familyTrustNs, (try? known.first.cgroupText())?.hashValue == known.cgroup,
+            !known.container.isGone
+        else { return nil }
+        return known.container
+    }
+
+    private func remember(
+        _ subject: Subject,
+        of family: Family,
+        _ caller: ProcessSource.Handle,
+        _ now: UInt64,
+        _ generation: UInt64
+    ) {
+        guard case .container(let container) = subject, let first = initProcess(caller, family.namespaces),
+            let cgroup = try? first.cgroupText()
+        else { return }
+        let home = FamilyHome(
+            container: container,
+            first: first,
+            cgroup: cgroup.hashValue,
+            foundAt: now,
+            generation: generation
+        )
+        families.withLock { families in
+            if families.count >= limit { families.removeAll() }
+            families[family] = home
+        }
+    }
+
+    /// Forgets processes that have ended, and callers that have not asked for ten seconds; what they hold of containers goes
+    /// with them.
+    func sweep() {
+        func hasEnded(_ process: ProcessSource.Handle) -> Bool { (try? process.cgroupText()) == nil }
+        let now = Clock.monotonic
+        let idle = callers.withLock { $0.entries }.filter { now &- $0.value.cgroupReadAt > Self.namespaceTrustNs }
+        let over = idle.filter { now &- $0.value.cgroupReadAt > Self.idleNs || hasEnded($0.value.handle) }
+        callers.withLock { callers in
+            for (pid, entry) in over where callers.entries[pid]?.handle === entry.handle { callers.entries[pid] = nil }
+        }
+        let families = families.withLock { $0 }.filter { hasEnded($0.value.first) }
+        self.families.withLock { all in for key in families.keys { all[key] = nil } }
+        let homes = homes.withLock { $0 }.filter { hasEnded($0.value) }
+        self.homes.withLock { all in for key in homes.keys { all[key] = nil } }
     }
 
     private func resolve(
@@ -307,7 +387,7 @@ package final class Identity: Sendable {
         if let known = homes.withLock({ $0[key] }), (try? known.cgroupText()) != nil { return known }
         guard let pid = find(), let handle = try? processes.handle(pid) else { return nil }
         homes.withLock { homes in
-            if homes.count >= Self.homeLimit { homes.removeAll() }
+            if homes.count >= limit { homes.removeAll() }
             homes[key] = handle
         }
         return handle

@@ -95,6 +95,14 @@ package enum ProcFile: UInt8, CaseIterable, Sendable {
         return Array(isPressure ? path.drop { $0 != UInt8(ascii: "/") }.dropFirst() : path[...])
     }
 
+    /// Whether it can have more than 4096 bytes: a line or more for each CPU, interrupt, disk or cache.
+    var canBeLarge: Bool {
+        switch self {
+        case .cpuinfo, .stat, .diskstats, .swaps, .slabinfo: true
+        default: false
+        }
+    }
+
     /// As the kernel's own: slabinfo is for root alone.
     var permissions: UInt32 { self == .slabinfo ? 0o400 : 0o444 }
 }

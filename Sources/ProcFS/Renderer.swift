@@ -77,9 +77,10 @@ struct Renderer: Sendable {
 
     /// Whether the container sees an entry that belongs to a CPU or a memory node.
     func isVisible(_ node: SysTree.Node, to container: Container) -> Bool {
-        guard node.cpu != nil || node.memoryNode != nil else { return true }
+        guard node.depends else { return true }
         guard let cgroup = container.state.withLock({ $0.cgroup }) else { return false }
         if let cpu = node.cpu, (try? visible(cgroup).contains(cpu)) != true { return false }
+        if let cpus = node.policyCPUs, (try? visible(cgroup).intersection(cpus).isEmpty) != false { return false }
         if let memoryNode = node.memoryNode, (try? visibleNodes(cgroup).contains(memoryNode)) != true { return false }
         return true
     }

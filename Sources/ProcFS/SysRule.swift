@@ -24,6 +24,8 @@ struct SysRule: Equatable {
     var treatment: SysTreatment
     var cpu: Int?
     var memoryNode: Int?
+    /// A policy of cpufreq, which is of several CPUs.
+    var isPolicy = false
 
     /// nil: not shown.
     ///
@@ -65,6 +67,7 @@ struct SysRule: Equatable {
             if let node = Self.number(last, after: "node") { memoryNode = node }
             return
         }
+        isPolicy = parts.count == 2 && first.elementsEqual("cpufreq".utf8) && Self.number(last, after: "policy") != nil
         switch name {
         case "power", "uevent": return nil
         case "affected_cpus", "related_cpus", "freqdomain_cpus": treatment = .cpuList

@@ -24,8 +24,13 @@ final class SysTree: Sendable {
         /// Shown only to containers that see this CPU, or this memory node.
         var cpu: Int?
         var memoryNode: Int?
+        /// Shown only to containers that see one of these: a cpufreq policy's.
+        var policyCPUs: CPUSet?
         /// In the order of their names.
         var children: [EntryID] = []
+
+        /// Whether it is shown to some containers, and to others not.
+        var depends: Bool { cpu != nil || memoryNode != nil || policyCPUs != nil }
 
         var name: ArraySlice<UInt8> {
             guard let slash = path.lastIndex(of: UInt8(ascii: "/")) else { return path[...] }
@@ -85,7 +90,7 @@ final class SysTree: Sendable {
             let path = Array(top.description.utf8)
             let id = EntryID(sysfsPath: path)
             var node = Node(path: path, type: .directory, permissions: 0o555, treatment: .verbatim)
-            node.children = scanDirectory(path, depth: 0, cpu: nil, memoryNode: nil, into: &nodes)
+            node.children = scanDirectory(path, depth: 0, in: node, into: &nodes)
             nodes[id] = node
         }
         state.nodes = nodes
@@ -94,8 +99,7 @@ final class SysTree: Sendable {
     private func scanDirectory(
         _ path: [UInt8],
         depth: Int,
-        cpu: Int?,
-        memoryNode: Int?,
+        in parent: Node,
         into nodes: inout [EntryID: Node]
     ) -> [EntryID] {
         guard depth < 6, let directory = try? Fd.open(root.appending(Path(path)), [.readOnly, .directory]),
@@ -115,22 +119,28 @@ final class SysTree: Sendable {
                 type: kind,
                 permissions: status.mode & 0o555,
                 treatment: rule.treatment,
-                cpu: rule.cpu ?? cpu,
-                memoryNode: rule.memoryNode ?? memoryNode
+                cpu: rule.cpu ?? parent.cpu,
+                memoryNode: rule.memoryNode ?? parent.memoryNode,
+                policyCPUs: rule.isPolicy ? relatedCPUs(of: childPath) : parent.policyCPUs
             )
             nodes[id] = node
             if kind == .directory {
-                node.children = scanDirectory(
-                    childPath,
-                    depth: depth + 1,
-                    cpu: node.cpu,
-                    memoryNode: node.memoryNode,
-                    into: &nodes
-                )
+                node.children = scanDirectory(childPath, depth: depth + 1, in: node, into: &nodes)
                 nodes[id] = node
             }
             children.append((name, id))
         }
         return children.sorted { $0.name.lexicographicallyPrecedes($1.name) }.map(\.id)
+    }
+
+    /// Of a cpufreq policy: `0 1 2` (drivers/cpufreq/cpufreq.c, cpufreq_show_cpus()); nil where it cannot be read.
+    private func relatedCPUs(of path: [UInt8]) -> CPUSet? {
+        guard let text = try? Fd.contents(of: root.appending(Path(path)).appending("related_cpus"), limit: 65536) else {
+            return nil
+        }
+        var reader = Reader(text.span)
+        var cpus = CPUSet()
+        while let number = reader.blankNumber() { if let cpu = Int(exactly: number) { cpus.insert(cpu) } }
+        return cpus
     }
 }

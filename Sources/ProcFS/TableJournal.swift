@@ -14,6 +14,8 @@ package final class TableJournal: Sendable {
         var table: DurableTable
         /// Lines in the file.
         var lines: Int
+        /// It ends in a line that was cut short, or cannot be written to: it is written anew before anything is added.
+        var isStale = false
     }
 
     /// Lines beyond those that are needed before the file is written anew.
@@ -27,21 +29,31 @@ package final class TableJournal: Sendable {
 
     /// Reads what an earlier process left there, and writes it anew, without what was undone since.
     ///
-    /// Where there is no room for that, it goes on as it is. Errors: those of making a file where there is none.
+    /// Where there is no room for that, or the file system is read-only by now, it goes on as it is. Errors: those of making
+    /// a file where there is none.
     package init(at path: Path, proc: Path = "/proc") throws(Errno) {
         self.path = path
         let id = (try? Fd.contents(of: proc.appending("sys/kernel/random/boot_id"), limit: 64)) ?? []
         boot = id.filter { $0 > 0x20 }
         let text = (try? Fd.contents(of: path, limit: Self.sizeLimit)) ?? []
         let table = DurableTable(parsing: text, boot: boot)
+        var isStale = false
         let file: Fd
         do throws(Errno) { file = try Self.write(table, to: path, boot: boot) } catch {
             guard text.starts(with: DurableTable.header(boot: boot)) else { throw error }
-            file = try Fd.open(path, [.writeOnly, .append])
-            // Behind a line that was cut short.
-            if text.last != UInt8(ascii: "\n") { try? file.write([UInt8(ascii: "\n")]) }
+            do throws(Errno) { file = try Self.reopen(path, isWhole: text.last == UInt8(ascii: "\n")) } catch {
+                file = try Fd.open(path, .readOnly)
+                isStale = true
+            }
         }
-        state = Mutex(State(file: file, table: table, lines: table.changes.count))
+        state = Mutex(State(file: file, table: table, lines: table.changes.count, isStale: isStale))
+    }
+
+    private static func reopen(_ path: Path, isWhole: Bool) throws(Errno) -> Fd {
+        let file = try Fd.open(path, [.writeOnly, .append])
+        // Behind a line that was cut short.
+        if !isWhole { try file.write([UInt8(ascii: "\n")]) }
+        return file
     }
 
     /// What was there at the start and what was added since.
@@ -50,15 +62,37 @@ package final class TableJournal: Sendable {
     /// Appends a change; on return it outlives this process.
     func append(_ change: DurableTable.Change) throws(Errno) {
         try state.withLock { (state) throws(Errno) in
-            try state.file.write(DurableTable.line(change))
+            do throws(Errno) {
+                if state.isStale { try renew(&state) }
+                try Self.append(DurableTable.line(change), to: &state)
+            } catch {
+                // It is gone all the same.
+                if case .deregistered = change {
+                    state.table.apply(change)
+                    state.isStale = true
+                }
+                throw error
+            }
             state.table.apply(change)
             state.lines += 1
-            guard state.lines > 3 * state.table.entries.count + Self.slack else { return }
             // The change is noted already: it is only longer than it need be.
-            guard let file = try? Self.write(state.table, to: path, boot: boot) else { return }
-            state.file = file
-            state.lines = state.table.changes.count
+            if state.lines > 3 * state.table.entries.count + Self.slack { try? renew(&state) }
         }
+    }
+
+    /// The whole line, or nothing of it: another one behind a part would be lost with it.
+    private static func append(_ line: [UInt8], to state: inout State) throws(Errno) {
+        let size = Int64(clamping: try state.file.status().size)
+        do throws(Errno) { try state.file.write(line) } catch {
+            do throws(Errno) { try state.file.resize(to: size) } catch { state.isStale = true }
+            throw error
+        }
+    }
+
+    private func renew(_ state: inout State) throws(Errno) {
+        state.file = try Self.write(state.table, to: path, boot: boot)
+        state.lines = state.table.changes.count
+        state.isStale = false
     }
 
     /// Writes the file beside the old one, which it then replaces.

@@ -115,6 +115,9 @@ package final class UmweltFS: FileSystem {
         table.sweep()
     }
 
+    /// Forgets what is known of processes that have ended.
+    package func forgetEnded() { identity.sweep() }
+
     /// What the process would read in `path` (below `proc/` or `sys/`).
     package func view(_ path: [UInt8], for pid: Int32) throws(Errno) -> [UInt8] {
         let caller = Caller(pid: pid)
@@ -127,7 +130,13 @@ package final class UmweltFS: FileSystem {
 
     // MARK: FileSystem
 
-    package func owner(of node: UInt64) -> UInt64 { UInt64(NodeID(rawValue: node).key) }
+    /// The container, whichever of its processes asks; a process of the host is on its own.
+    package func owner(of node: UInt64, for caller: Caller) -> UInt64 {
+        let key = NodeID(rawValue: node).key
+        if key != 0 { return UInt64(key) }
+        if case .container(let container) = try? identity.subject(of: caller.pid) { return UInt64(container.key) }
+        return 1 << 32 | UInt64(UInt32(bitPattern: caller.pid))
+    }
 
     package func lookup(_ name: [UInt8], in parent: UInt64, for caller: Caller) throws(Errno) -> Entry {
         let parent = NodeID(rawValue: parent)
@@ -139,10 +148,9 @@ package final class UmweltFS: FileSystem {
             guard let node = sysTree.node(parent.entry), let child = sysTree.child(name, of: node),
                 isVisible(child.node, parent.key, caller)
             else { throw .noEntry }
-            let depends = child.node.cpu != nil || child.node.memoryNode != nil
             return Entry(
                 attributes: attributes(NodeID(key: parent.key, entry: child.id), child.node),
-                timeoutNs: depends ? 0 : Self.longNs
+                timeoutNs: child.node.depends ? 0 : Self.longNs
             )
         }
         for child in fixedChildren(of: parent) where child.name == name {
@@ -160,7 +168,7 @@ package final class UmweltFS: FileSystem {
         }
         if let file = id.entry.procFile {
             var result = attributes(id, 0o100000 | file.permissions)
-            result.size = procFileSize
+            result.size = size(of: file, node, caller)
             return result
         }
         switch id.entry {
@@ -237,18 +245,23 @@ package final class UmweltFS: FileSystem {
         Attributes(node: id.rawValue, mode: mode, size: 0, links: mode & 0o040000 == 0 ? 1 : 2, time: startedAt)
     }
 
-    /// Not 0, as the kernel's own have it: of a file of no size sendfile(2) takes nothing, and says that it was all
-    /// (filemap_splice_read()).
-    private var procFileSize: UInt64 { 4096 }
+    /// Not 0, as the kernel's own have it, and not less than the content.
+    ///
+    /// Of a file of no size sendfile(2) takes nothing, and says that it was all (filemap_splice_read()); at the size cp and
+    /// tail end.
+    private func size(of file: ProcFile, _ node: UInt64, _ caller: Caller) -> UInt64 {
+        let known = Attributes.nominalSize
+        guard file.canBeLarge, let content = try? content(of: node, for: caller) else { return known }
+        return max(known, UInt64(content.count))
+    }
 
-    /// sysfs says 4096 for the size of every file.
     private func attributes(_ id: NodeID, _ node: SysTree.Node) -> Attributes {
         var result: Attributes
         switch node.type {
         case .directory: result = attributes(id, directory)
         case .file:
             result = attributes(id, 0o100000 | node.permissions)
-            result.size = 4096
+            result.size = Attributes.nominalSize
         case .link: result = attributes(id, 0o120777)
         }
         return result
@@ -261,7 +274,7 @@ package final class UmweltFS: FileSystem {
     }
 
     private func isVisible(_ node: SysTree.Node, _ key: UInt32, _ caller: Caller) -> Bool {
-        guard node.cpu != nil || node.memoryNode != nil else { return true }
+        guard node.depends else { return true }
         switch try? subject(key, caller) {
         case .host: return true
         case .container(let container): return renderer.isVisible(node, to: container)

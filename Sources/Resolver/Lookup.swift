@@ -53,7 +53,7 @@ package struct Lookup: Sendable {
         package var records: [Record]
         /// The candidate that was asked for.
         package var name: DNSName
-        /// Seconds: the least of the records and the aliases.
+        /// Seconds: the least of the records and the aliases; 0 where a type could not be asked for.
         package var ttl: UInt32
         /// Records that the server added (addresses of SRV targets).
         package var additionals: [Record]
@@ -165,7 +165,8 @@ package struct Lookup: Sendable {
         switch result {
         case .failed(let failure):
             note(.failed(question, failure))
-            // What other types gave is still an answer.
+            // What other types gave is still an answer, but not all of it: nothing to keep.
+            found?.ttl = 0
             outcome = found.map { .found($0) } ?? .failed(.exchange(failure))
         case .answered(let message, let server):
             note(.answered(question, message.code, records: message.answers.count, by: server))

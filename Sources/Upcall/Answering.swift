@@ -27,17 +27,25 @@ package struct Answering {
     private let cache: SharedCache?
     /// CLOCK_BOOTTIME.
     private let deadline: UInt64
+    private let lockDeadline: UInt64?
 
     /// What happened, for people; bounded.
     package private(set) var events: [LookupEvent] = []
     package private(set) var questions = 0
     package private(set) var ignored = 0
 
-    package init(_ policy: Policy, zone: Zone, cache: SharedCache?, deadline: UInt64) {
+    package init(
+        _ policy: Policy,
+        zone: Zone,
+        cache: SharedCache?,
+        deadline: UInt64,
+        lockDeadline: UInt64? = nil
+    ) {
         self.policy = policy
         self.zone = zone
         self.cache = cache
         self.deadline = deadline
+        self.lockDeadline = lockDeadline
     }
 
     package mutating func answer(_ query: KeyQuery, _ callout: Callout) -> KeyAnswer {
@@ -59,7 +67,7 @@ package struct Answering {
         }
         let key = CacheRecord.Key(name: candidates.count == 1 ? first : query.name, types: types, all: all)
         let policy = policy
-        return SharedAnswers(policy, cache).answer(key) { record, seconds, source in
+        return SharedAnswers(policy, cache, lockDeadline: lockDeadline).answer(key) { record, seconds, source in
             let one =
                 record.chosen
                 ?? AddressChoice.one(of: record.addresses, name: key.name, previous: nil, seed: policy.seed)
@@ -107,7 +115,10 @@ package struct Answering {
     // MARK: AFS cells
 
     private mutating func cell(_ query: KeyQuery, _ callout: Callout) -> KeyAnswer {
-        SharedAnswers(policy, cache).answer(CacheRecord.Key(query, callout)) { record, seconds, source in
+        SharedAnswers(policy, cache, lockDeadline: lockDeadline).answer(CacheRecord.Key(query, callout)) {
+            record,
+            seconds,
+            source in
             .payload(record.payload, seconds: seconds, source)
         } ask: { record in
             servers(of: query, callout, &record)
@@ -138,7 +149,7 @@ package struct Answering {
             return SharedAnswers.Outcome(.noData)
         }
         var servers: [CellServer] = []
-        for record in found.records.prefix(Self.maximumCellServers) {
+        for record in found.records {
             switch record.data {
             case .server(let priority, let weight, let port, let target):
                 servers.append(CellServer(name: target, priority: priority, weight: weight, port: port, addresses: []))
@@ -148,6 +159,9 @@ package struct Answering {
             default: continue
             }
         }
+        // The best of them, where they are too many.
+        servers.sort { $0.priority < $1.priority }
+        servers.removeLast(max(0, servers.count - Self.maximumCellServers))
         var ttl = found.ttl
         for index in servers.indices { servers[index].addresses = addresses(of: servers[index].name, found, &ttl) }
         let payload =

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright the Umwelt authors
 
-package import Kernel
+import Kernel
 
 /// One line to syslog, and with it to the journal.
 package enum Journal {
@@ -15,9 +15,12 @@ package enum Journal {
     }
 
     /// At once or not at all: nobody waits for a logger.
-    package static func log(_ level: Level, _ message: String, to path: Path = "/dev/log") {
+    ///
+    /// Part of a message may be anybody's who asks the kernel for a key: what is not printable is not passed on.
+    package static func log(_ level: Level, _ message: String) {
         // The facility of system daemons (RFC 5424).
         let line = "<\(3 << 3 | level.rawValue)>umwelt-keydns[\(ProcessID.own)]: \(message)"
-        try? InetSocket.datagram(Array(line.utf8.prefix(limit)), to: path)
+        let bytes = line.utf8.prefix(limit).map { (0x20...0x7e).contains($0) ? $0 : UInt8(ascii: "?") }
+        try? InetSocket.datagram(bytes, to: "/dev/log")
     }
 }

@@ -10,6 +10,10 @@ package import Resolver
 package struct SharedAnswers {
     private let policy: Policy
     private let cache: SharedCache?
+    private let lockDeadline: UInt64?
+
+    /// The lock was another's until the end.
+    package static let busy = Rejection(Rejection.EAGAIN, "a helper that asks for the same name has not ended in time")
 
     /// What asking came to.
     package enum Outcome {
@@ -25,9 +29,11 @@ package struct SharedAnswers {
         }
     }
 
-    package init(_ policy: Policy, _ cache: SharedCache?) {
+    /// `lockDeadline` (CLOCK_BOOTTIME): for a process that nothing else ends when it waits for another's answer.
+    package init(_ policy: Policy, _ cache: SharedCache?, lockDeadline: UInt64? = nil) {
         self.policy = policy
         self.cache = cache
+        self.lockDeadline = lockDeadline
     }
 
     /// `give` makes the kernel's answer of a record, nil where there is too little in it; `ask` fills it.
@@ -36,7 +42,7 @@ package struct SharedAnswers {
         give: (CacheRecord, UInt32, KeyAnswer.Source) -> KeyAnswer?,
         ask: (inout CacheRecord) -> Outcome
     ) -> KeyAnswer {
-        cache?.lock(key)
+        if let cache, !cache.lock(key, until: lockDeadline) { return .rejected(Self.busy) }
         defer { cache?.unlock(key) }
         let now = Clock.boot
         var record = cache?.record(key) ?? CacheRecord(key: key, now: now)
@@ -61,8 +67,11 @@ package struct SharedAnswers {
             cache?.store(record)
             return give(record, seconds, .dns) ?? .rejected(Rejection(Rejection.ENODATA, "no address"))
         case .failed(let rejection, let isAway):
+            // Somebody knows that it is not so any more; only the address that a client had is remembered.
+            let isOver = !isAway && record.freshUntil > 0
+            if isOver { record.freshUntil = 0 }
             // The count of this second.
-            if policy.rateLimit > 0 { cache?.store(record) }
+            if isOver || policy.rateLimit > 0 { cache?.store(record) }
             return (isAway ? stale(record, give) : nil) ?? .rejected(rejection)
         }
     }
@@ -72,7 +81,7 @@ package struct SharedAnswers {
         _ record: CacheRecord,
         _ give: (CacheRecord, UInt32, KeyAnswer.Source) -> KeyAnswer?
     ) -> KeyAnswer? {
-        guard policy.staleSeconds > 0, record.isFilled else { return nil }
+        guard policy.staleSeconds > 0, record.isFilled, record.freshUntil > 0 else { return nil }
         let (end, overflow) = record.freshUntil.addingReportingOverflow(UInt64(policy.staleSeconds) * 1_000_000_000)
         return overflow || Clock.boot < end ? give(record, 1, .stale) : nil
     }

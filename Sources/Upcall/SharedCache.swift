@@ -7,15 +7,19 @@ import Resolver
 
 /// What helper processes share: a file of a fixed size with counters and recent answers.
 ///
-/// Not a word in it is trusted: a slot without its digest is no slot; a link, a file of another size or one that others may
-/// write is replaced. What is no file at all is left alone, for it is somebody else's.
+/// Not a word in it is trusted: a slot without its digest is no slot; a link, a file of another size, another's or one that
+/// others may write is replaced. What is no file at all is left alone, for it is somebody else's.
 /// Every error means doing without.
 package final class SharedCache {
+    private let path: Path
     private let file: Fd
     package let page: SharedPage
     private var worker: Int?
+    /// Why the last answer was not kept.
+    package private(set) var trouble: String?
 
-    private init(_ file: consuming Fd, _ page: SharedPage) {
+    private init(_ path: Path, _ file: consuming Fd, _ page: SharedPage) {
+        self.path = path
         self.file = file
         self.page = page
     }
@@ -34,7 +38,7 @@ package final class SharedCache {
         do throws(Errno) {
             let file = try make(path, replacing: isDamaged)
             let page = try SharedPage(file, size: CacheLayout.pageSize)
-            let cache = SharedCache(file, page)
+            let cache = SharedCache(path, file, page)
             if isDamaged { cache.add(.cacheDamaged) }
             return cache
         } catch .exists {
@@ -49,9 +53,11 @@ package final class SharedCache {
         let file = try Fd.open(path, .readWriteGuarded)
         let status = try file.status()
         guard status.isRegular else { throw .invalidArgument }
-        guard status.mode & 0o022 == 0, status.size == UInt64(CacheLayout.fileSize) else { return nil }
+        guard status.user == ProcessID.effectiveUser, status.links == 1, status.mode & 0o022 == 0,
+            status.size == UInt64(CacheLayout.fileSize)
+        else { return nil }
         let page = try SharedPage(file, size: CacheLayout.pageSize)
-        return page.load(0) == CacheLayout.mark ? SharedCache(file, page) : nil
+        return page.load(0) == CacheLayout.mark ? SharedCache(path, file, page) : nil
     }
 
     /// A fresh file; in the place of whatever is there with `replacing`, else EEXIST where there is something.
@@ -62,7 +68,9 @@ package final class SharedCache {
             try Directories.make(Path(path.bytes[..<slash]))
         }
         do throws(Errno) {
-            let file = try Fd.open(stage, [.readWrite, .create, .truncate, .noFollow], mode: 0o600)
+            // Where anybody may make files, this one is not found but made.
+            try? Directories.unlink(stage)
+            let file = try Fd.open(stage, [.readWrite, .create, .exclusive], mode: 0o600)
             try file.resize(to: Int64(CacheLayout.fileSize))
             let mark = CacheLayout.mark
             try file.write((0..<8).map { UInt8(truncatingIfNeeded: mark >> UInt64($0 * 8)) }, at: 0)
@@ -80,27 +88,29 @@ package final class SharedCache {
 
     package func count(_ counter: KeyCounter) -> UInt64 { page.load(counter.offset) }
 
-    /// Notes that this process is at work, and counts those that ended without a word.
-    package func enter() {
+    /// Notes that this process is at work; counts, and returns the number of, those that ended without a word.
+    package func enter() -> Int {
         let (index, gone) = page.enter(at: KeyCounter.workersOffset, count: KeyCounter.workers)
         worker = index
         if gone > 0 { add(.killed, UInt64(gone)) }
-        page.lastWordCounts(
-            late: KeyCounter.deadlines.offset,
-            broken: KeyCounter.crashes.offset,
-            workers: KeyCounter.workersOffset,
-            index: index
-        )
+        prepareLastWord()
+        return gone
     }
 
     package func leave() {
         if let worker { page.leave(at: KeyCounter.workersOffset, index: worker) }
+        // It may be another's from now on.
+        worker = nil
+        prepareLastWord()
     }
 
-    /// Counts all who ended without a word.
-    package func sweep() {
-        let gone = page.sweep(at: KeyCounter.workersOffset, count: KeyCounter.workers)
-        if gone > 0 { add(.killed, UInt64(gone)) }
+    private func prepareLastWord() {
+        page.lastWordCounts(
+            late: KeyCounter.deadlines.offset,
+            broken: KeyCounter.crashes.offset,
+            workers: KeyCounter.workersOffset,
+            index: worker
+        )
     }
 
     /// Counts what came of a question that began at `start`, and says that this process is done.
@@ -133,31 +143,61 @@ package final class SharedCache {
 
     /// Waits for whoever is asking for the same name, and keeps others waiting until `unlock`, or until this process
     /// ends.
-    package func lock(_ key: CacheRecord.Key) { try? file.lockByte(at: CacheLayout.lockOffset(of: key)) }
+    ///
+    /// With `until` (CLOCK_BOOTTIME) no longer than that: false then.
+    @discardableResult package func lock(_ key: CacheRecord.Key, until: UInt64? = nil) -> Bool {
+        let offset = CacheLayout.lockOffset(of: key)
+        while true {
+            do throws(Errno) {
+                if until == nil { try file.lockByte(at: offset) } else { try file.tryLockByte(at: offset) }
+                return true
+            } catch .again {
+                guard let until, Clock.boot < until else { return false }
+                _ = try? Readiness.wait([], milliseconds: 5)
+            } catch {
+                // No lock to be had: without it.
+                return true
+            }
+        }
+    }
 
     package func unlock(_ key: CacheRecord.Key) { try? file.unlockByte(at: CacheLayout.lockOffset(of: key)) }
 
     package func record(_ key: CacheRecord.Key) -> CacheRecord? {
         let size = CacheLayout.ways * CacheRecord.size
         guard let set = try? file.read(count: size, at: Int64(CacheLayout.offset(of: key))) else { return nil }
-        return CacheLayout.place(key, in: set).record
+        return CacheLayout.place(key, in: set, now: Clock.boot).record
     }
 
-    /// Forgets every answer; what was counted stays.
+    /// Forgets every answer, but not which address a client has; what was counted stays.
     package func forget() throws(Errno) {
         let size = CacheLayout.ways * CacheRecord.size
-        for set in 0..<CacheLayout.sets {
-            let offset = Int64(CacheLayout.pageSize + set * size)
+        for index in 0..<CacheLayout.sets {
+            let lock = CacheLayout.setLockOffset(index)
+            try file.lockByte(at: lock)
+            defer { try? file.unlockByte(at: lock) }
+            let offset = Int64(CacheLayout.pageSize + index * size)
+            let set = try file.read(count: size, at: offset)
             // A set that was never written takes no room, and shall take none.
-            guard try file.read(count: size, at: offset).contains(where: { $0 != 0 }) else { continue }
-            try file.write([UInt8](repeating: 0, count: size), at: offset)
+            guard set.contains(where: { $0 != 0 }) else { continue }
+            try file.write(CacheLayout.forgotten(set), at: offset)
         }
     }
 
+    /// Keeps an answer whose key the caller has locked.
+    ///
+    /// Helpers for other keys may be at the same set: its own lock is for as long as the slot is chosen and written.
     package func store(_ record: CacheRecord) {
         let offset = CacheLayout.offset(of: record.key)
-        guard let set = try? file.read(count: CacheLayout.ways * CacheRecord.size, at: Int64(offset)) else { return }
-        let way = CacheLayout.place(record.key, in: set).way
-        try? file.write(record.encoded(), at: Int64(offset + way * CacheRecord.size))
+        let lock = CacheLayout.setLockOffset(of: record.key)
+        do throws(Errno) {
+            try file.lockByte(at: lock)
+            defer { try? file.unlockByte(at: lock) }
+            let set = try file.read(count: CacheLayout.ways * CacheRecord.size, at: Int64(offset))
+            let way = CacheLayout.place(record.key, in: set, now: Clock.boot).way
+            try file.write(record.encoded(), at: Int64(offset + way * CacheRecord.size))
+        } catch {
+            trouble = "not kept in \(path): \(error)"
+        }
     }
 }

@@ -18,10 +18,11 @@ enum Helper {
         // there.
         arm(key, firstDeadlineMilliseconds)
         try? key.assumeAuthority()
+        var report = Report(key, start: start)
         guard let description = try? key.described(), let callout = try? Key.requestAuthority.content() else {
-            finish(key, .rejected(Rejection(Rejection.EINVAL, "the key cannot be read")), nil, start)
+            report.reject(Rejection.EINVAL, "the key cannot be read")
         }
-        let name = Self.name(in: description)
+        report.name = name(in: description)
         var policy = Policy()
         var problem: String?
         do {
@@ -39,29 +40,33 @@ enum Helper {
         } catch {
             problem = "\(error)"
         }
-        let cache = policy.cache.flatMap { try? SharedCache.open(Path($0)) }
-        cache?.enter()
-        cache?.add(.upcalls)
+        report.logs = policy.logs
+        if !policy.logs { LastWord.silence() }
+        if let path = policy.cache.map({ Path($0) }) {
+            do throws(Errno) { report.cache = try SharedCache.open(path) } catch {
+                report.trouble = "without the cache \(path): \(error)"
+            }
+        }
+        if let gone = report.cache?.enter(), gone > 0, policy.logs {
+            Journal.log(.error, "killed, and the name rejected by the kernel for 60 s: \(gone) before this one")
+        }
+        report.cache?.add(.upcalls)
         if let problem {
-            cache?.add(.configErrors)
-            Journal.log(.error, "\(problem); every name goes to the fallback: run 'umwelt keydns refresh'")
+            report.cache?.add(.configErrors)
+            report.trouble = "\(problem); every name goes to the fallback: run 'umwelt keydns refresh'"
         }
         let query = KeyQuery(keyDescription: description)
         if query == nil, policy.claims(Array(description.prefix { $0 != 0 })) {
-            let answer = KeyAnswer.rejected(Rejection(Rejection.EINVAL, "no name that DNS could have"))
-            cache?.account(answer, since: start)
-            finish(key, answer, name, start, logs: policy.logs)
+            report.reject(Rejection.EINVAL, "no name that DNS could have")
         }
-        guard let query, let zone = policy.zone(of: query) else {
-            passOn(key, policy, cache, name, start)
-        }
-        let request = Request(key: key, name: name, policy: policy, zone: zone, start: start)
+        guard let query, let zone = policy.zone(of: query) else { passOn(report, to: policy.fallback) }
+        let request = Request(report: report, policy: policy, zone: zone)
         let words = Callout(parsing: callout)
         switch zone.strategy {
-        case .namespace: request.answerByStock(query, words, invocation, cache)
+        case .namespace: request.answerByStock(query, words, invocation)
         case .resolver:
             if policy.hasGuard { request.leaveGuard() }
-            request.answer(query, words, cache)
+            request.answer(query, words)
         }
     }
 
@@ -78,82 +83,27 @@ enum Helper {
         )
     }
 
+    static func isMissing(_ fallback: Path) -> Rejection {
+        Rejection(Rejection.EHOSTUNREACH, "\(fallback), the fallback, is not there, or no program")
+    }
+
     /// A name of none of the zones: the stock helper's, as if this one were not there.
-    private static func passOn(
-        _ key: Key,
-        _ policy: Policy,
-        _ cache: SharedCache?,
-        _ name: String,
-        _ start: UInt64
-    ) -> Never {
-        cache?.add(.passedOn)
-        cache?.leave()
-        guard let fallback = policy.fallback else {
-            finish(
-                key,
-                .rejected(Rejection(Rejection.ENODATA, "no zone has it, and there is no fallback")),
-                name,
-                start
-            )
+    private static func passOn(_ report: Report, to fallback: [UInt8]?) -> Never {
+        guard let fallback else {
+            report.reject(Rejection.ENODATA, "no zone has it, and there is no fallback")
         }
-        if policy.logs {
-            Journal.log(.info, "\(name): of no zone, goes to \(String(decoding: fallback, as: UTF8.self))")
-        }
+        let path = Path(fallback)
+        guard FileTree.isExecutable(path) else { report.reject(isMissing(path)) }
+        report.cache?.add(.passedOn)
+        report.cache?.leave()
+        report.say(.info, "of no zone, passed to \(path)")
         // What the other program does until its end is its own business, and takes its own time.
         LastWord.disarm()
         do throws(Errno) {
-            try ProcessImage.become(Path(fallback), arguments: [fallback, Array("\(key.serial)".utf8)])
+            try ProcessImage.become(path, arguments: [fallback, Array("\(report.key.serial)".utf8)])
         } catch {
-            arm(key, firstDeadlineMilliseconds)
-            let path = String(decoding: fallback, as: UTF8.self)
-            let rejection = Rejection(Rejection.EHOSTUNREACH, "\(path), the fallback, cannot be run: \(error)")
-            finish(key, .rejected(rejection), name, start)
-        }
-    }
-
-    /// Gives the kernel the answer, says so, and ends.
-    static func finish(_ key: Key, _ answer: KeyAnswer, _ name: String?, _ start: UInt64, logs: Bool = true) -> Never {
-        let error = tell(key, answer)
-        if logs { log(answer, error, name, start) }
-        ProcessImage.end(code: error == nil ? 0 : 1)
-    }
-
-    /// The kernel's own error, where it did not take the answer.
-    static func tell(_ key: Key, _ answer: KeyAnswer) -> Errno? {
-        do throws(Errno) {
-            switch answer {
-            case .payload(let payload, let seconds, _):
-                do throws(Errno) {
-                    // Before the content: afterwards it is refused.
-                    try key.setTimeout(seconds: max(seconds, 1))
-                    try key.instantiate(payload)
-                } catch {
-                    try? key.reject(seconds: Rejection.seconds, error: Rejection.EINVAL)
-                    throw error
-                }
-            case .rejected(let rejection): try key.reject(seconds: Rejection.seconds, error: rejection.errno)
-            }
-            return nil
-        } catch {
-            return error
-        }
-    }
-
-    static func log(_ answer: KeyAnswer, _ error: Errno?, _ name: String?, _ start: UInt64) {
-        let took = (Clock.boot - min(start, Clock.boot)) / 1000
-        let name = name ?? "?"
-        if let error {
-            Journal.log(.error, "\(name): the kernel does not take the answer: \(error), \(took) us")
-            return
-        }
-        switch answer {
-        case .payload(let payload, let seconds, let source):
-            let isText = payload.first != 0
-            let text = isText ? String(decoding: payload.dropLast().prefix(512), as: UTF8.self) : "a server list"
-            let shown = payload.isEmpty ? "answered" : text
-            Journal.log(.info, "\(name): \(shown) for \(seconds) s from \(source.rawValue), \(took) us")
-        case .rejected(let rejection):
-            Journal.log(.warning, "\(name): rejected with errno \(rejection.errno): \(rejection.reason), \(took) us")
+            arm(report.key, firstDeadlineMilliseconds)
+            report.reject(Rejection.EHOSTUNREACH, "\(path), the fallback, cannot be run: \(error)")
         }
     }
 }

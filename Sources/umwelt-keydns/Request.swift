@@ -9,62 +9,64 @@ import Upcall
 
 /// A key of one of the zones.
 struct Request {
-    var key: Key
-    var name: String
+    var report: Report
     var policy: Policy
     var zone: Zone
-    /// CLOCK_BOOTTIME at the program's start.
-    var start: UInt64
+
+    private var key: Key { report.key }
 
     /// A little before the deadline of the whole process, so that the answer says what happened.
     private var resolverDeadline: UInt64 {
-        start + UInt64(max(policy.deadlineMilliseconds - 50, 50)) * 1_000_000
+        report.start + UInt64(max(policy.deadlineMilliseconds - 50, 50)) * 1_000_000
     }
 
-    func answer(_ query: KeyQuery, _ callout: Callout, _ cache: SharedCache?) -> Never {
-        var answering = Answering(policy, zone: zone, cache: cache, deadline: resolverDeadline)
+    func answer(_ query: KeyQuery, _ callout: Callout) -> Never {
+        var answering = Answering(policy, zone: zone, cache: report.cache, deadline: resolverDeadline)
         let answer = answering.answer(query, callout)
-        let error = Helper.tell(key, answer)
-        cache?.account(answer, questions: answering.questions, ignored: answering.ignored, since: start)
-        if policy.logs { Helper.log(answer, error, name, start) }
-        ProcessImage.end(code: error == nil ? 0 : 1)
+        report.end(answer, report.tell(answer), questions: answering.questions, ignored: answering.ignored)
     }
 
     /// Leaves a parent behind that rejects the key should this process be killed; returns in the child alone.
     func leaveGuard() {
-        guard let child = try? ProcessImage.fork() else {
-            // The child, or no child to be had: the clock does not come along with fork.
+        let child: Child?
+        do throws(Errno) { child = try ProcessImage.fork() } catch { return }
+        guard let child else {
+            // The clock does not come along with fork. The line is the parent's.
             Helper.arm(key, Int32(clamping: policy.deadlineMilliseconds))
+            LastWord.silence()
             return
         }
         LastWord.kills(child)
-        guard let status = try? child.wait(), case .exited(let code) = status else {
-            _ = Helper.tell(key, .rejected(Rejection(Rejection.EAGAIN, "the helper was killed")))
-            Journal.log(.error, "\(name): the helper was killed; the key is rejected")
-            ProcessImage.end(code: 1)
+        guard let status = try? child.wait() else {
+            report.reject(Rejection.EAGAIN, "how its helper ended is not known")
         }
-        ProcessImage.end(code: code)
+        guard status.code > 128 else { ProcessImage.end(code: status.code) }
+        // Where there was a last word, the kernel does not take this one.
+        _ = report.tell(.rejected(Rejection(Rejection.EAGAIN, "the helper was killed")))
+        LastWord.hold()
+        if case .signaled = status {
+            report.cache?.add(.killed)
+            report.cache?.leave()
+        }
+        LastWord.log(signal: status.code - 128, isTaken: true)
+        ProcessImage.end(code: 1)
     }
 
     /// The stock helper with the zone's resolv.conf, as often as the policy and what is known already allow.
-    func answerByStock(_ query: KeyQuery, _ callout: Callout, _ invocation: Invocation, _ cache: SharedCache?) -> Never
-    {
-        let shared = SharedAnswers(policy, cache)
+    func answerByStock(_ query: KeyQuery, _ callout: Callout, _ invocation: Invocation) -> Never {
+        let shared = SharedAnswers(policy, report.cache)
         var hasRun = false
         let answer = shared.answer(CacheRecord.Key(query, callout)) { record, seconds, source in
             .payload(record.payload, seconds: seconds, source == .dns ? .stock : source)
         } ask: { record in
             hasRun = true
-            cache?.add(.namespaceRuns)
+            report.cache?.add(.namespaceRuns)
             return runStock(invocation, &record)
         }
         var error: Errno?
-        if case .payload(_, _, .stock) = answer {} else { error = Helper.tell(key, answer) }
+        if case .payload(_, _, .stock) = answer {} else { error = report.tell(answer) }
         // Where the stock helper has rejected the key, the kernel does not take another word.
-        if hasRun { error = nil }
-        cache?.account(answer, since: start)
-        if policy.logs { Helper.log(answer, error, name, start) }
-        ProcessImage.end(code: error == nil ? 0 : 1)
+        report.end(answer, hasRun ? nil : error)
     }
 
     /// glibc tells no TTL; this is how long a key of the stock helper lives.
@@ -72,21 +74,22 @@ struct Request {
 
     /// What it does not answer in time is rejected; what it answers is read from the key.
     private func runStock(_ invocation: Invocation, _ record: inout CacheRecord) -> SharedAnswers.Outcome {
-        guard let fallback = policy.fallback else { return failed("the strategy needs a fallback") }
+        guard let fallback = policy.fallback.map({ Path($0) }) else { return failed("the strategy needs a fallback") }
+        guard FileTree.isExecutable(fallback) else { return .failed(Helper.isMissing(fallback), isAway: false) }
         // To be done before there is an answer: afterwards the key is no business of this process's any more.
         let permissions = try? key.permissions()
         if let permissions { try? key.setPermissions(permissions | Key.userReadsAndChanges) }
         defer { if let permissions { try? key.setPermissions(permissions) } }
         let status: ExitStatus
         do throws(Errno) {
-            guard let child = try ProcessImage.fork() else { becomeStock(Path(fallback), invocation) }
+            guard let child = try ProcessImage.fork() else { becomeStock(fallback, invocation) }
             LastWord.kills(child)
             status = try child.wait()
         } catch {
             return failed("no process: \(error)")
         }
         // Where it has answered, the kernel refuses this one.
-        guard Helper.tell(key, .rejected(Rejection(Rejection.EAGAIN, "no answer"))) != nil else {
+        guard report.tell(.rejected(Rejection(Rejection.EAGAIN, "no answer"))) != nil else {
             return failed("the stock helper, in a namespace, ended with \(status.code) and without an answer")
         }
         do throws(Errno) {
@@ -99,7 +102,11 @@ struct Request {
         } catch {
             // Its own 60 seconds would be kept against some who ask.
             try? key.setTimeout(seconds: Rejection.seconds)
-            return failed("the stock helper, in a namespace, has rejected it: \(error)")
+            let reason =
+                status.code == Self.noNamespace
+                ? "\(fallback) in a mount namespace: \(error)"
+                : "the stock helper, in a namespace, has rejected it: \(error)"
+            return .failed(Rejection(error.rawValue, reason), isAway: false)
         }
         try? key.setTimeout(seconds: policy.lifetime.seconds(ttl: Self.stockTTL))
         return .found(ttl: Self.stockTTL)
@@ -109,7 +116,12 @@ struct Request {
         .failed(Rejection(Rejection.EAGAIN, reason), isAway: false)
     }
 
+    /// As shells have it: could not be run.
+    private static let noNamespace: Int32 = 126
+
     private func becomeStock(_ program: Path, _ invocation: Invocation) -> Never {
+        // The parent has the line.
+        LastWord.silence()
         do throws(Errno) {
             try NamespaceRun.become(
                 program,
@@ -118,8 +130,9 @@ struct Request {
                 state: invocation.state
             )
         } catch {
-            let rejection = Rejection(Rejection.EHOSTUNREACH, "\(program) in a mount namespace: \(error)")
-            Helper.finish(key, .rejected(rejection), name, start)
+            // The parent reads it in the key.
+            try? key.reject(seconds: Rejection.seconds, error: error.rawValue)
+            ProcessImage.end(code: Self.noNamespace)
         }
     }
 }

@@ -11,7 +11,7 @@ import Upcall
 
 guard let invocation = Invocation() else {
     let isAsked = Invocation.argument(1) == Array("--help".utf8)
-    try? Fd.standard(isAsked ? 1 : 2).write(Array(Invocation.help.utf8))
-    ProcessImage.end(code: isAsked ? 0 : 2)
+    let isSaid = (try? Fd.standard(isAsked ? 1 : 2).write(Array(Invocation.help.utf8))) != nil
+    ProcessImage.end(code: !isAsked ? 2 : isSaid ? 0 : 1)
 }
 Helper.run(invocation)

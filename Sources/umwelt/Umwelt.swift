@@ -51,17 +51,18 @@ enum Main {
     }
 
     private static func perform() throws {
-        if let (verb, rest) = ServiceProgram.arguments(CommandLine.arguments) {
+        let arguments = try readArguments()
+        if let (verb, rest) = ServiceProgram.arguments(arguments) {
             try ServiceProgram.become(verb, rest)
         }
         var command: any ParsableCommand
         do {
-            command = try Umwelt.parseAsRoot()
+            command = try RunCommand.parsingCommandApart(arguments) ?? Umwelt.parseAsRoot(Array(arguments.dropFirst()))
         } catch {
             guard Umwelt.exitCode(for: error) != .success else {
                 throw CleanEnd(text: Umwelt.fullMessage(for: error))
             }
-            throw Failure.usage(Usage.line(Umwelt.message(for: error), CommandLine.arguments))
+            throw Failure.usage(Usage.line(Umwelt.message(for: error), arguments))
         }
         do {
             try command.run()
@@ -70,10 +71,24 @@ enum Main {
         } catch {
             // Help, asked for or because no verb was given.
             guard Umwelt.exitCode(for: error) == .success else {
-                throw Failure.usage(Usage.line(Umwelt.message(for: error), CommandLine.arguments))
+                throw Failure.usage(Usage.line(Umwelt.message(for: error), arguments))
             }
             throw CleanEnd(text: Umwelt.fullMessage(for: error))
         }
+    }
+
+    /// Swift would change what is no UTF-8, and the command would get other words, or another file.
+    private static func readArguments() throws(Failure) -> [String] {
+        var arguments: [String] = []
+        for index in 0..<Int(CommandLine.argc) {
+            // SAFETY: argc strings that live as long as the process.
+            guard let bytes = unsafe CommandLine.unsafeArgv[index] else { break }
+            guard let argument = unsafe String(validatingCString: bytes) else {
+                throw .usage("argument \(index) is not UTF-8: \(unsafe String(cString: bytes))")
+            }
+            arguments.append(argument)
+        }
+        return arguments
     }
 
     /// Text that was asked for, to standard output.

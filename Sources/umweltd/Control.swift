@@ -15,6 +15,7 @@ struct Control {
     let snapshots: () -> (count: Int, bytes: Int, dropped: UInt64)
     let mountPoint: Path
     let isEmbedded: Bool
+    let isEnding: () -> Bool
     let exits: Exits
     /// Asks the keeper for something.
     let ask: (Inheritance.Word) -> Void
@@ -34,13 +35,16 @@ struct Control {
     }
 
     private func answer(kind: Message.Kind, fields: [[UInt8]]) throws(Refusal) -> Message {
+        if isEnding(), [.register, .attach, .upgrade].contains(kind) {
+            throw Refusal(text: "it is ending; start it again first: systemctl start umweltd")
+        }
         switch kind {
         case .hello:
             return Message(
                 .done,
                 [
                     Array(Options.version.utf8), Array("\(getpid())".utf8), mountPoint.bytes,
-                    Array((isEmbedded ? "embedded" : "service").utf8),
+                    Array((isEnding() ? "ending" : isEmbedded ? "embedded" : "service").utf8),
                     Array("\(ProcessID.parent)".utf8),
                 ]
             )

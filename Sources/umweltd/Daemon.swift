@@ -39,7 +39,10 @@ final class Daemon {
     /// How long an embedded daemon waits for its first client.
     private static let firstClientNs: UInt64 = 10_000_000_000
     private static let sweepNs: UInt64 = 10_000_000_000
+    private static let forgetNs: UInt64 = 2_000_000_000
     private static let guardNs: UInt64 = 10_000_000_000
+    /// Some six for each container that is read: enough for the containers of a full node, in 19 MB of kernel memory.
+    private static let keptDescriptors = 4096
     /// Bytes; more is looked after within a second.
     private static let residentGoal: UInt64 = 3 << 20
 
@@ -54,7 +57,11 @@ final class Daemon {
         self.exits = exits
         let place = HostPlace.enter()
         let journal = try attempt("write \(options.table)") { () throws(Errno) in try TableJournal(at: options.table) }
-        let hierarchies = Hierarchies(mountinfo: place.mountinfo, prefix: place.prefix)
+        let hierarchies = Hierarchies(
+            mountinfo: place.mountinfo,
+            prefix: place.prefix,
+            keptDescriptors: min((ProcessLimits.openFiles ?? 1024) / 4, Self.keptDescriptors)
+        )
         let fileSystem = UmweltFS(
             hierarchies: hierarchies,
             hostFiles: HostFiles(),
@@ -80,6 +87,7 @@ final class Daemon {
             snapshots: { session.dispatcher.snapshotStatistics },
             mountPoint: options.mount,
             isEmbedded: options.isEmbedded,
+            isEnding: { ending.isNear },
             exits: exits,
             ask: { inheritance.tell($0) }
         )
@@ -118,15 +126,7 @@ final class Daemon {
         switch ending.reason {
         case .aborted: inheritance.tell(.aborted)
         case .failed(let error): throw DaemonError("the FUSE device failed: \(error)")
-        case .unmounted: inheritance.tell(.unmounted)
-        case nil:
-            inheritance.tell(.idle)
-            // The keeper unmounts, and need not wait once nobody has a file open.
-            while (try? inheritance.channel.waitReadable(milliseconds: 0)) != true {
-                guard (try? ending.event.waitReadable(milliseconds: 20)) == true else { continue }
-                inheritance.tell(.unmounted)
-                break
-            }
+        case .unmounted, nil: inheritance.tell(.unmounted)
         }
         // The keeper acts on it, and ends this process where it is still there.
         while inheritance.hear() != nil {}
@@ -145,7 +145,7 @@ final class Daemon {
     private func serve() throws(DaemonError) {
         var trim = ProgramTrim(goal: Self.residentGoal)
         let startedAt = Clock.monotonic
-        var sweptAt = startedAt
+        var (sweptAt, forgotAt) = (startedAt, startedAt)
         let keeper = ProcessID.parent
         // While the keeper becomes another program: until when that has to come far enough to end this worker.
         var relievedBy: UInt64?
@@ -163,7 +163,11 @@ final class Daemon {
                     try inheritance.becomeKeeper(options)
                 }
                 for word in words {
-                    relievedBy = word == .onGuard ? Clock.monotonic &+ Self.guardNs : nil
+                    switch word {
+                    case .onGuard: relievedBy = Clock.monotonic &+ Self.guardNs
+                    case .ending: ending.isNear = true
+                    default: relievedBy = nil
+                    }
                 }
             }
             if let end = relievedBy, Clock.monotonic >= end || ProcessID.parent != keeper {
@@ -178,6 +182,10 @@ final class Daemon {
                 _ = fileSystem.deregister(id: end.id)
             }
             let now = Clock.monotonic
+            if now &- forgotAt > Self.forgetNs {
+                forgotAt = now
+                fileSystem.forgetEnded()
+            }
             if now &- sweptAt > Self.sweepNs {
                 sweptAt = now
                 fileSystem.sweep()
@@ -185,7 +193,11 @@ final class Daemon {
             trim.look(now)
             let isWanted = server.status.holders > 0 || !fileSystem.table.isEmpty
             let hasHadTime = server.status.hadHolder || now &- startedAt > Self.firstClientNs
-            if options.isEmbedded, !isWanted, hasHadTime { return }
+            if options.isEmbedded, !isWanted, hasHadTime, !ending.isNear {
+                // Nobody registers any more from here on.
+                ending.isNear = true
+                inheritance.tell(.idle)
+            }
         }
     }
 }
@@ -195,6 +207,13 @@ final class Ending: Sendable {
     /// Readable once the session is over.
     let event: Fd
     private let state = Mutex<Session<UmweltFS>.End?>(nil)
+    private let near = Atomic<Bool>(false)
+
+    /// The daemon is about to end: nothing is begun any more.
+    var isNear: Bool {
+        get { near.load(ordering: .relaxed) }
+        set { near.store(newValue, ordering: .relaxed) }
+    }
 
     init() throws(Errno) { event = try Fd.event() }
 

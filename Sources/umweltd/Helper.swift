@@ -26,20 +26,31 @@ final class Helper {
         over(isDone: false)
     }
 
+    /// Ends it, where it is not over; it is not told.
+    func end() {
+        guard !isOver else { return }
+        isOver = true
+        try? child.kill(SIGKILL)
+    }
+
     func ended(_ pid: Int32, _ status: ExitStatus) { if pid == child.pid { over(isDone: status == .exited(0)) } }
 
     /// Starts this program as one of its parts that change mounts.
+    ///
+    /// `device`: of the present connection, for what takes away.
     static func start(
         _ part: Options.Part,
         of options: Options,
+        device: Int32,
         limitNs: UInt64,
         whenOver: @escaping (_ isDone: Bool) -> Void
     ) throws(Errno) -> Helper {
-        let command = Command(
+        var command = Command(
             path: "/proc/self/exe",
             arguments: options.arguments(for: part).map { Array($0.utf8) },
             environment: Environment.own
         )
+        if case .takeAway = part { command.files.append(device) }
         return Helper(try command.spawn(), limitNs: limitNs, whenOver: whenOver)
     }
 
@@ -61,8 +72,12 @@ struct HelperPart {
         ProcessID.setName("umweltd-mounts")
         let started = Clock.monotonic
         let (report, words) = try attempt("look at the containers' mounts") { () throws(Errno) in
-            let mending = try Mending(mountPoint: options.mount)
-            if case .takeAway(let minor) = options.part { return (mending.takeAway(of: minor), "took away") }
+            if case .takeAway(let minor) = options.part {
+                let device = Fd(adopting: Inheritance.Place.device.rawValue)
+                var mending = try Mending(mountPoint: options.mount, device: device)
+                return (mending.takeAway(of: minor), "took away")
+            }
+            var mending = try Mending(mountPoint: options.mount)
             return (mending.replaceDead(), "replaced")
         }
         guard report.namespaces > 0 else { return }

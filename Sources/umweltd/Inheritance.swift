@@ -52,6 +52,8 @@ final class Inheritance: Sendable {
         case onGuard = 0x67
         /// From the keeper: it stays what it is.
         case relieved = 0x6b
+        /// From the keeper: it is ending.
+        case ending = 0x65
     }
 
     init(_ negotiated: Negotiated, unsettled count: Int) throws(DaemonError) {

@@ -9,10 +9,11 @@ import Kernel
 import ProcFS
 
 extension Keeper {
-    /// Connections that may be aborted in a minute until it is taken to be meant.
-    private static let remountLimit = 5
+    /// Connections that may be aborted in a minute until it is taken to be meant, or to be of no use.
+    private static let remountLimit = 30
     private static let takeAwayLimitNs: UInt64 = 10_000_000_000
     private static let drainLimitNs: UInt64 = 2_000_000_000
+    private static let lastLimitNs: UInt64 = 3_000_000_000
     private static let mendLimitNs: UInt64 = 60_000_000_000
     /// How long the first worker of a connection that took an aborted one's place may take.
     private static let serveLimitNs: UInt64 = 30_000_000_000
@@ -24,17 +25,26 @@ extension Keeper {
         guard stage == .serving else { return }
         stage = .stopping
         guard !manager.keeps || signal == 0 || isMeant else { return handOver() }
+        worker.map(warn)
+        helper?.end()
         minor = (try? MountSurvey.minor(ofOursAt: options.mount)) ?? 0
-        help(with: .takeAway(minor), limitNs: Self.takeAwayLimitNs) { [unowned self] in drain() }
+        // First: a container that starts from now on finds nothing to mount.
+        unmount()
+        help(with: .takeAway(minor), limitNs: Self.takeAwayLimitNs) { [unowned self] in
+            if device.isBroken { return finish("") }
+            // Who has a file open reads on for a moment. The kernel says goodbye when nobody has one, nor a view.
+            stage = .draining(until: Clock.monotonic &+ Self.drainLimitNs)
+        }
     }
 
-    /// The mount goes, and nobody can open a file any more; who has one open reads on for a moment.
-    ///
-    /// The kernel says goodbye when the last one is closed.
-    private func drain() {
-        unmount()
-        stage = .draining(until: Clock.monotonic &+ Self.drainLimitNs)
+    /// Somebody still has a file open, or had a view in hand when the others were taken away, and has mounted it since.
+    func drained() {
+        stage = .stopping
+        help(with: .takeAway(minor), limitNs: Self.lastLimitNs, attempts: 1) { [unowned self] in finish("") }
     }
+
+    /// Tells a worker that nothing is to be begun any more.
+    func warn(_ worker: Worker) { try? worker.channel.send([Inheritance.Word.ending.rawValue]) }
 
     /// Ends, and leaves the mount and the connection to the process that the service manager starts next.
     private func handOver() {
@@ -50,7 +60,8 @@ extension Keeper {
         whenOver: @escaping () -> Void
     ) {
         do throws(Errno) {
-            helper = try Helper.start(part, of: options, limitNs: limitNs) { [unowned self] isDone in
+            helper = try Helper.start(part, of: options, device: device.raw, limitNs: limitNs) {
+                [unowned self] isDone in
                 if isDone || attempts <= 1 { return whenOver() }
                 help(with: part, limitNs: limitNs, attempts: attempts - 1, whenOver: whenOver)
             }
@@ -96,11 +107,14 @@ extension Keeper {
     }
 
     /// The connection was aborted: another one takes its place, here and in the containers.
-    func remount() throws(DaemonError) {
+    ///
+    /// Where there can be none, containers see the kernel's own files rather than errors.
+    func remount() {
         let now = Clock.monotonic
         remounts = remounts.filter { now &- $0 < 60_000_000_000 } + [now]
         guard remounts.count <= Self.remountLimit else {
-            throw DaemonError("the connection of \(options.mount) was aborted \(remounts.count) times in a minute")
+            failure = "the connection of \(options.mount) was aborted \(remounts.count) times in a minute"
+            return stop(by: 0)
         }
         notices.print("the connection of \(options.mount) was aborted; making another")
         if let worker {
@@ -114,9 +128,14 @@ extension Keeper {
         suspects = Suspects()
         unanswered = Unanswered()
         manager.forget()
-        let kept = try Self.connect(mountPoint)
-        negotiated = kept.negotiated
-        device = kept.takeDevice()
+        do throws(DaemonError) {
+            let kept = try Self.connect(mountPoint)
+            negotiated = kept.negotiated
+            device = kept.takeDevice()
+        } catch {
+            failure = error.message
+            return stop(by: 0)
+        }
         keepAll()
         hasMended = false
         restart(after: 0)
@@ -124,7 +143,7 @@ extension Keeper {
 
     /// Requests wait, and none is answered whatever worker is tried: the connection is aborted, so that nobody waits for it
     /// any more, and another one takes its place.
-    func lastResort() throws(DaemonError) {
+    func lastResort() {
         Notice.print("no request was answered for 30 s; aborting the connection")
         do throws(Errno) {
             try FuseMount.abort(minor: try MountSurvey.minor(ofOursAt: options.mount))
@@ -134,7 +153,7 @@ extension Keeper {
         }
         // Before anything looks at the directory: what is not aborted would not answer.
         try? mountPoint.unmount()
-        try remount()
+        remount()
         servesBy = Clock.monotonic &+ Self.serveLimitNs
     }
 
@@ -148,7 +167,7 @@ extension Keeper {
 
     /// Looks, once for each connection, for dead mounts of an earlier one in running containers.
     func mendOnce() {
-        guard !hasMended else { return }
+        guard !hasMended, stage == .serving else { return }
         hasMended = true
         help(with: .mend, limitNs: Self.mendLimitNs) {}
     }

@@ -37,6 +37,7 @@ extension Keeper {
             let worker = Worker(child: child, channel: pair.takeNear(), area: area)
             try poller.add(worker.channel)
             self.worker = worker
+            if stage != .serving { warn(worker) }
         } catch {
             guard isAnnounced else { throw DaemonError("cannot start a worker: \(error)") }
             notices.print("cannot start a worker: \(error); trying again")
@@ -59,14 +60,14 @@ extension Keeper {
             case .ready: serves(worker)
             case .unmounted: finish("")
             // Once views are taken away, it has nothing to come back for.
-            case .aborted: if stage == .serving { try remount() }
+            case .aborted: if stage == .serving { remount() }
             case .idle: stop(by: 0)
             case .stop:
                 isMeant = true
                 stop(by: SIGTERM)
             case .upgrade: goOver()
             // What it says itself comes back from nobody.
-            case .onGuard, .relieved, nil: break
+            case .onGuard, .relieved, .ending, nil: break
             }
         }
     }
@@ -187,7 +188,7 @@ extension Keeper {
         let progress = worker?.area.progress ?? []
         let hasWaiting = device.hasRequests()
         let isWaiting = hasWaiting || !unsettled.isEmpty || progress.contains { $0 % 2 == 1 }
-        if stage == .serving, unanswered.isTooLong(isWaiting: isWaiting, progress: progress) { return try lastResort() }
+        if stage == .serving, unanswered.isTooLong(isWaiting: isWaiting, progress: progress) { return lastResort() }
         guard let worker else { return }
         guard worker.readyAt != nil else {
             if now &- worker.startedAt > Self.startLimitNs { replace(worker, because: "does not come to serve") }

@@ -170,7 +170,7 @@ final class Keeper {
         var trim = ProgramTrim(goal: Self.residentGoal)
         while stage != .over {
             let now = Clock.monotonic
-            if case .draining(let end) = stage, now >= end { finish("") }
+            if case .draining(let end) = stage, now >= end { drained() }
             if let due = startsAt, now >= due { try startWorker() }
             if let end = servesBy, now >= end { giveUp() }
             let ready: [Int32]

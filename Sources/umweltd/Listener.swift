@@ -14,11 +14,21 @@ enum Listener {
             if !directory.bytes.isEmpty { try Directories.make(directory) }
             return try Fd.open(lockPath, [.readWrite, .create])
         }
-        guard try attempt("lock \(lockPath)", { () throws(Errno) in try lock.tryLock() }) else {
+        let isOurs = try attempt("lock \(lockPath)") { () throws(Errno) in
+            for _ in 0..<(Self.patienceMilliseconds / 10) {
+                if try lock.tryLock() { return true }
+                usleep(10_000)
+            }
+            return false
+        }
+        guard isOurs else {
             throw DaemonError("a running umweltd listens at \(path) already; stop it first, or use --socket")
         }
         return lock
     }
+
+    /// A daemon that was killed has the lock until the last of its processes has ended.
+    private static let patienceMilliseconds = 2000
 
     /// To be called with the lock.
     static func listen(_ path: Path) throws(DaemonError) -> Fd {

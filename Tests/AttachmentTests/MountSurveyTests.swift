@@ -28,6 +28,12 @@ struct MountSurveyTests {
         #expect(ours.map(\.peerGroup) == [0, 7, 0])
     }
 
+    @Test func whatHasNoneIsNotParsed() {
+        #expect(MountSurvey.hasOurs(Array(text.utf8)))
+        #expect(!MountSurvey.hasOurs(Array(text.replacing("fuse.umwelt", with: "fuse.umwelts").utf8)))
+        #expect(!MountSurvey.hasOurs(Array("- fuse.umwel".utf8)) && !MountSurvey.hasOurs([]))
+    }
+
     @Test func ofSeveralMountsAPathLeadsToTheLast() {
         let topmost = mounts(text).topmost
         #expect(topmost.map(\.id) == [100, 103, 104, 105, 106])

@@ -122,6 +122,39 @@ struct AttachPartsTests {
         #expect(PsCommand.health(plan) == "dead")
     }
 
+    /// What the container has of its own around a view, beneath it, or in its place.
+    @Test(
+        arguments: [
+            ("", "sys/devices/system/cpu", nil), ("", "proc/pressure/cpu", nil),
+            ("20 12 0:43 /f /sys/devices/system/cpu/online rw - tmpfs t rw", "sys/devices/system/cpu", "tmpfs"),
+            (
+                "20 12 0:43 / /sys/devices/system/cpu/cpu0/thermal_throttle ro - tmpfs t ro", "sys/devices/system/cpu",
+                nil
+            ),
+            ("20 12 0:43 / /sys/devices/system rw - tmpfs t rw", "sys/devices/system/node", "tmpfs"),
+            ("20 11 0:43 / /proc/pressure rw - tmpfs t rw", "proc/pressure/io", "tmpfs"),
+            ("20 12 0:42 /devices /sys/devices ro - sysfs s ro", "sys/devices/system/cpu", nil),
+            ("20 12 0:42 /devices/virtual /sys/devices ro - sysfs s ro", "sys/devices/system/cpu", "sysfs"),
+            // The kernel's own file, which a stop left there.
+            ("20 11 0:5 /meminfo /proc/meminfo ro - proc proc ro", "proc/meminfo", nil),
+            ("20 11 0:5 /stat /proc/meminfo ro - proc proc ro", "proc/meminfo", "proc"),
+            ("20 12 0:42 /devices/system/cpu /sys/devices/system/cpu ro - sysfs s ro", "sys/devices/system/cpu", nil),
+        ] as [(String, String, String?)]
+    )
+    func whatIsTheContainersOwnStays(line: String, view: String, type: String?) {
+        let text = """
+            10 9 0:40 / / rw - overlay overlay rw
+            11 10 0:41 / /proc rw - proc proc rw
+            12 10 0:42 / /sys ro - sysfs sysfs ro
+            \(line)
+
+            """
+        let plan = ViewPlan(mounts: MountInfo.parse(Array(text.utf8).span), host: [], mountPoint: "/var/lib/umwelt")
+        let standing = plan.steps.first { $0.view == view }?.standing
+        #expect(standing == type.map { .covered(by: $0) } ?? .free)
+        #expect(plan.held.isEmpty)
+    }
+
     @Test func restartsAreToldFromStops() {
         let jobs = "1201 umweltd.service restart running\n1300 other.service stop waiting\n"
         #expect(Restart.hasRestart(jobs, "umweltd.service"))

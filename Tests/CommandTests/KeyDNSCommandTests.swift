@@ -53,9 +53,20 @@ import Testing
         #expect(RequestKeyRules.wildness(of: "*", matching: "") == 0)
     }
 
+    /// As request-key 1.6.3 reads them.
     @Test func whatBreaksEveryRequestIsSaid() {
-        #expect(rules(("x.conf", "create user only\n")).problems.first?.hasPrefix("x.conf:1:") == true)
-        #expect(rules(("x.conf", "create user a*b* * /p %k\n")).problems.count == 1)
+        for text in [
+            "create dns_resolver only\n", "create user\n", "foo\n", "#\(String(repeating: "x", count: 4095))\n",
+        ] {
+            #expect(rules(("x.conf", text)).problems.first?.hasPrefix("x.conf:1:") == true, "\(text.prefix(40))")
+        }
+        for text in [
+            "foo bar\n", "negate user\n", "create user only\n", "create user a*b* * /p %k\n", " create\n", "\r\n",
+        ] {
+            #expect(rules(("x.conf", text)).problems.isEmpty, "\(text)")
+        }
+        #expect(rules(("x.conf", " create dns_resolver x.y * /other %k\n")).winner("x.y") == nil, "a remark")
+        #expect(rules(("x.conf", "create dns_resolver a*b* * /p %k\n")).winner("axb*")?.command == "/p %k")
         #expect(rules(("x.conf", "create user * * /p %k")).problems.first?.contains("newline") == true)
     }
 }
@@ -133,9 +144,14 @@ import Testing
         for files in [[:], ["/etc/request-key.d/other.conf": "create user x * /p %k\n"], ["/etc/hosts": "x"]] {
             let lab = try Lab(files)
             try Directories.make(Path(lab.root + "/etc"))
-            try Directories.make(Path(lab.root + "/var/lib"))
+            for name in ["/var/lib", "/run/umwelt"] { try Directories.make(Path(lab.root + name)) }
             let before = lab.tree()
             _ = try lab.node.writeRule(helper: "/x")
+            // What programs that were killed have left.
+            try Directories.make(Path(lab.root + "/run/umwelt"))
+            for path in ["/run/umwelt/keydns.cache.77.new", "/etc/request-key.d/umwelt-keydns.conf.78.new"] {
+                try FileTree.write([1], to: Path(lab.root + path))
+            }
             var policy = Policy()
             policy.zones[0].domain = DNSName("cluster.local")
             policy.zones[0].servers = [Server(.v4(1))]
@@ -226,7 +242,8 @@ import Testing
             "domain k8s.example\ndomain-origin a\nserver 10.96.0.10\nserver nonsense\nserver fd00::a\nserver-origin clusterDNS of f\nfile /var/lib/kubelet/config.yaml\n"
         )
         let refresh = KeyDNSRefresh(node: lab.node, kubeletReader: reader)
-        let (flat, notes) = try refresh.flattened(try lab.node.policy(), seed: 4)
+        var notes: [String] = []
+        let flat = try refresh.flattened(try lab.node.policy(), seed: 4, &notes)
         #expect(flat.zones[0].domain == DNSName("k8s.example"))
         #expect(flat.zones[0].servers?.map(\.description) == ["10.96.0.10", "fd00::a"])
         #expect(flat.zones[0].origin == "clusterDNS of f" && notes.count == 1)
@@ -239,19 +256,73 @@ import Testing
         #expect(changed == true)
     }
 
+    /// What helpers could not read: a zone that turns out to be the cluster's.
+    @Test func theClustersZoneStandsOnce() throws {
+        let lab = try Lab(["/etc/umwelt/keydns.conf": "[zone cluster.local]\nservers = 127.0.0.9\n"])
+        let reader = try kubelet(lab, "domain cluster.local\ndomain-origin d\nserver 10.96.0.10\nserver-origin s\n")
+        let refresh = KeyDNSRefresh(node: lab.node, kubeletReader: reader)
+        var notes: [String] = []
+        do {
+            _ = try refresh.flattened(try lab.node.policy(), seed: 2, &notes)
+            Issue.record("no error")
+        } catch { #expect("\(error)".contains("write its settings below [cluster]"), "\(error)") }
+        var policy = try lab.node.policy()
+        (policy.zones[0].domain, policy.zones[0].servers) = (DNSName("cluster.local"), [Server(.v4(1))])
+        #expect(throws: Failure.self) { try lab.node.write(flat: policy) }
+        #expect(lab.text("/var/lib/umwelt-keydns/keydns.flat") == nil)
+    }
+
+    /// Not only files that were read: one that was added says so too, and a flag.
+    @Test func statusAsksTheKubeletAgain() throws {
+        let lab = try Lab()
+        let refresh = KeyDNSRefresh(
+            node: lab.node,
+            kubeletReader: try kubelet(lab, "domain a.b\ndomain-origin d\nserver 10.96.0.10\nserver-origin s\n")
+        )
+        var notes: [String] = []
+        _ = try lab.node.write(flat: try refresh.flattened(try lab.node.policy(), seed: 4, &notes))
+        let flat = try #require(try lab.node.flat())
+        func problems() -> String? {
+            var report = StatusReport()
+            report.addPolicy(lab.node, flat, refresh)
+            return report.hasProblem ? report.text : nil
+        }
+        #expect(problems() == nil)
+        _ = try kubelet(lab, "domain a.b\ndomain-origin d\nserver 10.96.0.11\nserver-origin s\n")
+        #expect(problems()?.contains("run 'umwelt keydns refresh'") == true)
+        _ = try kubelet(lab, "domain a.b\n")
+        #expect(problems()?.contains("no clusterDNS found") == true)
+    }
+
     @Test func withoutAKubeletTheRemedyIsSaid() throws {
         let lab = try Lab()
         let none = KeyDNSRefresh(node: lab.node, kubeletReader: nil)
-        #expect(throws: Failure.self) { try none.flattened(Policy(), seed: 2) }
+        var notes: [String] = []
+        #expect(throws: Failure.self) { try none.flattened(Policy(), seed: 2, &notes) }
         let silent = KeyDNSRefresh(node: lab.node, kubeletReader: try kubelet(lab, ""))
         do {
-            _ = try silent.flattened(Policy(), seed: 2)
+            _ = try silent.flattened(Policy(), seed: 2, &notes)
             Issue.record("no error")
-        } catch { #expect("\(error)".contains("[cluster]")) }
+        } catch { #expect("\(error)".contains("no kubelet runs here") && "\(error)".contains("[cluster]")) }
+        // One that runs, and was told what nobody can use.
+        let odd = KeyDNSRefresh(
+            node: lab.node,
+            kubeletReader: try kubelet(
+                lab,
+                "process 812\ndomain a.b\nserver foo\nproblem c.yaml: clusterDNS is a string\n"
+            )
+        )
+        do {
+            _ = try odd.flattened(Policy(), seed: 2, &notes)
+            Issue.record("no error")
+        } catch {
+            #expect("\(error)".contains("process 812") && !"\(error)".contains("no kubelet"), "\(error)")
+            #expect(notes.contains("c.yaml: clusterDNS is a string") && notes.contains { $0.contains("foo") })
+        }
         // By hand it needs nobody.
         var policy = Policy()
         policy.zones[0].domain = DNSName("cluster.local")
         policy.zones[0].servers = [Server(.v4(1))]
-        #expect(try none.flattened(policy, seed: 2).0.zones[0].servers?.count == 1)
+        #expect(try none.flattened(policy, seed: 2, &notes).zones[0].servers?.count == 1)
     }
 }

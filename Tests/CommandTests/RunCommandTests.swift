@@ -21,6 +21,20 @@ import Testing
         }
     }
 
+    /// The parser would take minutes for so many.
+    @Test func commandOfManyWordsIsTakenAsItIs() throws {
+        let command = ["rm", "--memory", "--", "-x"] + (0..<200_000).map { "\($0)" }
+        let line = ["umwelt", "run", "--memory", "64M", "--"] + command
+        let run = try #require(try RunCommand.parsingCommandApart(line) as? RunCommand)
+        let options = try run.options()
+        #expect(options.memory?.bytes == 64 << 20 && options.command == command)
+        for other in ["umwelt run --help", "umwelt ps -- x", "umwelt run --", "umwelt", ""] {
+            #expect(try RunCommand.parsingCommandApart(other.split(separator: " ").map(String.init)) == nil)
+        }
+        let wrong = ["umwelt", "run", "--nonsense", "--", "x"]
+        #expect(throws: (any Error).self) { try RunCommand.parsingCommandApart(wrong) }
+    }
+
     @Test func everyOption() throws {
         let options = try options(
             [

@@ -172,6 +172,25 @@ import Testing
         #expect(bench.read(2, handle: handle, size: .max).bytes.count == 64 * 4096)
     }
 
+    /// The size of a larger file is of the moment and of the caller, and the kernel is to ask for it after each open.
+    @Test(arguments: [0, 4095, 4096, 4097, 70_000]) func sizesBeyondTheNominalAreNotKept(size: Int) throws {
+        let bench = Bench()
+        bench.files.state.withLock { $0.content[2] = [UInt8](repeating: 1, count: size) }
+        let isLarge = size > 4096
+        let attributes = try #require(bench.answer(opcode: 3, node: 2, [UInt8](repeating: 0, count: 16)))
+        #expect((number(attributes, 16) == 0) == isLarge)
+        #expect(number(attributes, 40) == UInt64(size))
+        #expect(number(attributes, 48) == UInt64((size + 511) / 512))
+        let found = try #require(bench.answer(opcode: 1, node: 1, Array("file\0".utf8)))
+        #expect((number(found, 40) == 0) == isLarge)
+        var reply = Reply()
+        let header = little(UInt32(48)) + little(UInt32(14)) + little(UInt64(2)) + little(UInt64(2))
+        let request = header + [UInt8](repeating: 0, count: 16) + little(UInt64(0))
+        let outcome = bench.dispatcher.answer(request.span.bytes, into: &reply)
+        #expect(outcome == (isLarge ? .answerOfLarge(node: 2) : .answer))
+        #expect(error(of: reply.bytes) == 0 && number(reply.bytes, 0) & 0xFFFF_FFFF == UInt64(reply.bytes.count))
+    }
+
     /// A handle of an earlier process, or of no process at all.
     @Test(arguments: [UInt64(0), 1, 0xFFFF, 0x1234_5678_0000_0000, .max, 1 << 63])
     func unknownHandleIsServed(handle: UInt64) {

@@ -6,7 +6,8 @@ import FuseWire
 import Kernel
 import Synchronization
 
-/// A directory (node 1) of files 2, 3 and so on, whose content is what the test says; owners are `node / 100`.
+/// A directory (node 1) of files 2, 3 and so on, whose content is what the test says; owners are `node / 100`, of
+/// small nodes the callers.
 final class FakeFileSystem: FileSystem {
     struct State: Sendable {
         var content: [UInt64: [UInt8]] = [:]
@@ -25,7 +26,8 @@ final class FakeFileSystem: FileSystem {
     func attributes(of node: UInt64, for caller: Caller) throws(Errno) -> Attributes {
         state.withLock { $0.callers.append(caller.pid) }
         guard node < 1000 else { throw .noEntry }
-        return Attributes(node: node, mode: node == 1 ? 0o040555 : 0o100444, size: 0, links: 1, time: 1)
+        let size = UInt64(state.withLock { $0.content[node]?.count } ?? 0)
+        return Attributes(node: node, mode: node == 1 ? 0o040555 : 0o100444, size: size, links: 1, time: 1)
     }
 
     func linkTarget(of node: UInt64, for caller: Caller) throws(Errno) -> [UInt8] { throw .invalidArgument }
@@ -49,7 +51,7 @@ final class FakeFileSystem: FileSystem {
         }
     }
 
-    func owner(of node: UInt64) -> UInt64 { node / 100 }
+    func owner(of node: UInt64, for caller: Caller) -> UInt64 { node >= 100 ? node / 100 : UInt64(caller.pid) }
 }
 
 /// The dispatcher with plain bytes on both sides.
@@ -72,8 +74,7 @@ struct Bench {
     func answer(_ bytes: [UInt8]) -> [UInt8]? {
         var reply = Reply()
         switch dispatcher.answer(bytes.span.bytes, into: &reply) {
-        case .answer: return reply.bytes
-        case .goodbye: return reply.bytes
+        case .answer, .answerOfLarge, .goodbye: return reply.bytes
         case .silence: return nil
         }
     }

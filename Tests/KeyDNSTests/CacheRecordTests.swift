@@ -99,15 +99,22 @@ struct CacheRecordTests {
         func put(_ record: CacheRecord, _ way: Int) {
             set.replaceSubrange((way * CacheRecord.size)..<((way + 1) * CacheRecord.size), with: record.encoded())
         }
-        #expect(CacheLayout.place(key("a"), in: set).way == 0)
+        #expect(CacheLayout.place(key("a"), in: set, now: 100).way == 0)
         for way in 0..<ways { put(record("n\(way)", storedAt: UInt64(20 - way)), way) }
-        let own = CacheLayout.place(key("N2"), in: set)
+        let own = CacheLayout.place(key("N2"), in: set, now: 100)
         #expect(own.way == 2 && own.record?.key == key("n2"))
-        let other = CacheLayout.place(key("n2", 2), in: set)
+        let other = CacheLayout.place(key("n2", 2), in: set, now: 100)
         #expect(other.way == ways - 1 && other.record == nil, "another question; the one stored first goes")
         set[CacheRecord.size] ^= 1
-        #expect(CacheLayout.place(key("z"), in: set).way == 1, "a damaged slot is the first to go")
-        #expect(CacheLayout.place(key("z"), in: []).record == nil)
+        #expect(CacheLayout.place(key("z"), in: set, now: 100).way == 1, "a damaged slot is the first to go")
+        set[CacheRecord.size] ^= 1
+        var expired = record("n5", storedAt: 19)
+        expired.freshUntil = 99
+        put(expired, 5)
+        #expect(CacheLayout.place(key("z"), in: set, now: 100).way == 5, "fresh ones stay")
+        put(record("n7", storedAt: 101), 7)
+        #expect(CacheLayout.place(key("z"), in: set, now: 100).way == 7, "of before the machine's start")
+        #expect(CacheLayout.place(key("z"), in: [], now: 100).record == nil)
     }
 
     @Test func everyCounterHasAPlace() {
@@ -116,7 +123,8 @@ struct CacheRecordTests {
         #expect(Set(KeyCounter.allCases.map(\.name)).count == KeyCounter.allCases.count)
         let offset = CacheLayout.offset(of: key("a"))
         #expect(offset >= CacheLayout.pageSize && offset + CacheLayout.ways * CacheRecord.size <= CacheLayout.fileSize)
-        #expect(CacheLayout.lockOffset(of: key("a")) >= 1 << 40)
+        let locks = [CacheLayout.lockOffset(of: key("a")), CacheLayout.setLockOffset(of: key("a"))]
+        #expect(locks[0] >= 1 << 40 && locks[0] < 1 << 41 && locks[1] >= 1 << 41, "no key's lock is a set's")
     }
 
     @Test func ratesAreBySecond() {

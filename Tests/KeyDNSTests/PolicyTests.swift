@@ -101,6 +101,7 @@ struct PolicyTests {
         ("[cluster]\nservers = 1.1.1.1 1.1.1.2 1.1.1.3 1.1.1.4\nstrategy = namespace", 0),
         ("rate-limit = 2\ncache = none", 0), ("cache = none\nstale = 2s", 0),
         ("fallback = none\n[cluster]\nstrategy = namespace", 0),
+        ("[zone a]\nservers = 1.1.1.1 1.1.1.2\npatience = 3s", 0),
         ("[zone a]\nservers = 1.1.1.1:5353\nstrategy = namespace", 0),
         ("[zone a]\nservers = " + String(repeating: "1.1.1.1 ", count: 9), 2),
     ])

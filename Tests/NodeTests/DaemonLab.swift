@@ -33,6 +33,8 @@ final class DaemonLab {
         name = "umw\(getpid())-\(Self.sequence.wrappingAdd(1, ordering: .relaxed).newValue)"
         directory = Path("/tmp/\(name)")
         try Directories.make(directory)
+        // Where `umwelt --state-dir` looks.
+        symlink("\(socket)", "\(directory)/umweltd.sock")
         if isStarted { try start(arguments, wrapper: wrapper) }
     }
 
@@ -214,6 +216,12 @@ final class DaemonLab {
     func request(_ message: Message) throws -> [[UInt8]] {
         var link = try Link(connectingTo: socket)
         return try link.request(message)
+    }
+
+    /// `umwelt ARGUMENTS`, for this daemon.
+    func umwelt(_ arguments: String) throws -> LabShell.Output {
+        let program = Programs.directory.appending("umwelt")
+        return try shell().run("'\(program)' \(arguments) --state-dir \(directory)", seconds: 60)
     }
 
     func register(_ id: String, pid: Int32) throws {

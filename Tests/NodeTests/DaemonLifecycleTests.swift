@@ -31,6 +31,32 @@ extension DaemonSuite {
             #expect(output.code != 0)
         }
 
+        /// Before a worker serves, or while it takes another one's place.
+        @Test func signalAtAnyMomentEnds() throws {
+            for delay in stride(from: 0, to: 40, by: 4) as StrideTo<UInt32> {
+                let lab = try DaemonLab(isStarted: false)
+                let log = try Fd.open(lab.log, [.writeOnly, .create])
+                var command = Command(
+                    path: Programs.umweltd,
+                    arguments: ["umweltd", "--socket", "\(lab.socket)", "\(lab.mount)"].map { Array($0.utf8) },
+                    environment: Programs.environment
+                )
+                command.files = [-1, log.raw, log.raw]
+                let child = try command.spawn()
+                usleep(delay * 1000)
+                try child.kill(SIGTERM)
+                var status: Kernel.ExitStatus?
+                for _ in 0..<500 * Programs.patience where status == nil {
+                    status = try child.poll()
+                    usleep(10_000)
+                }
+                // Before its first instruction of ours the signal is the kernel's.
+                #expect(status == .exited(0) || status == .signaled(SIGTERM), "after \(delay) ms: \(lab.said)")
+                if status == nil { try child.kill(SIGKILL) }
+                #expect(lab.mounts.isEmpty, "after \(delay) ms")
+            }
+        }
+
         @Test func signalDuringReadsLeavesNoReaderBehind() throws {
             let lab = try DaemonLab()
             let reader = try lab.shell()
@@ -140,6 +166,18 @@ extension DaemonSuite {
             #expect(try lab.shell().run("cat \(lab.mount)/proc/meminfo").code == 0)
         }
 
+        /// Those that were killed have the lock for as long as they take to end.
+        @Test func startRightAfterAKill() throws {
+            let lab = try DaemonLab()
+            for _ in 0..<Programs.share(of: 20) {
+                if let pid = lab.daemon?.pid { try ProcessID.kill(-pid, SIGKILL) }
+                try lab.start()
+            }
+            // The others' zombies.
+            while Child.nextChange() != nil {}
+            #expect(try lab.shell().run("cat \(lab.mount)/proc/meminfo").code == 0)
+        }
+
         @Test func abortedConnectionIsReplaced() throws {
             let lab = try DaemonLab()
             lab.abortConnection()
@@ -149,17 +187,21 @@ extension DaemonSuite {
             #expect(lab.said.contains("was aborted"), "\(lab.said)")
         }
 
-        /// Somebody means it.
-        @Test func connectionThatIsAbortedAgainAndAgainEndsTheDaemon() throws {
+        /// Each time it is healed, until somebody means it: then the containers see the kernel's own files.
+        @Test(.enabled(if: Programs.patience == 1, "not as often in a minute"))
+        func connectionThatIsAbortedAgainAndAgainEndsTheDaemon() throws {
             let lab = try DaemonLab()
-            let shell = try lab.shell()
-            for _ in 0..<6 {
-                guard lab.waitForEnd(seconds: 0) == nil else { break }
-                _ = try waitUntil { try shell.run("cat \(lab.mount)/proc/meminfo").code == 0 }
+            let chaos = try ChaosLab(lab)
+            try chaos.add(memoryMB: 50, id: "c")
+            for round in 0...30 {
+                #expect(try waitUntil { (try? chaos.allRead()) == true }, "round \(round): \(lab.said)")
                 lab.abortConnection()
             }
             #expect(lab.waitForEnd(seconds: 5) == .exited(1))
-            #expect(lab.said.contains("times in a minute"), "\(lab.said)")
+            #expect(lab.said.contains("aborted 31 times in a minute"), "\(lab.said)")
+            #expect(lab.mounts.isEmpty && !FileTree.isThere(lab.socket))
+            let output = try chaos.readers[0].container.shell.run("cat /proc/meminfo")
+            #expect(output.number("MemTotal:") ?? 0 > 50 << 10, "\(output.text)")
         }
 
         @Test func unmountedFromOutsideItEnds() throws {

@@ -62,6 +62,30 @@ extension RunSuite {
             #expect(try ignores.end(seconds: 5).code == 3)
         }
 
+        /// As nohup(1) does, and a shell for the jobs it puts in the background.
+        @Test(arguments: ["HUP", "INT"]) func aSignalThatTheCallerIgnoresIsIgnored(_ signal: String) throws {
+            let lab = try RunLab()
+            let run = "'\(Programs.umwelt)' run --state-dir '\(lab.state)' -- sh -c 'echo started; sleep 0.5; exit 4'"
+            let line = "trap '' \(signal); exec \(run)"
+            let ignores = try lab.start(["sh", "-c", line])
+            try lab.waitForOutput(ignores)
+            try ignores.child.kill(signal == "HUP" ? SIGHUP : SIGINT)
+            #expect(try ignores.end(seconds: 5).code == 4)
+        }
+
+        /// runc hands on what comes to it, and Go's own SIGURG came to it: top ends of that.
+        @Test(.enabled(if: RunLab.has("script"), "needs script(1)"))
+        func noSignalOfTheRuntimesOwnComesToTheCommand() throws {
+            let lab = try RunLab()
+            let script = "trap 'echo URG' URG; i=0; while [ $i -lt 2000 ]; do echo $i; i=$((i+1)); done; exit 6"
+            let quoted = script.replacing("$", with: "\\$")
+            let command = "\(Programs.umwelt) run --state-dir \(lab.state) --runtime runc --tty -- sh -c \"\(quoted)\""
+            for _ in 0..<4 {
+                let result = try lab.start(["script", "-qec", command, "/dev/null"]).end(seconds: 20)
+                #expect(result.code == 6 && result.output.contains("1999") && !result.output.contains("URG"))
+            }
+        }
+
         /// Inits such as tini block everything and wait: the signal is theirs.
         @Test(
             .enabled(if: RunLab.has("python3"), "needs python3"),

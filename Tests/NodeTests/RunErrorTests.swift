@@ -85,6 +85,8 @@ extension RunSuite {
             expect(try lab.run(["--rootfs", "/no/such"], ["true"]), says: "--rootfs /no/such: no such file")
             expect(try lab.run(["--volume", "/no/such:/x"], ["true"]), says: "--volume /no/such: no such file")
             expect(try lab.run(["--runtime", "/bin/false"], ["true"]), says: "is it an OCI runtime")
+            let line = "exec '\(Programs.umwelt)' run -- printf %s \"$(printf 'a\\377b')\""
+            expect(try lab.start(["sh", "-c", line]).end(), says: "argument 5 is not UTF-8", code: 2)
         }
 
         /// The socket of a daemon that was killed.

@@ -138,6 +138,24 @@ import Testing
         #expect(table.all.count == 1)
     }
 
+    /// Faster than they are swept: nothing of them stays, neither here nor in the memory of accounts.
+    @Test func shortLivedOnesLeaveNothing() throws {
+        let tree = try FixtureTree()
+        let accounts = try AccountStore(cpus: 2)
+        let table = ContainerTable(hierarchies: tree.hierarchies, accounts: accounts)
+        for index in 0..<1500 as Range<UInt64> {
+            try tree.cgroup("/s\(index)")
+            let container = table.discovered(FixtureTree.membership("/s\(index)"), start: Identity.Start(bootNs: index))
+            #expect(container.state.withLock { $0.accountPlace } != nil)
+            for controller in ["memory", "cpuset"] {
+                try FileTree.removeAll(tree.root.appending(Path("\(controller)/s\(index)")))
+            }
+        }
+        #expect(table.all.count <= 300)
+        // How many places were taken at the most.
+        #expect(accounts.memory.load(at: 16) <= 400)
+    }
+
     @Test func sweepForgetsWhatIsGone() throws {
         let tree = try FixtureTree()
         try tree.cgroup("/stays")

@@ -53,7 +53,7 @@ import Testing
                 _ = try? files.entries(of: node, for: .init(pid: 0))
                 _ = try? files.lookup([97], in: node, for: .init(pid: 0))
                 _ = try? files.linkTarget(of: node, for: .init(pid: 0))
-                _ = files.owner(of: node)
+                _ = files.owner(of: node, for: .init(pid: 0))
             }
         }
         #expect(throws: (any Error).self) { try files.content(of: .max, for: .init(pid: 0)) }

@@ -41,6 +41,24 @@ import Testing
         #expect(try files.text("containers/c/sys/devices/system/node/node0/cpulist") == "1-2\n")
     }
 
+    /// One of four CPUs each, and one of two.
+    @Test func frequencyPoliciesOfItsCPUsAreShown() throws {
+        let tree = try FixtureTree()
+        for (policy, cpus) in [(0, "0"), (1, "1"), (3, "3"), (4, "0 2")] {
+            try tree.write("system/cpu/cpufreq/policy\(policy)/related_cpus", "\(cpus)\n")
+            try tree.write("system/cpu/cpufreq/policy\(policy)/stats/total_trans", "1\n")
+        }
+        try tree.write("system/cpu/cpufreq/boost", "1\n")
+        let files = try container(tree)
+        let cpufreq = "containers/c/sys/devices/system/cpu/cpufreq"
+        #expect(try files.names(cpufreq).sorted() == ["boost", "policy1", "policy4"])
+        #expect(try files.text("\(cpufreq)/policy4/related_cpus") == "2\n")
+        #expect(try files.text("\(cpufreq)/policy4/stats/total_trans") == "1\n")
+        #expect(throws: Errno.noEntry) { try files.node("\(cpufreq)/policy0/related_cpus") }
+        #expect(throws: Errno.noEntry) { try files.node("\(cpufreq)/policy3/stats") }
+        #expect(try files.names("sys/devices/system/cpu/cpufreq").count == 5)
+    }
+
     @Test func countersOfTheHostAreNotShown() throws {
         let tree = try FixtureTree()
         let files = try container(tree)

@@ -31,7 +31,7 @@ private struct Files: FileSystem {
         ]
     }
 
-    func owner(of node: UInt64) -> UInt64 { node }
+    func owner(of node: UInt64, for caller: Caller) -> UInt64 { node }
 }
 
 private let dispatcher = Dispatcher(fileSystem: Files(), counters: Counters(), maxPages: 4, firstSequence: 1)

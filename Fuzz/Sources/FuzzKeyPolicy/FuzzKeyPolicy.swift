@@ -14,7 +14,7 @@ public func fuzz(_ data: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
         _ = KeyQuery(keyDescription: bytes)
         _ = Callout(parsing: bytes)
         if bytes.count >= CacheRecord.size { _ = CacheRecord(decoding: bytes[..<CacheRecord.size]) }
-        _ = CacheLayout.place(CacheRecord.Key(name: .root, form: 0), in: bytes)
+        _ = CacheLayout.place(CacheRecord.Key(name: .root, form: 0), in: bytes, now: 1 << 40)
         for isFlat in [false, true] {
             guard let policy = try? Policy(parsing: bytes, isFlat: isFlat) else { continue }
             guard let again = try? Policy(parsing: policy.rendered(), isFlat: true) else {

@@ -12,6 +12,7 @@ package struct CRIConnection: Sendable {
 
     package let runtime: Runtime_V1_RuntimeService.Client<Transport>
     package let images: Runtime_V1_ImageService.Client<Transport>
+    private let socket: String
 
     /// Where runtimes listen, the most common first.
     package static let usualSockets = [
@@ -42,7 +43,8 @@ package struct CRIConnection: Sendable {
         return try await withGRPCClient(transport: transport) { client in
             let connection = CRIConnection(
                 runtime: Runtime_V1_RuntimeService.Client(wrapping: client),
-                images: Runtime_V1_ImageService.Client(wrapping: client)
+                images: Runtime_V1_ImageService.Client(wrapping: client),
+                socket: socket
             )
             return try await body(connection)
         }
@@ -90,6 +92,13 @@ package struct CRIConnection: Sendable {
             throw CRIError(
                 call: "Version",
                 message: "this socket speaks gRPC, but no CRI v1: is the runtime's CRI plugin on? (\(error.message))",
+                code: error.code
+            )
+        } catch let error as CRIError where error.code == .unavailable {
+            throw CRIError(
+                call: "Version",
+                message:
+                    "\(socket) does not answer as a CRI runtime: if it is Docker's, --engine docker (\(error.message))",
                 code: error.code
             )
         }

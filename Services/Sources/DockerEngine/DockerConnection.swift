@@ -17,9 +17,15 @@ package struct DockerConnection: Sendable {
     /// Asks the engine for its version; throws where nobody listens, or somebody else than Docker.
     package init(socket: String) throws {
         self.socket = socket
-        let answer = try request("GET", "/version", call: "reach Docker at \(socket)", isVersioned: false)
+        let call = "reach Docker at \(socket)"
+        if let reason = LocalSocket.refusal(socket) { throw DockerError(call: call, message: reason, status: 0) }
+        let answer: [UInt8]
+        do { answer = try request("GET", "/version", call: call, isVersioned: false) } catch var error as DockerError {
+            error.message = "it does not answer as Docker: if it is a CRI runtime's, --engine cri (\(error.message))"
+            throw error
+        }
         guard let body = try? Value.json(answer), let engine = body["Version"]?.string, body["ApiVersion"] != nil else {
-            throw DockerError(call: "reach Docker at \(socket)", message: "who answers there is not Docker", status: 0)
+            throw DockerError(call: call, message: "who answers there is not Docker", status: 0)
         }
         engineVersion = engine
         if let least = body["MinAPIVersion"]?.string, Self.isLater(least, than: version) { version = least }
@@ -35,7 +41,7 @@ package struct DockerConnection: Sendable {
 
     /// One request; its answer as a value, `.null` where it has no body.
     ///
-    /// `timeout` in seconds; nil: as long as it takes.
+    /// `timeout` in seconds, for the whole of the answer; nil: as long as it takes.
     /// `isUnbroken`: cancellation waits for the answer, so that what was asked for is there or not.
     package func json(
         _ method: String,
@@ -89,13 +95,15 @@ package struct DockerConnection: Sendable {
         let deadline = timeout.map { ContinuousClock.now + .seconds($0) }
         while !reader.isDone {
             if !isUnbroken { try Task.checkCancellation() }
+            if let timeout, let deadline, ContinuousClock.now > deadline {
+                var silence = fail("no answer within \(timeout) s")
+                silence.isSilence = true
+                throw silence
+            }
             var entry = pollfd(fd: number, events: Int16(POLLIN), revents: 0)
             // SAFETY: one entry, valid during the call.
             let ready = unsafe poll(&entry, 1, Self.lookMilliseconds)
-            if ready == 0 || (ready < 0 && errno == EINTR) {
-                if let deadline, ContinuousClock.now > deadline { throw fail("no answer within \(timeout ?? 0) s") }
-                continue
-            }
+            if ready == 0 || (ready < 0 && errno == EINTR) { continue }
             // SAFETY: the buffer is valid for its count during the call.
             let count = unsafe buffer.withUnsafeMutableBytes { unsafe read(number, $0.baseAddress, $0.count) }
             if count < 0, errno == EINTR { continue }

@@ -10,6 +10,9 @@ package struct DockerError: Error, CustomStringConvertible, Sendable {
     /// The HTTP status; 0 where there was no answer.
     package var status: Int
 
+    /// Whether there was no answer in the time that there was for it.
+    package var isSilence = false
+
     package init(call: String, message: String, status: Int) {
         self.call = call
         self.message = message

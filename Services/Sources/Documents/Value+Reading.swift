@@ -88,10 +88,16 @@ extension Value {
                 }
                 let converted = try convert(value, depth: depth + 1, &budget)
                 // The merge key of YAML 1.1: what is named here comes before what is merged.
-                if key.tag == Tag(.merge), case .object(let merged) = converted {
-                    members.insert(contentsOf: merged, at: 0)
-                } else {
+                guard key.tag == Tag(.merge) else {
                     members.append(Member(name.string, converted))
+                    continue
+                }
+                // Of a list, the first that has a key counts.
+                for merged in converted.array ?? [converted] {
+                    guard case .object(let others) = merged else {
+                        throw DocumentError("line \(key.mark?.line ?? 0): << merges \(merged.kind), not an object")
+                    }
+                    members.insert(contentsOf: others, at: 0)
                 }
             }
             return .object(members)
@@ -101,6 +107,8 @@ extension Value {
 
     private static func value(of scalar: Node.Scalar, _ node: Node) -> Value {
         switch node.tag {
+        // YAML 1.1 has numbers of base 60, 12:30 among them; kubectl does not.
+        case _ where scalar.string.contains(":"): return .string(scalar.string)
         case Tag(.null): return .null
         case Tag(.bool): return node.bool.map { .bool($0) } ?? .string(scalar.string)
         case Tag(.int):

@@ -18,7 +18,8 @@ package struct KubeletArguments: Equatable, Sendable {
         while let argument = rest.popFirst() {
             guard argument.hasPrefix("--") else { continue }
             let body = argument.dropFirst(2)
-            let name = String(body.prefix { $0 != "=" })
+            // The kubelet takes cluster_dns for cluster-dns.
+            let name = String(body.prefix { $0 != "=" }.map { $0 == "_" ? "-" : $0 })
             guard Self.names.contains(name) else { continue }
             let value: String
             if name.utf8.count < body.utf8.count {

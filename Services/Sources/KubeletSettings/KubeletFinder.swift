@@ -49,8 +49,10 @@ package struct KubeletFinder: Sendable {
     ///
     /// Nothing found is no error: everything is nil then. What is there and cannot be read is in `problems`.
     package func find() -> KubeletSettings {
-        if let found = running() { return found }
+        let (found, doubts) = running()
+        if let found { return found }
         var settings = KubeletSettings()
+        settings.problems = doubts
         for path in Self.usualFiles where LocalFile.exists(root + path) {
             guard let bytes = read(path, below: root, &settings) else { continue }
             do throws(DocumentError) {
@@ -78,7 +80,7 @@ package struct KubeletFinder: Sendable {
     /// What one file says, as `--kubelet-config FILE` names it.
     package static func read(file path: String) throws(DocumentError) -> KubeletSettings {
         let bytes: [UInt8]
-        do throws(FileError) { bytes = try LocalFile.contents(of: path, limit: fileLimit) } catch {
+        do throws(FileError) { bytes = try LocalFile.contents(of: path, limit: fileLimit, waits: true) } catch {
             throw DocumentError("\(path): cannot be read: \(error.reason)")
         }
         return try KubeletSettings(configuration: bytes, path: path)
@@ -86,15 +88,19 @@ package struct KubeletFinder: Sendable {
 
     // MARK: The running one
 
-    private func running() -> KubeletSettings? {
+    /// The running kubelet's settings, and who was not believed to be it.
+    private func running() -> (KubeletSettings?, doubts: [String]) {
         let proc = root + procDirectory
+        var doubts: [String] = []
         let processes = ((try? LocalFile.names(in: proc)) ?? []).compactMap { Int32($0) }.sorted()
         for process in processes {
             guard let bytes = try? LocalFile.contents(of: "\(proc)/\(process)/cmdline", limit: Self.fileLimit),
-                let arguments = Self.kubeletArguments(
-                    bytes.split(separator: 0).map { String(decoding: $0, as: UTF8.self) }
-                )
+                let arguments = Self.kubeletArguments(named(Self.commandLine(bytes), "\(proc)/\(process)"))
             else { continue }
+            if let doubt = doubt("\(proc)/\(process)") {
+                doubts.append("process \(process) calls itself a kubelet, but \(doubt): it is not believed")
+                continue
+            }
             var settings = KubeletSettings()
             settings.process = process
             // Its files as it sees them: in kind or k3d the kubelet is in a container of its own.
@@ -106,9 +112,34 @@ package struct KubeletFinder: Sendable {
                     addDropIns(path, below: place, to: &settings)
                 }
             }
-            return settings
+            return (settings, doubts)
+        }
+        return (nil, doubts)
+    }
+
+    /// A command line with the program's own name in it: what is in its place is the process's word.
+    private func named(_ words: [String], _ directory: String) -> [String] {
+        guard var program = LocalFile.link(directory + "/exe") else { return root.isEmpty ? [] : words }
+        if program.hasSuffix(" (deleted)") { program.removeLast(" (deleted)".count) }
+        return [program] + words.dropFirst()
+    }
+
+    /// Why a process is not this node's kubelet, which anybody can call a program; nil where it may be.
+    ///
+    /// The node is where the first process is: a kubelet in a container has a node of its own there.
+    private func doubt(_ directory: String) -> String? {
+        if root.isEmpty, LocalFile.owner(directory) != 0 { return "it is not root's" }
+        for namespace in ["pid", "user"] {
+            let first = LocalFile.link(root + procDirectory + "/1/ns/" + namespace)
+            if LocalFile.link(directory + "/ns/" + namespace) != first { return "it is in a container" }
         }
         return nil
+    }
+
+    /// The words of /proc/PID/cmdline: each ends with a NUL, and may be empty.
+    private static func commandLine(_ bytes: [UInt8]) -> [String] {
+        let words = bytes.split(separator: 0, omittingEmptySubsequences: false)
+        return (bytes.last == 0 ? words.dropLast() : words[...]).map { String(decoding: $0, as: UTF8.self) }
     }
 
     /// The kubelet's arguments in a command line; nil where it is no kubelet's.

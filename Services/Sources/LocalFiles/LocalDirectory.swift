@@ -25,16 +25,40 @@ package enum LocalDirectory {
     }
 
     /// Removes the directory with all that is in it; what is not there is no error, links are not followed.
-    package static func remove(_ path: String, depth: Int = 0) throws(FileError) {
-        guard depth < depthLimit else { throw FileError(operation: "remove", path: path, code: ELOOP) }
-        // SAFETY: the string is passed as a NUL-terminated copy that lives for the call.
-        if unsafe unlink(path) == 0 || errno == ENOENT || errno == ENOTDIR { return }
-        guard errno == EISDIR || errno == EPERM else { throw FileError(operation: "unlink", path: path, code: errno) }
-        for name in try LocalFile.names(in: path) { try remove(path + "/" + name, depth: depth + 1) }
-        // SAFETY: as above.
-        guard unsafe rmdir(path) == 0 || errno == ENOENT else {
-            throw FileError(operation: "rmdir", path: path, code: errno)
+    ///
+    /// However deep: what is in a directory that is not empty is moved up before that is removed.
+    package static func remove(_ path: String) throws(FileError) {
+        func fail(_ operation: String) -> FileError { FileError(operation: operation, path: path, code: errno) }
+        if System.unlink(path) == 0 || errno == ENOENT || errno == ENOTDIR { return }
+        guard errno == EISDIR || errno == EPERM else { throw fail("unlink") }
+        let top = System.open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW)
+        guard top >= 0 else { throw fail("open") }
+        defer { close(top) }
+        var moved = 0
+        while true {
+            let names = try LocalFile.names(ofDescriptor: top, path: path)
+            guard !names.isEmpty else { break }
+            for name in names where !isGone(name, from: top) {
+                guard errno == ENOTEMPTY || errno == EEXIST else { throw fail("remove \(name) in") }
+                let inner = System.open(name, in: top, O_RDONLY | O_DIRECTORY | O_NOFOLLOW)
+                guard inner >= 0 else { throw fail("open") }
+                defer { close(inner) }
+                for other in try LocalFile.names(ofDescriptor: inner, path: path) where !isGone(other, from: inner) {
+                    moved += 1
+                    // SAFETY: the strings are passed as NUL-terminated copies that live for the call.
+                    let result = unsafe renameat(inner, other, top, ".moved-\(moved)")
+                    // One of that name is in the way: the next name will do, another time.
+                    guard result == 0 || errno == ENOTEMPTY || errno == EEXIST else { throw fail("rename") }
+                }
+            }
         }
+        guard removeIfEmpty(path) else { throw fail("rmdir") }
+    }
+
+    /// Whether a file, or a directory that is empty, could be removed or is gone.
+    private static func isGone(_ name: String, from directory: Int32) -> Bool {
+        // SAFETY: the string is passed as a NUL-terminated copy that lives for the calls.
+        unsafe unlinkat(directory, name, 0) == 0 || unlinkat(directory, name, AT_REMOVEDIR) == 0 || errno == ENOENT
     }
 
     /// Removes the directory where it is empty; says whether it is gone.
@@ -58,11 +82,24 @@ package enum LocalDirectory {
         unsafe _ = umount2(path, Int32(MNT_DETACH) | Int32(UMOUNT_NOFOLLOW))
     }
 
-    /// Gives the directory to a group, which what is made in it belongs to as well.
-    package static func giveToGroup(_ path: String, _ group: Int) throws(FileError) {
-        // SAFETY: as above.
-        guard unsafe chown(path, uid_t.max, gid_t(clamping: group)) == 0, unsafe chmod(path, 0o2777) == 0 else {
-            throw FileError(operation: "chown", path: path, code: errno)
+    /// Gives the directory, with what is in it and is made in it later, to a group (`SetVolumeOwnership`, pkg/volume).
+    ///
+    /// Links are left as they are.
+    package static func giveToGroup(_ path: String, _ group: Int, isReadOnly: Bool, depth: Int = 0) throws(FileError) {
+        guard depth < depthLimit else { throw FileError(operation: "chown", path: path, code: ELOOP) }
+        var status = stat()
+        // SAFETY: the structure is valid during the call.
+        guard unsafe lstat(path, &status) == 0 else { throw FileError(operation: "stat", path: path, code: errno) }
+        let kind = status.st_mode & S_IFMT
+        guard kind != S_IFLNK else { return }
+        let more: mode_t = (isReadOnly ? 0o440 : 0o660) | (kind == S_IFDIR ? 0o2110 : 0)
+        // SAFETY: the string is passed as a NUL-terminated copy that lives for the call. chown takes the setgid bit.
+        guard unsafe chown(path, uid_t.max, gid_t(clamping: group)) == 0,
+            unsafe chmod(path, status.st_mode & 0o7777 | more) == 0
+        else { throw FileError(operation: "chown", path: path, code: errno) }
+        guard kind == S_IFDIR else { return }
+        for name in try LocalFile.names(in: path) {
+            try giveToGroup(path + "/" + name, group, isReadOnly: isReadOnly, depth: depth + 1)
         }
     }
 

@@ -7,9 +7,10 @@ internal import Glibc
 package enum LocalFile {
     /// The whole of the file; reads block as the file's system does.
     ///
-    /// A FIFO or a socket is refused by what reading it gives: opening never waits for a writer.
-    package static func contents(of path: String, limit: Int) throws(FileError) -> [UInt8] {
-        let number = System.open(path, O_RDONLY | O_NONBLOCK)
+    /// A FIFO or a socket is refused by what reading it gives: opening never waits for a writer. With `waits`, for what
+    /// users name, such as a shell's `<(...)`, its end is waited for.
+    package static func contents(of path: String, limit: Int, waits: Bool = false) throws(FileError) -> [UInt8] {
+        let number = System.open(path, O_RDONLY | (waits ? 0 : O_NONBLOCK))
         guard number >= 0 else { throw FileError(operation: "open", path: path, code: errno) }
         defer { close(number) }
         return try contents(ofDescriptor: number, path: path, limit: limit)
@@ -68,6 +69,21 @@ package enum LocalFile {
         }
     }
 
+    /// Gives a file another name; one that is not there is no error.
+    package static func rename(_ path: String, to other: String) { _ = System.rename(path, other) }
+
+    /// Locks the file for as long as the descriptor is open, which the caller may leave to the process's end; nil where it
+    /// is not there, or another process has it.
+    package static func lock(_ path: String) -> Int32? {
+        let number = System.open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK)
+        guard number >= 0 else { return nil }
+        guard flock(number, LOCK_EX | LOCK_NB) == 0 else {
+            close(number)
+            return nil
+        }
+        return number
+    }
+
     private static func write(_ bytes: [UInt8], to number: Int32, path: String) throws(FileError) {
         var rest = bytes[...]
         while !rest.isEmpty {
@@ -81,9 +97,21 @@ package enum LocalFile {
 
     /// The names in a directory, sorted by their bytes, without `.` and `..`.
     package static func names(in path: String) throws(FileError) -> [String] {
+        let number = System.open(path, O_RDONLY | O_DIRECTORY)
+        guard number >= 0 else { throw FileError(operation: "open", path: path, code: errno) }
+        defer { close(number) }
+        return try names(ofDescriptor: number, path: path)
+    }
+
+    /// The names in a directory that is open, which stays so.
+    static func names(ofDescriptor number: Int32, path: String) throws(FileError) -> [String] {
+        // One of its own, which reads from the beginning and is closed with the stream.
+        let own = System.open(".", in: number, O_RDONLY | O_DIRECTORY)
         // SAFETY: the stream is closed below, and each entry is copied before the next is read.
-        guard let stream = unsafe opendir(path) else {
-            throw FileError(operation: "open", path: path, code: errno)
+        guard own >= 0, let stream = unsafe fdopendir(own) else {
+            let code = errno
+            if own >= 0 { close(own) }
+            throw FileError(operation: "open", path: path, code: code)
         }
         // SAFETY: opened above, closed once.
         defer { unsafe _ = closedir(stream) }
@@ -101,6 +129,14 @@ package enum LocalFile {
 
     /// Whether something is at the path; symbolic links are followed.
     package static func exists(_ path: String) -> Bool { System.exists(path) }
+
+    /// The user that what is at the path belongs to; nil where nothing is.
+    package static func owner(_ path: String) -> UInt32? {
+        var status = stat()
+        // SAFETY: the structure is valid during the call.
+        guard unsafe stat(path, &status) == 0 else { return nil }
+        return status.st_uid
+    }
 
     /// What a symbolic link says; nil where there is none.
     package static func link(_ path: String) -> String? {

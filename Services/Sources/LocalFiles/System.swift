@@ -10,6 +10,11 @@ enum System {
         unsafe Glibc.open(path, flags | O_CLOEXEC, mode)
     }
 
+    static func open(_ name: String, in directory: Int32, _ flags: Int32) -> Int32 {
+        // SAFETY: as above.
+        unsafe openat(directory, name, flags | O_CLOEXEC)
+    }
+
     @discardableResult static func unlink(_ path: String) -> Int32 {
         // SAFETY: as above.
         unsafe Glibc.unlink(path)

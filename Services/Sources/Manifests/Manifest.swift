@@ -31,6 +31,16 @@ package struct Manifest: Equatable, Sendable {
         for document in documents { try add(document, path, depth: 0) }
     }
 
+    /// What is in either, in this order.
+    package static func + (one: Manifest, other: Manifest) -> Manifest {
+        var all = one
+        all.pods += other.pods
+        all.configMaps += other.configMaps
+        all.secrets += other.secrets
+        all.others += other.others
+        return all
+    }
+
     private mutating func add(_ document: Value, _ path: String, depth: Int) throws(DocumentError) {
         guard case .object = document else {
             throw DocumentError("\(path): \(document.kind), a manifest with a kind is expected")
@@ -78,6 +88,14 @@ package struct Manifest: Equatable, Sendable {
         let metadata = pod["metadata"] ?? .object([])
         guard metadata == .null || metadata.members != nil else {
             throw DocumentError("\(path): \(title): metadata is \(metadata.kind), not an object")
+        }
+        for object in [metadata, owner["metadata"] ?? .null] {
+            for key in ["name", "namespace"] {
+                guard let value = object[key], value != .null, value.string == nil else { continue }
+                throw DocumentError(
+                    "\(path): \(title): metadata.\(key) is \(value.kind), not a string: write it in quotes"
+                )
+            }
         }
         let ownName = metadata["name"]?.string ?? metadata["generateName"]?.string
         // An empty namespace is one that is said.

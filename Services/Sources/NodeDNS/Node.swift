@@ -77,7 +77,8 @@ package struct Node {
         guard path != "" else { return (.contents([]), nil) }
         let real = options.resolvConf ?? path
         do throws(FileError) {
-            return (.contents(try LocalFile.contents(of: real, limit: Limits.fileSize + 1)), real)
+            let waits = options.resolvConf != nil
+            return (.contents(try LocalFile.contents(of: real, limit: Limits.fileSize + 1, waits: waits)), real)
         } catch {
             // Too large: as many bytes as the kubelet stops at.
             if error.code == 0 { return (.contents([UInt8](repeating: 0x20, count: Limits.fileSize)), real) }

@@ -44,6 +44,16 @@ extension PodPlan {
         return plan
     }
 
+    /// What a sandbox is told of its pod (`calculateSandboxResources`, pkg/kubelet/kuberuntime): whatever limits there are.
+    package var sum: CgroupPlan {
+        let (quota, memory) = (CgroupPlan.quota(total { $0.cpuLimitMilli ?? 0 }), total { $0.memoryLimit ?? 0 })
+        return CgroupPlan(
+            cpuShares: CgroupPlan.shares(total { $0.cpuRequestMilli ?? $0.cpuLimitMilli ?? 0 }),
+            cpuQuota: quota > 0 ? quota : nil,
+            memoryLimit: memory > 0 ? memory : nil
+        )
+    }
+
     /// What the pod needs at most at any time: its containers together, or one init container beside the sidecars before it.
     private func total(_ amount: (ResourcePlan) -> Int) -> Int {
         func sum(_ one: Int, _ other: Int) -> Int {

@@ -22,12 +22,30 @@ package struct ContainerPlan: Sendable {
     package var resources = ResourcePlan()
     package var security = SecurityPlan()
     package var hasStandardInput = false
+    /// Whether that is closed when the first who was attached to it goes.
+    package var closesStandardInput = false
     package var hasTerminal = false
     package var terminationMessagePath = "/dev/termination-log"
     /// An init container that goes on beside the others (`restartPolicy: Always`).
     package var isSidecar = false
 
     package init() {}
+
+    /// Whether this can be an image's name, of which the engine knows more: it becomes a part of requests' paths.
+    package static func isImage(_ name: String) -> Bool {
+        let parts = name.utf8.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
+        return parts.allSatisfy { part in
+            !part.isEmpty && !part.allSatisfy { $0 == UInt8(ascii: ".") }
+                && part.allSatisfy { byte in
+                    switch byte {
+                    case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+                        UInt8(ascii: "0")...UInt8(ascii: "9"):
+                        true
+                    default: "._-:@[]+".utf8.contains(byte)
+                    }
+                }
+        }
+    }
 }
 
 /// Where a container sees a volume.

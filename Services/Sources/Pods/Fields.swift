@@ -10,7 +10,7 @@ package final class Fields {
     /// Everything that is wrong, in the order it was found.
     package final class Report {
         package var errors: [String] = []
-        /// What has no meaning without a control plane, and is said to have none.
+        /// What has no meaning without a control plane, of which the user is told so.
         package var notes: [String] = []
 
         package init() {}

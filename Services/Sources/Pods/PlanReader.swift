@@ -3,17 +3,20 @@
 
 package import Documents
 package import Manifests
-internal import PodDNS
+package import PodDNS
 
 /// Makes a plan from a manifest's pod: everything it says is taken, or refused by name.
 package struct PlanReader {
     private let report = Fields.Report()
-    private let store: Store
+    private var store: Store
     private let document: PodDocument
+    private let behaviour: Behaviour
 
-    package init(_ document: PodDocument, _ store: Store) {
+    /// `behaviour` says by which release's rules its DNS is checked.
+    package init(_ document: PodDocument, _ store: Store, _ behaviour: Behaviour = .init()) {
         self.document = document
         self.store = store
+        self.behaviour = behaviour
     }
 
     /// The plan; throws one error that names everything that is wrong or not supported.
@@ -24,13 +27,18 @@ package struct PlanReader {
         plan.dns = try document.dnsPod(namespace: namespace)
         plan.name = document.name
         plan.namespace = plan.dns.namespace.description
-        readMetadata(&plan, uid: uid)
-        readSpec(Fields(document.spec, "spec", report), &plan)
+        var reader = self
+        reader.store.namespace = plan.namespace
+        reader.readMetadata(&plan, uid: uid)
+        reader.readSpec(Fields(document.spec, "spec", report), &plan)
         check(plan)
         guard report.errors.isEmpty else {
             throw DocumentError("\(document.title): " + report.errors.joined(separator: "; "))
         }
         plan.notes = report.notes
+        if document.kind != "Pod" {
+            plan.notes.append("\(document.title) but for its template, of which one pod is run")
+        }
         return plan
     }
 
@@ -136,19 +144,28 @@ package struct PlanReader {
     // MARK: Volumes
 
     private func readVolumes(_ spec: Fields, _ plan: inout PodPlan) {
+        var names: Set<String> = []
         for volume in spec.objects("volumes") {
             let name = volume.string("name") ?? ""
-            var source: VolumePlan.Source?
+            // It becomes a directory's name.
+            if !Self.isLabel(name) {
+                volume.fail("name", "\"\(name)\" is no name of a volume (letters a to z, digits and '-')")
+            }
+            if !names.insert(name).inserted { volume.fail("name", "\(name) is another volume's too") }
+            var sources: [VolumePlan.Source] = []
             // An empty one is the usual form.
             let hasEmptyDir = volume.has("emptyDir")
             if let fields = volume.object("emptyDir") {
                 let medium = fields.string("medium") ?? ""
                 if !["", "Memory"].contains(medium) { fields.fail("medium", "\(medium) is not supported") }
                 let size = quantity(fields, "sizeLimit", Quantity.whole)
-                source = .emptyDir(isMemory: medium == "Memory", sizeLimit: size)
+                if size != nil, medium != "Memory" {
+                    fields.fail("sizeLimit", "is not supported on the disk: nobody evicts the pod here")
+                }
+                sources.append(.emptyDir(isMemory: medium == "Memory", sizeLimit: size))
                 fields.finish()
             } else if hasEmptyDir {
-                source = .emptyDir(isMemory: false, sizeLimit: nil)
+                sources.append(.emptyDir(isMemory: false, sizeLimit: nil))
             }
             if let fields = volume.object("hostPath") {
                 let path = fields.string("path") ?? ""
@@ -160,20 +177,19 @@ package struct PlanReader {
                     "", "DirectoryOrCreate", "Directory", "FileOrCreate", "File", "Socket", "CharDevice", "BlockDevice",
                 ]
                 if !known.contains(type) { fields.fail("type", "\(type) is none that Kubernetes has") }
-                source = .hostPath(path, type: type)
+                sources.append(.hostPath(path, type: type))
                 fields.finish()
             }
             if let fields = volume.object("configMap") {
-                source = files(fields, nameKey: "name", kind: "ConfigMap", store.configMap, isSecret: false)
+                sources.append(files(fields, nameKey: "name", kind: "ConfigMap", store.configMap, isSecret: false))
             }
             if let fields = volume.object("secret") {
-                source = files(fields, nameKey: "secretName", kind: "Secret", store.secret, isSecret: true)
+                sources.append(files(fields, nameKey: "secretName", kind: "Secret", store.secret, isSecret: true))
             }
             volume.finish()
-            if name.isEmpty { volume.fail("name", "is missing") }
-            if let source {
-                plan.volumes.append(VolumePlan(name: name, source: source))
-            } else if report.errors.isEmpty {
+            if let source = sources.first { plan.volumes.append(VolumePlan(name: name, source: source)) }
+            if sources.count > 1 { report.errors.append("\(volume.path) has more than one source") }
+            if sources.isEmpty, report.errors.isEmpty {
                 report.errors.append(
                     "\(volume.path) has no source that is supported (emptyDir, hostPath, configMap, secret)"
                 )
@@ -240,7 +256,11 @@ package struct PlanReader {
         var container = ContainerPlan()
         container.name = fields.string("name") ?? ""
         container.image = fields.string("image") ?? ""
-        if container.image.isEmpty { fields.fail("image", "is missing") }
+        if container.image.isEmpty {
+            fields.fail("image", "is missing")
+        } else if !ContainerPlan.isImage(container.image) {
+            fields.fail("image", "couldn't parse image name: invalid reference format")
+        }
         let name = container.image.split(separator: "/").last ?? ""
         let isLatest = !name.contains("@") && (!name.contains(":") || name.hasSuffix(":latest"))
         container.pullPolicy = isLatest ? .always : .ifNotPresent
@@ -257,10 +277,10 @@ package struct PlanReader {
         container.arguments = (fields.strings("args") ?? []).map { Expansion.expand($0, environment) }
         container.workingDirectory = fields.string("workingDir") ?? ""
         container.hasStandardInput = fields.bool("stdin") ?? false
-        _ = fields.bool("stdinOnce")
+        container.closesStandardInput = fields.bool("stdinOnce") ?? false
         container.hasTerminal = fields.bool("tty") ?? false
         container.terminationMessagePath = fields.string("terminationMessagePath") ?? "/dev/termination-log"
-        fields.moot("terminationMessagePolicy")
+        if fields.any("terminationMessagePolicy") != .string("File") { fields.moot("terminationMessagePolicy") }
         if let policy = fields.string("restartPolicy") {
             if isInit, policy == "Always" {
                 container.isSidecar = true
@@ -280,7 +300,9 @@ package struct PlanReader {
                     transport: transport
                 )
             )
-            _ = port.string("name")
+            if let name = port.string("name"), name.utf8.count > 15 || !Self.isLabel(name) {
+                port.fail("name", "\"\(name)\" is no name of a port (up to 15 of letters a to z, digits and '-')")
+            }
             port.finish()
         }
         if let resources = fields.object("resources") { readResources(resources, &container.resources) }
@@ -299,6 +321,12 @@ package struct PlanReader {
             resources.cpuRequestMilli = quantity(requests, "cpu", Quantity.milli)
             resources.memoryRequest = quantity(requests, "memory", Quantity.whole)
             requests.finish()
+            for (key, request, limit) in [
+                ("cpu", resources.cpuRequestMilli, resources.cpuLimitMilli),
+                ("memory", resources.memoryRequest, resources.memoryLimit),
+            ] {
+                if let request, let limit, request > limit { requests.fail(key, "is more than the limit") }
+            }
         }
         fields.finish()
     }
@@ -316,6 +344,10 @@ package struct PlanReader {
             fields.fail("name", "\(mount.volume) is no volume of the pod")
         }
         if !mount.path.hasPrefix("/") { fields.fail("mountPath", "is not an absolute path") }
+        if mount.path.contains(":") { fields.fail("mountPath", "has a ':' in it") }
+        if container.mounts.contains(where: { $0.path == mount.path }) {
+            fields.fail("mountPath", "\(mount.path) is another mount's too")
+        }
         if mount.subPath.hasPrefix("/") || mount.subPath.split(separator: "/").contains("..") {
             fields.fail("subPath", "is not a relative path without '..'")
         }
@@ -352,6 +384,7 @@ package struct PlanReader {
             if name.isEmpty || name.contains("=") { variable.fail("name", "is no name of a variable") }
             let value = variable.string("value")
             if let source = variable.object("valueFrom") {
+                if value ?? "" != "" { variable.fail("valueFrom", "may not be specified when `value` is not empty") }
                 if let value = self.value(source, plan) { set(name, value) }
                 source.finish()
             } else {
@@ -419,12 +452,12 @@ package struct PlanReader {
     // MARK: As a whole
 
     private func check(_ plan: PodPlan) {
-        if !Self.isName(plan.name, limit: 253) {
+        if !Self.isSubdomain(plan.name) {
             report.errors.append(
                 "metadata.name: \"\(plan.name)\" is no name of a pod (letters a to z, digits, '-' and '.')"
             )
         }
-        if !Self.isName(plan.namespace, limit: 63) {
+        if !Self.isLabel(plan.namespace) {
             report.errors.append("metadata.namespace: \"\(plan.namespace)\" is no name of a namespace")
         }
         if !plan.uid.utf8.allSatisfy({ Self.isLetter($0) || $0 == UInt8(ascii: "-") }) || plan.uid.utf8.count > 64 {
@@ -433,14 +466,20 @@ package struct PlanReader {
         if plan.containers.isEmpty { report.errors.append("spec.containers is empty") }
         var seen: Set<String> = []
         for container in plan.allContainers {
-            if !Self.isName(container.name, limit: 63) {
+            if !Self.isLabel(container.name) {
                 report.errors.append("a container's name is \"\(container.name)\" (letters a to z, digits and '-')")
             }
             if !seen.insert(container.name).inserted {
                 report.errors.append("two containers are called \(container.name)")
             }
         }
-        report.errors += Validation.errors(plan.dns)
+        var hostPorts: Set<[String]> = []
+        for port in plan.containers.flatMap(\.ports) where port.host > 0 {
+            if !hostPorts.insert([String(port.host), port.transport, port.address]).inserted {
+                report.errors.append("hostPort \(port.host) (\(port.transport)) comes twice")
+            }
+        }
+        report.errors += Validation.errors(plan.dns, behaviour)
         if plan.isInHostPID, plan.sharesProcesses {
             report.errors.append("spec.shareProcessNamespace excludes spec.hostPID")
         }
@@ -450,11 +489,16 @@ package struct PlanReader {
         UInt8(ascii: "a")...UInt8(ascii: "z") ~= byte || UInt8(ascii: "0")...UInt8(ascii: "9") ~= byte
     }
 
-    private static func isName(_ name: String, limit: Int) -> Bool {
-        guard (1...limit).contains(name.utf8.count), let first = name.utf8.first, let last = name.utf8.last else {
-            return false
-        }
-        return isLetter(first) && isLetter(last)
-            && name.utf8.allSatisfy { isLetter($0) || $0 == UInt8(ascii: "-") || $0 == UInt8(ascii: ".") }
+    /// RFC 1123's label, and labels with dots between them, as the API server has them.
+    private static func isLabel(_ name: String) -> Bool { name.utf8.count <= 63 && isPart(name.utf8[...]) }
+
+    private static func isSubdomain(_ name: String) -> Bool {
+        name.utf8.count <= 253
+            && name.utf8.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false).allSatisfy(isPart)
+    }
+
+    private static func isPart(_ part: Substring.UTF8View) -> Bool {
+        guard let first = part.first, let last = part.last else { return false }
+        return isLetter(first) && isLetter(last) && part.allSatisfy { isLetter($0) || $0 == UInt8(ascii: "-") }
     }
 }

@@ -42,6 +42,24 @@ package struct PodPlan: Sendable {
 
     package var allContainers: [ContainerPlan] { initContainers + containers }
 
+    /// Why a container may not run as its image's user (`verifyRunAsNonRoot`, pkg/kubelet/kuberuntime), in the kubelet's
+    /// words; nil where it may.
+    ///
+    /// `imageUser` as an image has it: USER, UID, either with `:GROUP`, or nothing, which is root.
+    package func refusal(_ container: ContainerPlan, imageUser: String) -> String? {
+        guard container.security.runAsNonRoot ?? security.runAsNonRoot ?? false else { return nil }
+        if let user = container.security.runAsUser ?? security.runAsUser {
+            return user == 0 ? "container's runAsUser breaks non-root policy" : nil
+        }
+        let user = imageUser.prefix { $0 != ":" }
+        guard !user.isEmpty, let number = Int(user) else {
+            return user.isEmpty
+                ? "container has runAsNonRoot and image will run as root"
+                : "container has runAsNonRoot and image has non-numeric user (\(user)), cannot verify user is non-root"
+        }
+        return number == 0 ? "container has runAsNonRoot and image will run as root" : nil
+    }
+
     /// `NAMESPACE/NAME`, for messages.
     package var title: String { "\(namespace)/\(name)" }
 

@@ -5,30 +5,55 @@ package import Documents
 
 /// The ConfigMaps and Secrets that came with a manifest.
 package struct Store: Sendable {
-    private var maps: [String: [(key: String, bytes: [UInt8])]] = [:]
-    private var secrets: [String: [(key: String, bytes: [UInt8])]] = [:]
+    /// The namespace that they are looked for in; one that says none is in every one.
+    package var namespace = "default"
+    private var maps: [Place: [(key: String, bytes: [UInt8])]] = [:]
+    private var secrets: [Place: [(key: String, bytes: [UInt8])]] = [:]
     private static let limit = 1 << 20
+
+    /// Where one is: nil for the namespace of whoever looks.
+    private struct Place: Hashable {
+        var namespace: String?
+        var name: String
+    }
 
     /// Throws where one is not as the API server would take it.
     package init(configMaps: [Value], secrets: [Value]) throws(DocumentError) {
         for map in configMaps {
-            let name = try Self.name(map, "ConfigMap")
-            maps[name] = try Self.entries(map, "ConfigMap \(name)", plain: "data", encoded: "binaryData")
+            let place = try Self.place(map, "ConfigMap")
+            let entries = try Self.entries(map, "ConfigMap \(place.name)", plain: "data", encoded: "binaryData")
+            guard maps.updateValue(entries, forKey: place) == nil else {
+                throw DocumentError("there are two ConfigMaps \(place.name)")
+            }
         }
         for secret in secrets {
-            let name = try Self.name(secret, "Secret")
-            self.secrets[name] = try Self.entries(secret, "Secret \(name)", plain: "stringData", encoded: "data")
+            let place = try Self.place(secret, "Secret")
+            let entries = try Self.entries(secret, "Secret \(place.name)", plain: "stringData", encoded: "data")
+            guard self.secrets.updateValue(entries, forKey: place) == nil else {
+                throw DocumentError("there are two Secrets \(place.name)")
+            }
         }
     }
 
-    package func configMap(_ name: String) -> [(key: String, bytes: [UInt8])]? { maps[name] }
-    package func secret(_ name: String) -> [(key: String, bytes: [UInt8])]? { secrets[name] }
+    package func configMap(_ name: String) -> [(key: String, bytes: [UInt8])]? {
+        maps[Place(namespace: namespace, name: name)] ?? maps[Place(name: name)]
+    }
 
-    private static func name(_ object: Value, _ kind: String) throws(DocumentError) -> String {
+    package func secret(_ name: String) -> [(key: String, bytes: [UInt8])]? {
+        secrets[Place(namespace: namespace, name: name)] ?? secrets[Place(name: name)]
+    }
+
+    private static func place(_ object: Value, _ kind: String) throws(DocumentError) -> Place {
         guard let name = object["metadata"]?["name"]?.string, !name.isEmpty else {
             throw DocumentError("a \(kind) without metadata.name")
         }
-        return name
+        let namespace = object["metadata"]?["namespace"] ?? .null
+        guard namespace == .null || namespace.string != nil else {
+            throw DocumentError(
+                "\(kind) \(name): metadata.namespace is \(namespace.kind), not a string: write it in quotes"
+            )
+        }
+        return Place(namespace: namespace.string, name: name)
     }
 
     private static func entries(

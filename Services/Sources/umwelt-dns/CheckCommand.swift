@@ -15,7 +15,7 @@ struct CheckCommand: ParsableCommand {
         abstract: "Ask a pod's nameservers, from the pod's own network.",
         discussion: """
             Asks each of the pod's nameservers for the A and AAAA of kubernetes.default where they are the cluster's, and for \
-            the root's NS where they are not; then the node's own nameservers, from the node. For a manifest, all from the \
+            the root's NS where they are not; an address of either family is enough. Then the node's own nameservers, from the node. For a manifest, all from the \
             network that the command is in.
 
             EXIT STATUS
@@ -42,6 +42,8 @@ struct CheckCommand: ParsableCommand {
         var result: String
         var milliseconds: Double?
         var isGood: Bool
+        /// Whether what was asked for is there.
+        var isFound = false
 
         var document: Value {
             .object([
@@ -73,20 +75,16 @@ struct CheckCommand: ParsableCommand {
         for server in servers {
             if server.isCluster, let domain {
                 let name = "kubernetes.default.svc.\(domain)"
-                rows.append(ask(prober, place, server.text, name, .a, needsAnswer: true))
-                rows.append(ask(prober, place, server.text, name, .aaaa, needsAnswer: false))
+                rows += addresses(prober, place, server.text, name)
             } else {
-                rows.append(ask(prober, place, server.text, ".", .ns, needsAnswer: false))
+                rows.append(ask(prober, place, server.text, ".", .ns))
             }
-            for name in name {
-                rows.append(ask(prober, place, server.text, name, .a, needsAnswer: true))
-                rows.append(ask(prober, place, server.text, name, .aaaa, needsAnswer: false))
-            }
+            for name in name { rows += addresses(prober, place, server.text, name) }
         }
         if case .contents(let bytes) = node.file {
             let upstream = Prober(pid: nil, timeoutMilliseconds: timeout)
             for entry in NodeResolver(bytes, node.kubelet.behaviour).servers {
-                rows.append(ask(upstream, "the node", entry.word.description, ".", .ns, needsAnswer: false))
+                rows.append(ask(upstream, "the node", entry.word.description, ".", .ns))
             }
         }
         try show(rows)
@@ -113,22 +111,25 @@ struct CheckCommand: ParsableCommand {
         if case .clusterDNS = entry.origin { true } else { false }
     }
 
-    private func ask(
-        _ prober: Prober,
-        _ place: String,
-        _ server: String,
-        _ name: String,
-        _ kind: Query.Kind,
-        needsAnswer: Bool
-    ) -> Row {
+    /// Both families; where neither has an address, both have failed.
+    private func addresses(_ prober: Prober, _ place: String, _ server: String, _ name: String) -> [Row] {
+        var rows = [Query.Kind.a, .aaaa].map { ask(prober, place, server, name, $0) }
+        if !rows.contains(where: \.isFound) { for index in rows.indices { rows[index].isGood = false } }
+        return rows
+    }
+
+    private func ask(_ prober: Prober, _ place: String, _ server: String, _ name: String, _ kind: Query.Kind) -> Row {
         var row = Row(place: place, server: server, question: "\(name) \(kind.name)", result: "", isGood: false)
         switch prober.ask(server, name, kind) {
         case .silence: row.result = "no answer within \(timeout) ms"
         case .failure(let reason): row.result = reason
         case .answer(let answer, let milliseconds):
             row.milliseconds = milliseconds
-            row.result = answer.codeName + (answer.code == 0 ? ", \(answer.count) answers" : "")
-            row.isGood = answer.code == 0 && (answer.count > 0 || !needsAnswer)
+            row.isGood = answer.code == 0
+            // A server that cuts its answer short has more than fits.
+            row.isFound = row.isGood && (answer.count > 0 || answer.isCut)
+            row.result = answer.codeName
+            if row.isGood { row.result += answer.isCut ? ", cut short" : ", \(answer.count) answers" }
         }
         return row
     }

@@ -22,9 +22,14 @@ package enum Query {
     /// What a server said.
     package struct Answer: Equatable {
         var code: Int
+        /// Records of the kind that was asked for: an alias alone is none.
         var count: Int
+        /// Whether there are more than fit.
+        var isCut = false
 
-        package init(code: Int, count: Int) { (self.code, self.count) = (code, count) }
+        package init(code: Int, count: Int, isCut: Bool = false) {
+            (self.code, self.count, self.isCut) = (code, count, isCut)
+        }
 
         /// The code's name.
         var codeName: String {
@@ -58,6 +63,25 @@ package enum Query {
         }
         func lower(_ byte: UInt8) -> UInt8 { (0x41...0x5a).contains(byte) ? byte | 0x20 : byte }
         guard answer[12..<(12 + asked.count)].map(lower) == asked.map(lower) else { return nil }
-        return Answer(code: Int(answer[3] & 0x0f), count: Int(answer[6]) << 8 | Int(answer[7]))
+        let count = asked.count < 4 ? 0 : records(answer, from: 12 + asked.count, kind: asked.suffix(4).prefix(2))
+        return Answer(code: Int(answer[3] & 0x0f), count: count, isCut: answer[2] & 0x02 != 0)
+    }
+
+    /// How many of the answers are of that kind, as far as the message goes.
+    private static func records(_ message: [UInt8], from start: Int, kind: ArraySlice<UInt8>) -> Int {
+        var count = 0
+        var index = start
+        for _ in 0..<(Int(message[6]) << 8 | Int(message[7])) {
+            // A name: labels, and a zero or a pointer at the end.
+            while index < message.count, (1...63).contains(message[index]) { index += 1 + Int(message[index]) }
+            guard index < message.count else { break }
+            index += message[index] == 0 ? 1 : 2
+            guard index + 10 <= message.count else { break }
+            let end = index + 10 + (Int(message[index + 8]) << 8 | Int(message[index + 9]))
+            guard end <= message.count else { break }
+            if message[index..<(index + 2)].elementsEqual(kind) { count += 1 }
+            index = end
+        }
+        return count
     }
 }

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright the Umwelt authors
 
+import CNetns
 import DockerEngine
 package import Documents
 import Foundation
+import Glibc
 import LocalFiles
 import Manifests
 import NodeDNS
@@ -35,8 +37,17 @@ package struct RunningPod {
     func written() -> [UInt8]? { path.flatMap { try? LocalFile.contents(of: $0, limit: Limits.fileSize) } }
 
     /// What a process of it sees.
-    static func seen(by pid: Int) -> [UInt8]? {
-        try? LocalFile.contents(of: "/proc/\(pid)/root/etc/resolv.conf", limit: Limits.fileSize)
+    static func seen(by pid: Int) -> [UInt8]? { file("/etc/resolv.conf", below: "/proc/\(pid)/root") }
+
+    /// The contents of a regular file as a process with that root directory has it; nil where it has none.
+    ///
+    /// Whatever links the container has made, they do not lead to a file of the node's.
+    package static func file(_ path: String, below root: String) -> [UInt8]? {
+        // SAFETY: the strings are passed as NUL-terminated copies that live for the call.
+        let number = unsafe cnetns_open_below(root, path)
+        guard number >= 0 else { return nil }
+        defer { close(number) }
+        return try? LocalFile.contents(ofDescriptor: number, path: path, limit: Limits.fileSize)
     }
 
     /// The first engine that knows it; throws where none does.

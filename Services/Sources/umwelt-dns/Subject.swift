@@ -38,7 +38,7 @@ enum Subject {
         do throws(FileError) {
             return name == "-"
                 ? try LocalFile.contents(ofDescriptor: 0, path: path, limit: Value.sizeLimit)
-                : try LocalFile.contents(of: name, limit: Value.sizeLimit)
+                : try LocalFile.contents(of: name, limit: Value.sizeLimit, waits: true)
         } catch {
             throw DocumentError("\(path): cannot be read: \(error.reason)")
         }

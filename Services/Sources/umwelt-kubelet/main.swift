@@ -47,6 +47,7 @@ if let servers = found.clusterDNS {
     for server in servers.value { text += line("server", server) }
     text += line("server-origin", servers.source)
 }
+if let process = found.process { text += line("process", "\(process)") }
 for file in found.files { text += line("file", file) }
 for problem in found.problems { text += line("problem", problem) }
 print(text, terminator: "")

@@ -59,6 +59,12 @@ struct CRIConfig: Sendable {
         config.annotations = Self.map(plan.annotations).merging(marks) { $1 }
         config.linux.cgroupParent = plan.cgroupParent(isSystemd: isSystemd)
         config.linux.sysctls = Self.map(plan.sysctls)
+        let sum = plan.sum
+        config.linux.resources.cpuPeriod = Int64(CgroupPlan.cpuPeriod)
+        config.linux.resources.cpuQuota = Int64(sum.cpuQuota ?? 0)
+        config.linux.resources.cpuShares = Int64(sum.cpuShares)
+        config.linux.resources.memoryLimitInBytes = Int64(sum.memoryLimit ?? 0)
+        config.linux.overhead = Runtime_V1_LinuxContainerResources()
         var security = Runtime_V1_LinuxSandboxSecurityContext()
         security.namespaceOptions = namespaces
         security.privileged = plan.allContainers.contains { $0.security.isPrivileged == true }
@@ -98,10 +104,11 @@ struct CRIConfig: Sendable {
             "io.kubernetes.container.restartCount": String(attempt),
             "io.kubernetes.container.terminationMessagePath": container.terminationMessagePath,
             "io.kubernetes.container.terminationMessagePolicy": "File",
-            "io.kubernetes.pod.terminationGracePeriod": String(plan.graceSeconds),
+            Labels.gracePeriod: String(plan.graceSeconds),
         ]
         config.logPath = "\(container.name)/\(attempt).log"
         config.stdin = container.hasStandardInput
+        config.stdinOnce = container.closesStandardInput
         config.tty = container.hasTerminal
         config.linux.resources = resources(container)
         config.linux.securityContext = security(container)
@@ -129,9 +136,10 @@ struct CRIConfig: Sendable {
         }
         let taken = Set(mounts.map(\.containerPath))
         if !taken.contains("/etc/hosts") { mounts.append(mount("/etc/hosts", files.hosts, isReadOnly: false)) }
-        mounts.append(
-            mount(container.terminationMessagePath, files.terminationLog(container.name, attempt), isReadOnly: false)
-        )
+        if !taken.contains(container.terminationMessagePath) {
+            let log = files.terminationLog(container.name, attempt)
+            mounts.append(mount(container.terminationMessagePath, log, isReadOnly: false))
+        }
         for view in procViews where !taken.contains(view.container) {
             mounts.append(mount(view.container, view.node, isReadOnly: true))
         }
@@ -140,7 +148,7 @@ struct CRIConfig: Sendable {
 
     private func resources(_ container: ContainerPlan) -> Runtime_V1_LinuxContainerResources {
         var resources = Runtime_V1_LinuxContainerResources()
-        resources.cpuPeriod = 100_000
+        resources.cpuPeriod = Int64(CgroupPlan.cpuPeriod)
         resources.cpuQuota = Int64(container.resources.cpuQuota)
         resources.cpuShares = Int64(container.resources.cpuShares)
         resources.memoryLimitInBytes = Int64(container.resources.memoryLimit ?? 0)

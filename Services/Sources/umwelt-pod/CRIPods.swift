@@ -55,13 +55,15 @@ struct CRIPods: Sendable {
 
     /// Stops and removes the pod and what it has on the disk.
     func remove(_ sandbox: Runtime_V1_PodSandbox, graceSeconds: Int) async throws {
-        for container in try await containers(of: sandbox.id) where container.state == .containerRunning {
-            _ = try await connection.call("StopContainer", timeout: .seconds(graceSeconds + 120)) { options in
-                var request = Runtime_V1_StopContainerRequest()
-                request.containerID = container.id
-                request.timeout = Int64(graceSeconds)
-                return try await connection.runtime.stopContainer(request, options: options)
+        let files = Self.files(sandbox)
+        files.giveUp()
+        let running = try await containers(of: sandbox.id).filter { $0.state == .containerRunning }
+        // As the kubelet does: all of them at once.
+        try await withThrowingTaskGroup { group in
+            for container in running {
+                group.addTask { try await Self.stop(container.id, graceSeconds, connection) }
             }
+            try await group.waitForAll()
         }
         _ = try await connection.call("StopPodSandbox") { options in
             var request = Runtime_V1_StopPodSandboxRequest()
@@ -73,7 +75,20 @@ struct CRIPods: Sendable {
             request.podSandboxID = sandbox.id
             return try await connection.runtime.removePodSandbox(request, options: options)
         }
-        try Self.files(sandbox).remove()
+        try files.remove()
+    }
+
+    /// Ends a container; one that has ended, or is gone, is no error.
+    static func stop(_ id: String, _ graceSeconds: Int, _ connection: CRIConnection) async throws {
+        let timeout = CRIConnection.timeout + .seconds(graceSeconds)
+        do {
+            _ = try await connection.call("StopContainer", timeout: timeout) { options in
+                var request = Runtime_V1_StopContainerRequest()
+                request.containerID = id
+                request.timeout = Int64(graceSeconds)
+                return try await connection.runtime.stopContainer(request, options: options)
+            }
+        } catch let error as CRIError where error.isMissing {}
     }
 
     /// Removes every sandbox of that uid: what a failed start left.

@@ -10,7 +10,7 @@ import Terminal
 
 /// A pod over the Docker Engine, as dockershim made it: a pause container, its resolv.conf rewritten, then the containers in
 /// its namespaces.
-struct DockerPod: Sendable {
+struct DockerPod: ContainerEngine {
     var docker: DockerConnection
     var plan: PodPlan
     var files: PodFiles
@@ -28,8 +28,6 @@ struct DockerPod: Sendable {
     static let typeLabel = "io.kubernetes.docker.type"
     static let sandboxLabel = "io.kubernetes.sandbox.id"
     private static let pauseScore = -998
-    private static let firstPause = Duration.seconds(10)
-    private static let longestPause = Duration.seconds(300)
 
     private var labels: [Value.Member] {
         let own = [(Labels.podName, plan.name), (Labels.podNamespace, plan.namespace), (Labels.podUID, plan.uid)]
@@ -48,15 +46,9 @@ struct DockerPod: Sendable {
         try pull(pauseImage, .ifNotPresent, "the pause container")
         for container in plan.allContainers {
             try pull(container.image, container.pullPolicy, "container \(container.name)")
-            guard container.security.runAsNonRoot ?? plan.security.runAsNonRoot ?? false,
-                container.security.runAsUser ?? plan.security.runAsUser == nil
-            else { continue }
             let image = try docker.json("GET", "/images/\(container.image)/json", call: "look at \(container.image)")
-            let user = image["Config"]?["User"]?.string ?? ""
-            if user.isEmpty || user == "0" || user == "root" || user.hasPrefix("0:") {
-                throw Failure.failed(
-                    "container \(container.name): container has runAsNonRoot and image will run as root"
-                )
+            if let reason = plan.refusal(container, imageUser: image["Config"]?["User"]?.string ?? "") {
+                throw Failure.failed("container \(container.name): \(reason)")
             }
         }
     }
@@ -218,7 +210,7 @@ struct DockerPod: Sendable {
 
     // MARK: Containers
 
-    private func start(_ container: ContainerPlan, attempt: Int, in sandbox: String) throws -> String {
+    func start(_ container: ContainerPlan, attempt: Int, in sandbox: String) throws -> String {
         do throws(FileError) {
             try LocalFile.replace(files.terminationLog(container.name, attempt), with: [], mode: 0o666)
         } catch { throw Failure.failed("container \(container.name): \(error)") }
@@ -231,7 +223,8 @@ struct DockerPod: Sendable {
         var config: [Value.Member] = [
             .init("Image", .string(container.image)), .init("Labels", .object(labels + own)),
             .init("Env", .strings(container.environment.map { "\($0.name)=\($0.value)" })),
-            .init("OpenStdin", .bool(container.hasStandardInput)), .init("Tty", .bool(container.hasTerminal)),
+            .init("OpenStdin", .bool(container.hasStandardInput)),
+            .init("StdinOnce", .bool(container.closesStandardInput)), .init("Tty", .bool(container.hasTerminal)),
         ]
         if !container.command.isEmpty { config.append(.init("Entrypoint", .strings(container.command))) }
         if !container.arguments.isEmpty {
@@ -263,7 +256,9 @@ struct DockerPod: Sendable {
         }
         let taken = Set(container.mounts.map(\.path))
         if !taken.contains("/etc/hosts") { binds.append("\(files.hosts):/etc/hosts") }
-        binds.append("\(files.terminationLog(container.name, attempt)):\(container.terminationMessagePath)")
+        if !taken.contains(container.terminationMessagePath) {
+            binds.append("\(files.terminationLog(container.name, attempt)):\(container.terminationMessagePath)")
+        }
         for view in procViews where !taken.contains(view.container) {
             binds.append("\(view.node):\(view.container):ro")
         }
@@ -282,10 +277,13 @@ struct DockerPod: Sendable {
             .init("ReadonlyRootfs", .bool(security.hasReadOnlyRoot ?? false)),
             .init("CgroupParent", .string(cgroupParent)),
             .init("CapAdd", .strings(security.addCapabilities)), .init("CapDrop", .strings(security.dropCapabilities)),
-            .init("CpuShares", .int(container.resources.cpuShares)), .init("CpuPeriod", .int(100_000)),
+            .init("CpuShares", .int(container.resources.cpuShares)), .init("CpuPeriod", .int(CgroupPlan.cpuPeriod)),
             .init("CpuQuota", .int(container.resources.cpuQuota)),
         ]
-        if let memory = container.resources.memoryLimit { host.append(.init("Memory", .int(memory))) }
+        if let memory = container.resources.memoryLimit {
+            // The same for both: no swap.
+            host += [.init("Memory", .int(memory)), .init("MemorySwap", .int(memory))]
+        }
         let groups = (plan.fsGroup.map { [$0] } ?? []) + plan.supplementalGroups
         if !groups.isEmpty { host.append(.init("GroupAdd", .strings(groups.map(String.init)))) }
         if plan.isInHostPID { host.append(.init("PidMode", .string("host"))) }
@@ -293,78 +291,17 @@ struct DockerPod: Sendable {
         return host
     }
 
-    private func exitCode(_ id: String) throws -> Int32? {
+    func exitCode(_ id: String) throws -> Int32? {
         let state = try docker.json("GET", "/containers/\(id)/json", call: "look at a container")["State"]
         guard state?["Status"]?.string == "exited" || state?["Status"]?.string == "dead" else { return nil }
         return Int32(clamping: state?["ExitCode"]?.int ?? 255)
     }
 
-    func runInitContainers(in sandbox: String) async throws -> [CRIPod.Running] {
-        var sidecars: [CRIPod.Running] = []
-        for container in plan.initContainers {
-            if container.isSidecar {
-                sidecars.append(.init(container: container, id: try start(container, attempt: 0, in: sandbox)))
-                continue
-            }
-            var attempt = 0
-            var pause = Self.firstPause
-            while true {
-                let id = try start(container, attempt: attempt, in: sandbox)
-                var code: Int32?
-                while code == nil {
-                    try await Task.sleep(for: .milliseconds(250))
-                    code = try exitCode(id)
-                }
-                if code == 0 { break }
-                guard plan.restartPolicy != .never else {
-                    throw Failure.failed("init container \(container.name) ended with \(code ?? 255)")
-                }
-                progress.say(
-                    "init container \(container.name) ended with \(code ?? 255), again in \(pause.components.seconds) s"
-                )
-                try await Task.sleep(for: pause)
-                pause = min(pause * 2, Self.longestPause)
-                attempt += 1
-            }
-        }
-        return sidecars
+    func stop(_ id: String) throws {
+        try DockerPods(docker: docker).stop(id, plan.graceSeconds, call: "stop a container")
     }
 
-    func startContainers(in sandbox: String) throws -> [CRIPod.Running] {
-        try plan.containers.map { .init(container: $0, id: try start($0, attempt: 0, in: sandbox)) }
-    }
-
-    func supervise(_ containers: [CRIPod.Running], sidecars: [CRIPod.Running], in sandbox: String) async throws
-        -> Start.Codes
-    {
-        var all = containers + sidecars
-        while all.contains(where: { !$0.container.isSidecar && $0.code == nil }) {
-            try await Task.sleep(for: .milliseconds(250))
-            for index in all.indices where all[index].code == nil {
-                if let restart = all[index].restart {
-                    guard restart <= .now else { continue }
-                    all[index].restart = nil
-                    all[index].attempt += 1
-                    let old = all[index].id
-                    all[index].id = try start(all[index].container, attempt: all[index].attempt, in: sandbox)
-                    _ = try? docker.request("DELETE", "/containers/\(old)?v=1", call: "remove")
-                    continue
-                }
-                guard let code = try exitCode(all[index].id) else { continue }
-                let isRestarted =
-                    all[index].container.isSidecar || plan.restartPolicy == .always
-                    || (plan.restartPolicy == .onFailure && code != 0)
-                let said = "\(all[index].container.name) ended with \(code)"
-                if isRestarted {
-                    progress.say("\(said), again in \(all[index].pause.components.seconds) s")
-                    all[index].restart = .now + all[index].pause
-                    all[index].pause = min(all[index].pause * 2, Self.longestPause)
-                } else {
-                    progress.say(said)
-                    all[index].code = code
-                }
-            }
-        }
-        return all.compactMap { item in item.code.map { (item.container.name, $0) } }
+    func remove(container id: String) throws {
+        _ = try docker.request("DELETE", "/containers/\(id)?v=1", call: "remove a container")
     }
 }

@@ -92,32 +92,45 @@ struct DockerPods: Sendable {
         return chosen
     }
 
+    /// Ends a container; one that has ended is no error.
+    func stop(_ id: String, _ graceSeconds: Int, call: String) throws {
+        let path = "/containers/\(id)/stop?t=\(graceSeconds)"
+        _ = try docker.request("POST", path, call: call, timeout: graceSeconds + 120)
+    }
+
     /// Stops and removes every container of that pod, the pause container last, and what it has on the disk.
     ///
     /// `keepTop` where a kubelet keeps the cgroups above it.
-    func remove(uid: String, graceSeconds: Int, keepTop: Bool) throws {
-        let all = try items().filter { $0.label(Labels.podUID) == uid }
-        for item in all.filter({ !$0.isSandbox }) + all.filter(\.isSandbox) {
-            if item.state == "running", !item.isSandbox {
-                _ = try? docker.request(
-                    "POST",
-                    "/containers/\(item.id)/stop?t=\(graceSeconds)",
-                    call: "stop \(item.container)",
-                    timeout: graceSeconds + 60
-                )
-            }
-            do {
-                _ = try docker.request("DELETE", "/containers/\(item.id)?force=1&v=1", call: "remove \(item.container)")
-            } catch let error as DockerError where error.isMissing {}
-        }
+    func remove(uid: String, graceSeconds: Int, keepTop: Bool) async throws {
+        func left() throws -> [Item] { try items().filter { $0.label(Labels.podUID) == uid } }
+        var all = try left()
         guard let one = all.first else { return }
-        try PodFiles(
+        let files = PodFiles(
             root: one.labels[Labels.managed] ?? PodFiles.defaultRoot,
             logsRoot: one.labels[Labels.logsRoot] ?? PodFiles.defaultLogs,
             namespace: one.namespace,
             name: one.name,
             uid: uid
-        ).remove()
+        )
+        files.giveUp()
+        // Again for one that its run was about to start.
+        for _ in 0..<3 where !all.isEmpty {
+            // As the kubelet does: all of them at once. What does not end is removed by force.
+            await withTaskGroup { group in
+                for item in all where item.state == "running" && !item.isSandbox {
+                    group.addTask { try? stop(item.id, graceSeconds, call: "stop \(item.container)") }
+                }
+            }
+            for item in all.filter({ !$0.isSandbox }) + all.filter(\.isSandbox) {
+                let path = "/containers/\(item.id)?force=1&v=1"
+                do { _ = try docker.request("DELETE", path, call: "remove \(item.container)") } catch let error
+                    as DockerError
+                    where error.isMissing
+                {}
+            }
+            all = try left()
+        }
+        try files.remove()
         if let parent = one.labels[Labels.cgroupParent] { PodCgroup(parent: parent).remove(keepTop: keepTop) }
     }
 }

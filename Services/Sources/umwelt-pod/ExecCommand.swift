@@ -6,6 +6,7 @@ import CRI
 import CRIClient
 import DockerEngine
 import Documents
+import Glibc
 import Terminal
 
 /// `umwelt pod exec`: the command line of it.
@@ -39,7 +40,7 @@ struct ExecCommand: AsyncParsableCommand {
             )
         }
         if command.isEmpty { throw ValidationError("the command is missing: it stands after '--'") }
-        if let timeout, timeout < 1 { throw ValidationError("--timeout is 1 at least") }
+        if let timeout, !(1...86400).contains(timeout) { throw ValidationError("--timeout is from 1 to 86400") }
     }
 
     func run() async throws {
@@ -82,16 +83,25 @@ extension ExecCommand {
         }
         var frames = StreamFrames()
         let start = Value.object(["Detach": .bool(false), "Tty": .bool(false)])
-        _ = try pods.docker.request(
-            "POST",
-            "/exec/\(id)/start",
-            start,
-            call: "exec in \(item.container)",
-            timeout: timeout
-        ) { piece in
-            for frame in frames.feed(piece) {
-                if frame.isError { Standard.error(frame.text) } else { try Standard.output(frame.text) }
+        do {
+            _ = try pods.docker.request(
+                "POST",
+                "/exec/\(id)/start",
+                start,
+                call: "exec in \(item.container)",
+                timeout: timeout
+            ) { piece in
+                for frame in frames.feed(piece) {
+                    if frame.isError { Standard.error(frame.text) } else { try Standard.output(frame.text) }
+                }
             }
+        } catch let error as DockerError where error.isSilence {
+            // Docker has no request for that; it tells the process, which is one of this node's.
+            let command = try pods.docker.json("GET", "/exec/\(id)/json", call: "exec in \(item.container)")
+            if command["Running"] == .bool(true), let process = command["Pid"]?.int, process > 1 {
+                kill(pid_t(clamping: process), SIGKILL)
+            }
+            throw Failure.failed("exec in \(item.container): the command was ended after \(timeout ?? 0) s")
         }
         let result = try pods.docker.json("GET", "/exec/\(id)/json", call: "exec in \(item.container)")
         return Int32(clamping: result["ExitCode"]?.int ?? 255)

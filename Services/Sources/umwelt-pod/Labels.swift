@@ -7,6 +7,7 @@ enum Labels {
     static let podNamespace = "io.kubernetes.pod.namespace"
     static let podUID = "io.kubernetes.pod.uid"
     static let containerName = "io.kubernetes.container.name"
+    static let gracePeriod = "io.kubernetes.pod.terminationGracePeriod"
     /// Says that this pod is ours; its value is the directory of pods.
     static let managed = "umwelt.dev/pod-root"
     static let logsRoot = "umwelt.dev/pod-logs"

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright the Umwelt authors
 
+import Documents
 import LocalFiles
 import PodDNS
 import Pods
@@ -28,11 +29,25 @@ struct PodFiles: Sendable {
         "\(directory)/containers/\(container)/\(attempt)"
     }
 
+    static func note(in directory: String) -> String { directory + "/pod.json" }
+    /// Its name once the pod is being removed.
+    static func removalNote(in directory: String) -> String { directory + "/removed.json" }
+
+    /// Whether nobody removes the pod.
+    var isWanted: Bool { LocalFile.exists(Self.note(in: directory)) }
+
+    /// Says to the run that looks after the pod, if one does, that it is being removed: it starts no container any more.
+    func giveUp() { LocalFile.rename(Self.note(in: directory), to: Self.removalNote(in: directory)) }
+
     /// Makes all of it; what a failure leaves is removed by `remove`.
-    func make(_ plan: PodPlan) throws(Failure) {
+    ///
+    /// The note comes first, and stays locked until this process ends.
+    func make(_ plan: PodPlan, note: Value) throws(Failure) {
         do throws(FileError) {
-            try LocalDirectory.make(directory + "/volumes", mode: 0o750)
             try LocalDirectory.make(directory, mode: 0o750)
+            try LocalFile.replace(Self.note(in: directory), with: Array(note.jsonText.utf8))
+            _ = LocalFile.lock(Self.note(in: directory))
+            try LocalDirectory.make(directory + "/volumes", mode: 0o750)
             try LocalDirectory.make(logs)
             for container in plan.allContainers {
                 try LocalDirectory.make("\(logs)/\(container.name)")
@@ -66,7 +81,10 @@ struct PodFiles: Sendable {
                 try LocalFile.replace(target, with: file.bytes, mode: UInt32(clamping: file.mode))
             }
         }
-        if let group = plan.fsGroup { try LocalDirectory.giveToGroup(path, group) }
+        guard let group = plan.fsGroup else { return }
+        var isReadOnly = false
+        if case .files = volume.source { isReadOnly = true }
+        try LocalDirectory.giveToGroup(path, group, isReadOnly: isReadOnly)
     }
 
     /// The kubelet's words (pkg/volume/hostpath).
@@ -101,17 +119,26 @@ struct PodFiles: Sendable {
         var base = self.volume(mount.volume)
         if case .hostPath(let path, _) = volume.source { base = path }
         guard !mount.subPath.isEmpty else { return base }
-        let path = base + "/" + mount.subPath
-        if LocalDirectory.kind(path) == nil {
-            do throws(FileError) { try LocalDirectory.make(path) } catch {
-                throw .failed("volume \(mount.volume): subPath \(mount.subPath): \(error)")
-            }
+        // A link in the volume, which a container may have made, must not lead out of it: each step is looked at before
+        // the next one is made.
+        guard let top = LocalDirectory.resolved(base) else {
+            throw .failed("volume \(mount.volume): \(base): no such file or directory")
         }
-        // A link in the volume, which a container may have made, must not lead out of it.
-        guard let real = LocalDirectory.resolved(path), let top = LocalDirectory.resolved(base),
-            real == top || real.hasPrefix(top + "/")
-        else { throw .failed("volume \(mount.volume): subPath \(mount.subPath) leads out of the volume") }
-        return real
+        let inside = top == "/" ? top : top + "/"
+        var path = top
+        for part in mount.subPath.split(separator: "/") {
+            let next = path + "/" + part
+            if LocalDirectory.kind(next) == nil {
+                do throws(FileError) { try LocalDirectory.make(next) } catch {
+                    throw .failed("volume \(mount.volume): subPath \(mount.subPath): \(error)")
+                }
+            }
+            guard let real = LocalDirectory.resolved(next), real == top || real.hasPrefix(inside) else {
+                throw .failed("volume \(mount.volume): subPath \(mount.subPath) leads out of the volume")
+            }
+            path = real
+        }
+        return path
     }
 
     /// The kubelet's /etc/hosts (`nodeHostsFileContent`, `managedHostsFileContent`).
@@ -153,8 +180,10 @@ struct PodFiles: Sendable {
     func remove() throws(Failure) {
         for name in (try? LocalFile.names(in: directory + "/volumes")) ?? [] { LocalDirectory.unmount(volume(name)) }
         do throws(FileError) {
-            try LocalDirectory.remove(directory)
+            // The note last: what could not be removed can be found again.
+            for name in ["volumes", "containers"] { try LocalDirectory.remove(directory + "/" + name) }
             try LocalDirectory.remove(logs)
+            try LocalDirectory.remove(directory)
         } catch { throw .failed("cannot remove what the pod left: \(error)") }
     }
 }

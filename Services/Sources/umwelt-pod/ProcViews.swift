@@ -15,7 +15,8 @@ enum ProcViews {
 
     /// The container's path and the node's, for each; empty where no daemon serves them.
     static func mounts(_ mount: String) -> [(container: String, node: String)] {
-        guard LocalFile.exists(mount + "/proc/meminfo") else { return [] }
+        // An engine makes directories where a file is missing that it is to bind.
+        guard LocalDirectory.kind(mount + "/proc/meminfo") == .file else { return [] }
         return files.filter { LocalFile.exists(mount + $0) }.map { ($0, mount + $0) }
     }
 }

@@ -32,10 +32,13 @@ struct PodRow: Sendable {
 struct PsCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "ps",
-        abstract: "List the pods that umwelt pod run made."
+        abstract: "List the pods that umwelt pod run made.",
+        discussion: "What a run that was killed left, and its engine does not know, is shown as half made."
     )
 
     @OptionGroup var engine: EngineOptions
+    @Option(help: ArgumentHelp("Where pods' volumes are kept.", valueName: "directory"))
+    var rootDir = PodFiles.defaultRoot
     @Option(name: .shortAndLong, help: "text or json.")
     var output: Form = .text
 
@@ -45,7 +48,7 @@ struct PsCommand: AsyncParsableCommand {
 
     func run() async throws {
         let (engine, socket) = try engine.choose()
-        let rows = try await Listing.rows(engine, socket)
+        let rows = try await Listing.rows(engine, socket, root: rootDir)
         if output == .json {
             return try Standard.output(Value.array(rows.map(\.document)).jsonText + "\n")
         }
@@ -66,14 +69,21 @@ struct PsCommand: AsyncParsableCommand {
 
 /// What there is, by engine.
 enum Listing {
-    static func rows(_ engine: EngineOptions.Engine, _ socket: String) async throws -> [PodRow] {
+    static func rows(_ engine: EngineOptions.Engine, _ socket: String, root: String) async throws -> [PodRow] {
         try await Start.explained {
-            if engine == .docker { return try DockerPods(docker: try DockerConnection(socket: socket)).rows() }
+            @Sendable func halfMade(besides known: [String]) -> [PodRow] {
+                HalfMade.left(below: root, engine, socket, besides: known).map(\.row)
+            }
+            if engine == .docker {
+                let pods = DockerPods(docker: try DockerConnection(socket: socket))
+                return try pods.rows() + halfMade(besides: pods.items().map { $0.label(Labels.podUID) })
+            }
             return try await CRIConnection.with(socket: socket) { connection in
                 _ = try await connection.version()
                 let pods = CRIPods(connection: connection)
-                var rows: [PodRow] = []
-                for item in try await pods.list() {
+                let list = try await pods.list()
+                var rows = halfMade(besides: list.map(\.metadata.uid))
+                for item in list {
                     let containers = try await pods.containers(of: item.id).map { container in
                         (container.metadata.name, state(container.state), container.id)
                     }

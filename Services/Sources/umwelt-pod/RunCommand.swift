@@ -56,17 +56,20 @@ struct RunCommand: AsyncParsableCommand {
 
     func validate() throws {
         if detach, removesAtEnd { throw ValidationError("--detach and --rm exclude each other") }
+        guard ContainerPlan.isImage(pauseImage) else {
+            throw ValidationError("--pause-image: \(pauseImage) is no image's name")
+        }
         for directory in [rootDir, logsDir, procDir] where !directory.hasPrefix("/") {
             throw ValidationError("\(directory) is not an absolute path")
         }
     }
 
     func run() async throws {
-        let plan = try readPlan()
+        let node = try Node(node)
+        let plan = try readPlan(node.kubelet.behaviour)
         let (engine, socket) = try engine.choose()
         let progress = Progress(isShown: !quiet && Standard.isTerminal(2))
-        let node = try Node(node)
-        for note in plan.notes { progress.say("\(note) has no effect here") }
+        if !plan.notes.isEmpty { progress.warn("without effect here: \(plan.notes.joined(separator: ", "))") }
         if let process = node.settings.process {
             progress.warn("a kubelet runs here (process \(process)): it removes pods that it does not know")
         }
@@ -94,6 +97,7 @@ struct RunCommand: AsyncParsableCommand {
             progress: progress,
             marks: [
                 Labels.managed: rootDir, Labels.logsRoot: logsDir, Labels.dns: Self.dnsMark(plan.dns).compactJSON,
+                Labels.gracePeriod: String(plan.graceSeconds),
             ],
             pauseImage: pauseImage,
             network: node.network ?? .bridge
@@ -112,23 +116,31 @@ struct RunCommand: AsyncParsableCommand {
         }
     }
 
-    private func readPlan() throws -> PodPlan {
-        var bytes: [UInt8] = []
-        for path in file {
+    private func readPlan(_ behaviour: Behaviour) throws -> PodPlan {
+        var manifest: Manifest?
+        for file in file {
+            let path = file == "-" ? "standard input" : file
+            let bytes: [UInt8]
             do throws(FileError) {
-                let more =
-                    path == "-"
-                    ? try LocalFile.contents(ofDescriptor: 0, path: "standard input", limit: Value.sizeLimit)
-                    : try LocalFile.contents(of: path, limit: Value.sizeLimit)
-                bytes += bytes.isEmpty ? more : Array("\n---\n".utf8) + more
+                bytes =
+                    file == "-"
+                    ? try LocalFile.contents(ofDescriptor: 0, path: path, limit: Value.sizeLimit)
+                    : try LocalFile.contents(of: path, limit: Value.sizeLimit, waits: true)
             } catch { throw Failure.failed("\(path): cannot be read: \(error.reason)") }
+            do throws(DocumentError) {
+                let one = try Manifest(bytes, path: path)
+                manifest = manifest.map { $0 + one } ?? one
+            } catch { throw Failure.failed(error.description) }
         }
-        let path = file.count == 1 ? (file[0] == "-" ? "standard input" : file[0]) : file.joined(separator: " and ")
+        guard let manifest else { throw Failure.usage("--file is missing") }
+        let path = file.map { $0 == "-" ? "standard input" : $0 }.joined(separator: " and ")
         do throws(DocumentError) {
-            let manifest = try Manifest(bytes, path: path)
             let document = try manifest.pod(named: pod, path: path)
             let store = try Store(configMaps: manifest.configMaps, secrets: manifest.secrets)
-            return try PlanReader(document, store).plan(namespace: namespace, uid: UUID().uuidString.lowercased())
+            let reader = PlanReader(document, store, behaviour)
+            var plan = try reader.plan(namespace: namespace, uid: UUID().uuidString.lowercased())
+            plan.notes += manifest.others
+            return plan
         } catch {
             throw Failure.failed(error.description)
         }

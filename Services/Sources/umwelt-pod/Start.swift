@@ -5,6 +5,7 @@ import CRI
 import CRIClient
 import DockerEngine
 import Documents
+import Glibc
 import LocalFiles
 import PodDNS
 import Pods
@@ -42,6 +43,8 @@ struct Start: Sendable {
                     try await overCRI(connection, socket, begun, isDetached: isDetached, removesAtEnd: removesAtEnd)
                 }
             }
+        } catch is PodRemoved {
+            throw removed
         } catch {
             if let parent = begun.cgroupParent {
                 await takeBack {
@@ -67,11 +70,14 @@ struct Start: Sendable {
         func begin(_ cgroupParent: String) { parent.withLock { $0 = cgroupParent } }
     }
 
+    private var removed: Failure { .failed("pod \(plan.title) was removed by somebody else") }
+
     /// Removes what was made, also after Ctrl-C, which has cancelled this task.
     private func takeBack(_ body: @Sendable @escaping () async throws -> Void) async {
         progress.say("removing the pod")
         do { try await Task.detached { try await body() }.value } catch {
-            progress.warn("pod \(plan.title) could not be removed: \(error)")
+            let reason = (error as? Failure)?.message ?? "\(error)"
+            progress.warn("pod \(plan.title) could not be removed: \(reason)")
         }
     }
 
@@ -92,10 +98,11 @@ struct Start: Sendable {
     ) async throws -> Codes {
         _ = try await connection.version()
         let pods = CRIPods(connection: connection)
-        for item in try await pods.list()
-        where item.metadata.name == plan.name && item.metadata.namespace == plan.namespace {
-            throw Failure.failed("there is a pod \(plan.title) already: remove it with 'umwelt pod rm \(plan.title)'")
+        @Sendable func known() async throws -> [(uid: String, title: String)] {
+            try await pods.list().map { ($0.metadata.uid, "\($0.metadata.namespace)/\($0.metadata.name)") }
         }
+        // Once more, later; but who is to wait for images only to hear that?
+        guard try await !known().contains(where: { $0.title == plan.title }) else { throw taken }
         let isSystemd = await usesSystemd(connection)
         let parent = plan.cgroupParent(isSystemd: isSystemd)
         let config = CRIConfig(
@@ -107,22 +114,61 @@ struct Start: Sendable {
             procViews: views,
             marks: marks.merging([Labels.cgroupParent: parent]) { $1 }
         )
-        let pod = CRIPod(connection: connection, socket: socket, config: config, progress: progress)
-        let references = try await pod.pullImages()
+        var pod = CRIPod(connection: connection, socket: socket, config: config, progress: progress)
+        try await pod.pullImages()
+        try await makeFiles(.cri, socket, parent, known: known)
         begun.begin(parent)
-        try files.make(plan)
         let sandbox = try await pod.makeSandbox()
         limit(parent)
-        let sidecars = try await pod.runInitContainers(in: sandbox, references)
-        let running = try await pod.startContainers(in: sandbox, references)
+        var life = Life(pod, in: sandbox)
+        try await life.begin()
         if isDetached { return [] }
-        let codes = try await pod.supervise(running, sidecars: sidecars, in: sandbox, references)
-        await pod.stop(sidecars)
+        let codes = try await life.supervise()
+        await life.stopSidecars()
         if removesAtEnd {
             try await pods.removeAll(uid: plan.uid, graceSeconds: plan.graceSeconds)
             PodCgroup(parent: parent).remove(keepTop: hasKubelet)
         }
         return codes
+    }
+
+    private var taken: Failure {
+        .failed("there is a pod \(plan.title) already: remove it with 'umwelt pod rm \(plan.title)'")
+    }
+
+    /// Makes the pod's files, unless there is one of that name; what a run that was killed left of one goes before.
+    ///
+    /// `known` asks the engine for its pods' uids and titles: a lock on the directory of pods keeps others from making one
+    /// meanwhile.
+    private func makeFiles(
+        _ engine: EngineOptions.Engine,
+        _ socket: String,
+        _ cgroupParent: String,
+        known: () async throws -> [(uid: String, title: String)]
+    ) async throws {
+        let root = marks[Labels.managed] ?? PodFiles.defaultRoot
+        do throws(FileError) { try LocalDirectory.make(root) } catch {
+            throw Failure.failed("cannot prepare pod \(plan.title): \(error)")
+        }
+        var lock = LocalFile.lock(root)
+        while lock == nil {
+            try await Task.sleep(for: .milliseconds(50))
+            lock = LocalFile.lock(root)
+        }
+        defer { if let lock { close(lock) } }
+        let pods = try await known()
+        guard !pods.contains(where: { $0.title == plan.title }) else { throw taken }
+        for other in HalfMade.all(below: root, engine, socket, besides: pods.map(\.uid))
+        where other.title == plan.title {
+            guard !other.isInTheMaking else { throw taken }
+            progress.say("removing what a run that was killed left")
+            try other.remove(keepTop: hasKubelet)
+        }
+        let marks = marks.merging([Labels.cgroupParent: cgroupParent]) { $1 }
+        do { try files.make(plan, note: HalfMade.note(plan, engine, socket, marks: marks)) } catch {
+            try? files.remove()
+            throw error
+        }
     }
 
     /// What the kubelet sets on the pod's cgroup, which is there once the sandbox is.
@@ -132,7 +178,7 @@ struct Start: Sendable {
 
     /// The runtime's own word, from Kubernetes 1.28's CRI on; else the kubelet's setting.
     private func usesSystemd(_ connection: CRIConnection) async -> Bool {
-        let answer = try? await connection.call("RuntimeConfig", timeout: .seconds(10)) { options in
+        let answer = try? await connection.call("RuntimeConfig") { options in
             try await connection.runtime.runtimeConfig(Runtime_V1_RuntimeConfigRequest(), options: options)
         }
         guard let answer, answer.hasLinux else { return isSystemd }
@@ -143,12 +189,10 @@ struct Start: Sendable {
         try await Self.explained {
             let docker = try DockerConnection(socket: socket)
             let pods = DockerPods(docker: docker)
-            for item in try pods.items()
-            where item.isSandbox && item.name == plan.name && item.namespace == plan.namespace {
-                throw Failure.failed(
-                    "there is a pod \(plan.title) already: remove it with 'umwelt pod rm \(plan.title)'"
-                )
+            func known() throws -> [(uid: String, title: String)] {
+                try pods.items().filter(\.isSandbox).map { ($0.label(Labels.podUID), "\($0.namespace)/\($0.name)") }
             }
+            guard try !known().contains(where: { $0.title == plan.title }) else { throw taken }
             let isSystemd =
                 try docker.json("GET", "/info", call: "look at Docker")["CgroupDriver"] == .string("systemd")
             let parent = plan.cgroupParent(isSystemd: isSystemd)
@@ -167,30 +211,32 @@ struct Start: Sendable {
                 progress: progress
             )
             try pod.pullImages()
+            try await makeFiles(.docker, socket, parent, known: known)
             do {
-                try files.make(plan)
                 let sandbox = try pod.makeSandbox()
                 limit(parent)
-                let sidecars = try await pod.runInitContainers(in: sandbox)
-                let running = try pod.startContainers(in: sandbox)
+                var life = Life(pod, in: sandbox)
+                try await life.begin()
                 if isDetached { return [] }
-                let codes = try await pod.supervise(running, sidecars: sidecars, in: sandbox)
-                for item in sidecars {
-                    _ = try? docker.request("POST", "/containers/\(item.id)/stop?t=\(plan.graceSeconds)", call: "stop")
-                }
+                let codes = try await life.supervise()
+                await life.stopSidecars()
                 if removesAtEnd {
-                    try pods.remove(uid: plan.uid, graceSeconds: plan.graceSeconds, keepTop: hasKubelet)
+                    try await pods.remove(uid: plan.uid, graceSeconds: plan.graceSeconds, keepTop: hasKubelet)
                 }
                 return codes
+            } catch is PodRemoved {
+                throw removed
             } catch {
                 await takeBack {
                     // What is on the disk goes, whatever Docker says.
-                    let removed = Result {
-                        try pods.remove(uid: plan.uid, graceSeconds: min(plan.graceSeconds, 10), keepTop: hasKubelet)
-                    }
+                    var problem: (any Error)?
+                    do {
+                        let seconds = min(plan.graceSeconds, 10)
+                        try await pods.remove(uid: plan.uid, graceSeconds: seconds, keepTop: hasKubelet)
+                    } catch { problem = error }
                     try files.remove()
                     PodCgroup(parent: parent).remove(keepTop: hasKubelet)
-                    try removed.get()
+                    if let problem { throw problem }
                 }
                 throw error
             }

@@ -125,6 +125,36 @@ struct RunningPodTests {
         }
     }
 
+    /// A container's links lead nowhere but into the container, and what is no file is not opened.
+    @Test func whatAContainerSeesIsItsOwn() throws {
+        let root = directory + "/root"
+        defer { try? FileManager.default.removeItem(atPath: directory) }
+        try FileManager.default.createDirectory(atPath: root + "/run", withIntermediateDirectories: true)
+        func write(_ path: String, _ text: String) throws { try Data(text.utf8).write(to: URL(fileURLWithPath: path)) }
+        func link(_ path: String, _ target: String) throws {
+            try? FileManager.default.removeItem(atPath: path)
+            try FileManager.default.createSymbolicLink(atPath: path, withDestinationPath: target)
+        }
+        func seen() -> String? {
+            RunningPod.file("/etc/resolv.conf", below: root).map { String(decoding: $0, as: UTF8.self) }
+        }
+        try write(directory + "/resolv.conf", "the node's")
+        try write(root + "/run/resolv.conf", "the container's")
+        #expect(seen() == nil)
+        for target in ["/run", "../../run", "../run"] {
+            try link(root + "/etc", target)
+            #expect(seen() == "the container's")
+        }
+        for target in [directory, "..", "/proc/self/root" + directory, root] {
+            try link(root + "/etc", target)
+            #expect(seen() == nil, "\(target)")
+        }
+        try link(root + "/etc", "/run")
+        try FileManager.default.removeItem(atPath: root + "/run/resolv.conf")
+        #expect(mkfifo(root + "/run/resolv.conf", 0o600) == 0)
+        #expect(seen() == nil)
+    }
+
     @Test func aStaticPodsManifestIsFound() throws {
         let annotations = #"{"kubernetes.io/config.source": "file"}"#
         try question(Self.clusterFirst, annotations: annotations) { question in

@@ -38,6 +38,20 @@ struct ValueTests {
         #expect(throws: DocumentError.self) { try documents(bomb) }
     }
 
+    /// Base 60 is YAML 1.1's, and not kubectl's.
+    @Test(arguments: ["12:30", "22:22:22", "1:2:3.5", "-1:30"])
+    func whatHasAColonIsNoNumber(text: String) throws {
+        #expect(try documents("a: \(text)\n")[0]["a"] == .string(text))
+    }
+
+    @Test func mergedListsAreTakenApart() throws {
+        let merged = try documents("x: &x {a: 1, b: 1}\ny: &y {b: 2, c: 2}\nz: {<<: [*x, *y], d: 3}\n")[0]["z"]
+        #expect(["a", "b", "c", "d"].map { merged?[$0] } == [.int(1), .int(1), .int(2), .int(3)])
+        #expect(merged?["<<"] == nil)
+        #expect(throws: DocumentError.self) { try documents("a: {<<: 5}\n") }
+        #expect(throws: DocumentError.self) { try documents("a: {<<: [{b: 1}, c]}\n") }
+    }
+
     @Test(arguments: ["{", "[1", "a: [", "{\"a\": 1} x", "{\"a\": \"\u{1}\"}", "{\"a\": \"\\q\"}", "[1, 2"])
     func brokenTextsAreErrors(text: String) {
         #expect(throws: DocumentError.self) { try documents(text) }

@@ -211,6 +211,48 @@ extension EngineSuite {
             try lab.expectNothingLeft()
         }
 
+        /// What a shell's <(...) gives is waited for.
+        @Test func aManifestComesThroughAPipe() throws {
+            let lab = try Lab(.containerd)
+            let manifest = try lab.write("pod.yaml", Lab.manifest(""))
+            let options = try lab.kubelet()
+            let files = [manifest, options[1]].map { "<(sleep 1; cat \($0))" }
+            let line = "\(lab.programs)/umwelt-dns render \(files[0]) --kubelet-config \(files[1])"
+            let rendered = try lab.run("/usr/bin/bash", ["-c", line])
+            #expect(rendered.code == 0, "\(rendered.errors)")
+            #expect(rendered.text == (try lab.dns("render", [manifest] + options).text))
+        }
+
+        /// Anybody's process that is called so is no kubelet.
+        @Test func aNameMakesNoKubelet() throws {
+            let lab = try Lab(.containerd)
+            let program = lab.work + "/kubelet"
+            try FileManager.default.copyItem(atPath: "/bin/dash", toPath: program)
+            let other = Process()
+            other.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+            let script = """
+                import os
+                f = os.open("\(program)", os.O_RDONLY)
+                os.setuid(65534)
+                os.execve(f, ["kubelet", "-c", "kill -STOP $$", "--cluster-dns=6.6.6.6"], {"PATH": "/usr/bin"})
+                """
+            other.arguments = ["python3", "-c", script]
+            try other.run()
+            defer {
+                kill(other.processIdentifier, SIGKILL)
+                other.waitUntilExit()
+            }
+            let manifest = try lab.write("pod.yaml", Lab.manifest(""))
+            let process = "process \(other.processIdentifier)"
+            let doubt = "\(process) calls itself a kubelet, but it is not root's: it is not believed"
+            var text = ""
+            for _ in 0..<50 where !text.contains(doubt) {
+                text = try lab.dns("explain", [manifest, "-o", "json"]).text
+            }
+            #expect(text.contains(doubt), "\(text)")
+            #expect(!text.contains("6.6.6.6"))
+        }
+
         /// The pod's servers are asked from the pod's own network: one that answers on its bridge, and one that is not there.
         @Test(arguments: Lab.engines)
         func checkAsksFromThePodsNetwork(engine: Lab.Engine) throws {
@@ -219,7 +261,7 @@ extension EngineSuite {
             let address = engine == .docker ? "10.213.8.1" : "10.213.7.1"
             let server = Process()
             server.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-            // Answers every question: one address for A, none for others.
+            // Answers every question: one address for A, none for others; "six" has one for AAAA alone, "alias" a CNAME alone.
             let program = """
                 import socket
                 s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -227,9 +269,16 @@ extension EngineSuite {
                 while True:
                     q, a = s.recvfrom(4096)
                     end = q.index(b"\\0", 12) + 5
-                    is_a = q[end - 3] == 1
-                    answer = b"\\xc0\\x0c\\0\\1\\0\\1\\0\\0\\0\\x05\\0\\4\\x0a\\0\\0\\1" if is_a else b""
-                    s.sendto(q[:2] + b"\\x81\\x80\\0\\1" + (b"\\0\\1" if is_a else b"\\0\\0") + b"\\0\\0\\0\\0" + q[12:end] + answer, a)
+                    name, kind, answer = q[13:13 + q[12]], q[end - 3], b""
+                    def record(kind, data):
+                        return b"\\xc0\\x0c\\0" + bytes([kind]) + b"\\0\\1\\0\\0\\0\\x05\\0" + bytes([len(data)]) + data
+                    if name == b"alias":
+                        answer = record(5, b"\\1x\\0")
+                    elif name == b"six":
+                        answer = record(28, bytes(16)) if kind == 28 else b""
+                    elif kind == 1:
+                        answer = record(1, bytes([10, 0, 0, 1]))
+                    s.sendto(q[:2] + b"\\x81\\x80\\0\\1\\0" + bytes([answer != b""]) + bytes(4) + q[12:end] + answer, a)
                 """
             server.arguments = ["python3", "-c", program]
             try server.run()
@@ -248,7 +297,7 @@ extension EngineSuite {
             let options = try lab.kubelet("clusterDNS: [\(address)]\nclusterDomain: cluster.local\n")
             #expect(try lab.pod("run", ["-f", manifest, "--detach"] + options).code == 0)
             let there = options + ["--socket", lab.socket]
-            let good = try lab.dns("check", ["p", "--name", "api.example"] + there)
+            let good = try lab.dns("check", ["p", "--name", "api.example", "--name", "six.example"] + there)
             #expect(good.code == 0, "\(good.text) \(good.errors)")
             #expect(
                 good.text.contains(
@@ -256,6 +305,10 @@ extension EngineSuite {
                 )
             )
             #expect(good.text.contains("ok      the node -> 127.0.0.1  . NS: NOERROR"))
+            #expect(good.text.contains("ok      the pod -> \(address)  six.example AAAA: NOERROR, 1 answers"))
+            let alias = try lab.dns("check", ["p", "--name", "alias.example"] + there)
+            #expect(alias.code == 1)
+            #expect(alias.text.contains("failed  the pod -> \(address)  alias.example A: NOERROR, 0 answers"))
             #expect(try lab.pod("rm", ["p", "--grace-seconds", "0"]).code == 0)
 
             let dead = try lab.kubelet("clusterDNS: [203.0.113.9]\nclusterDomain: cluster.local\n")

@@ -24,7 +24,7 @@ struct Lab: Sendable {
     let lab: String
     let engine: Engine
     let work: String
-    private let programs: String
+    let programs: String
 
     init(_ engine: Engine) throws {
         self.engine = engine
@@ -60,13 +60,14 @@ struct Lab: Sendable {
 
     /// A program of ours by its name, or any by its path.
     ///
-    /// With a signal that early, if it has not ended by then.
+    /// With a signal that early, if it has not ended by then, `times` times.
     func run(
         _ program: String,
         _ arguments: [String],
         input: String = "",
         interruptAfter seconds: Double? = nil,
-        signal: Int32 = SIGINT
+        signal: Int32 = SIGINT,
+        times: Int = 1
     ) throws -> Output {
         let process = Process()
         // SIGINT is ignored in a shell's background job, which the runner may be.
@@ -82,7 +83,10 @@ struct Lab: Sendable {
         try process.run()
         if let seconds {
             Thread.sleep(forTimeInterval: seconds)
-            kill(process.processIdentifier, signal)
+            for number in 0..<times {
+                if number > 0 { Thread.sleep(forTimeInterval: 0.05) }
+                kill(process.processIdentifier, signal)
+            }
         }
         process.waitUntilExit()
         func read(_ path: String) throws -> String {
@@ -98,16 +102,16 @@ struct Lab: Sendable {
         _ arguments: [String],
         input: String = "",
         interruptAfter seconds: Double? = nil,
-        signal: Int32 = SIGINT
+        signal: Int32 = SIGINT,
+        times: Int = 1
     ) throws -> Output {
         var words = [verb] + arguments
         let end = words.firstIndex(of: "--") ?? words.count
         var options = ["--socket", socket]
-        if verb == "run" {
-            options += ["--root-dir", podRoot, "--logs-dir", logRoot, "--pause-image", "localhost/umwelt/pause:1"]
-        }
+        if ["run", "ps", "rm"].contains(verb) { options += ["--root-dir", podRoot] }
+        if verb == "run" { options += ["--logs-dir", logRoot, "--pause-image", "localhost/umwelt/pause:1"] }
         words.insert(contentsOf: options, at: end)
-        return try run("umwelt-pod", words, input: input, interruptAfter: seconds, signal: signal)
+        return try run("umwelt-pod", words, input: input, interruptAfter: seconds, signal: signal, times: times)
     }
 
     func dns(_ verb: String, _ arguments: [String], input: String = "") throws -> Output {

@@ -20,10 +20,98 @@ extension EngineSuite {
             let whole = (ContinuousClock.now - began) / .seconds(1)
             #expect(try lab.pod("rm", ["p", "--grace-seconds", "0"]).code == 0)
             for step in 1...10 {
-                let run = try lab.pod("run", ["-f", manifest] + options, interruptAfter: whole * Double(step) / 9)
+                // The second one of an impatient user is not the end of what the first one began.
+                let run = try lab.pod(
+                    "run",
+                    ["-f", manifest] + options,
+                    interruptAfter: whole * Double(step) / 9,
+                    times: 1 + step % 2
+                )
                 #expect(run.code == 128 + SIGINT, "step \(step): \(run.errors)")
                 try lab.expectNothingLeft()
             }
+        }
+
+        /// Killed at any moment: what is left is listed and can be removed, and stands in nobody's way.
+        @Test(arguments: Lab.engines)
+        func killedAtAnyMoment(engine: Lab.Engine) throws {
+            let lab = try Lab(engine)
+            try lab.setNode("nameserver 192.0.2.1\n")
+            let volumes = "volumes: [{name: s, secret: {secretName: s}}, {name: m, emptyDir: {medium: Memory}}]\n"
+            let text = Lab.manifest(volumes, containers: Lab.sleeper)
+            let secret = "\n---\n{kind: Secret, metadata: {name: s}, stringData: {k: v}}\n"
+            let manifest = try lab.write("pod.yaml", text + secret)
+            let options = try lab.kubelet()
+            func uids() -> [String] { (try? FileManager.default.contentsOfDirectory(atPath: lab.podRoot)) ?? [] }
+            var halfMade = 0
+            for step in 1...12 {
+                let seconds = Double(step) * 0.05
+                let run = try lab.pod("run", ["-f", manifest] + options, interruptAfter: seconds, signal: SIGKILL)
+                #expect(run.code == 128 + SIGKILL)
+                // The engine ends what it was about by itself.
+                Thread.sleep(forTimeInterval: 2)
+                let left = try #require(uids().count < 2 ? uids().first ?? "" : nil)
+                let list = try lab.pod("ps", ["-o", "json"])
+                #expect(list.text.contains("\"name\": \"p\"") == !left.isEmpty, "\(list.text) \(list.errors)")
+                if list.text.contains("half made") {
+                    halfMade += 1
+                    // Every other time it is the next run that takes it away.
+                    if step % 2 == 0 { continue }
+                }
+                if !left.isEmpty { #expect(try lab.pod("rm", ["p", "--grace-seconds", "0"]).code == 0) }
+                try lab.expectNothingLeft()
+                for place in ["", "/memory", "/unified"] where !left.isEmpty {
+                    let cgroup = "/sys/fs/cgroup\(place)/kubepods/besteffort/pod\(left)"
+                    #expect(!FileManager.default.fileExists(atPath: cgroup))
+                }
+            }
+            #expect(halfMade > 0)
+            let run = try lab.pod("run", ["-f", manifest, "--detach"] + options)
+            #expect(run.code == 0, "\(run.errors)")
+            #expect(uids().count == 1)
+            #expect(try lab.pod("rm", ["p", "--grace-seconds", "0"]).code == 0)
+            try lab.expectNothingLeft()
+        }
+
+        /// Deeper than any path may be long.
+        @Test(arguments: Lab.engines)
+        func aVolumeOfAnyDepth(engine: Lab.Engine) throws {
+            let lab = try Lab(engine)
+            try lab.setNode("nameserver 192.0.2.1\n")
+            let container = """
+                  - name: c
+                    image: localhost/umwelt/box:1
+                    command: [sh, -c, "cd /v; for i in `busybox seq 300`; do busybox mkdir dddddddddddddddd other; cd dddddddddddddddd; done; echo x > f"]
+                    volumeMounts: [{name: v, mountPath: /v}]
+
+                """
+            let manifest = try lab.write(
+                "pod.yaml",
+                Lab.manifest("volumes: [{name: v, emptyDir: {}}]\n", containers: container)
+            )
+            let run = try lab.pod("run", ["-f", manifest, "--rm"] + lab.kubelet())
+            #expect(run.code == 0, "\(run.errors)")
+            try lab.expectNothingLeft()
+        }
+
+        /// Of several that make one pod at the same time, one does.
+        @Test(arguments: Lab.engines)
+        func oneOfThreeAtOnce(engine: Lab.Engine) async throws {
+            let lab = try Lab(engine)
+            try lab.setNode("nameserver 192.0.2.1\n")
+            let manifest = try lab.write("pod.yaml", Lab.manifest("", containers: Lab.sleeper))
+            let options = try lab.kubelet()
+            let runs = (0..<3).map { _ in
+                Task.detached { try lab.pod("run", ["-f", manifest, "--detach"] + options) }
+            }
+            var outputs: [Lab.Output] = []
+            for run in runs { outputs.append(try await run.value) }
+            #expect(outputs.filter { $0.code == 0 }.count == 1)
+            for output in outputs where output.code != 0 {
+                #expect(output.errors.contains("there is a pod shop/p already"), "\(output.errors)")
+            }
+            #expect(try lab.pod("rm", ["p", "--grace-seconds", "0"]).code == 0)
+            try lab.expectNothingLeft()
         }
 
         /// A registry that never answers is not waited for.
@@ -79,13 +167,13 @@ extension EngineSuite {
             Full(
                 name: "the pod's directory",
                 isLogs: false,
-                options: "nr_inodes=2",
+                options: "nr_inodes=3",
                 message: "cannot prepare pod shop/p: mkdir "
             ),
             Full(
                 name: "what a container needs, once the sandbox is made",
                 isLogs: false,
-                options: "nr_inodes=8",
+                options: "nr_inodes=9",
                 message: "container c: open "
             ),
             Full(

@@ -51,8 +51,13 @@ extension EngineSuite {
                 {kind: Secret, metadata: {name: s}, data: {p: aHVzaAo=}}
                 """
             // The file of the map is for its owner alone.
-            let manifest = try lab.write("job.yaml", text.replacingOccurrences(of: "mode: 256", with: "mode: 292"))
-            let run = try lab.pod("run", ["-f", manifest] + lab.kubelet())
+            let manifest = text.replacingOccurrences(of: "mode: 256", with: "mode: 292")
+            let documents = try #require(manifest.range(of: "---\n"))
+            let pod = String(manifest[..<documents.lowerBound])
+            let objects = "\u{feff}" + manifest[documents.upperBound...]
+            // Several files are one manifest, each with a mark of its own at its beginning.
+            let files = try ["-f", lab.write("pod.yaml", pod), "-f", lab.write("objects.yaml", objects)]
+            let run = try lab.pod("run", files + lab.kubelet())
             #expect(run.code == 0, "\(run.errors)")
             let a = try lab.pod("logs", ["job", "-c", "a"])
             #expect(a.text == "made\nfrom the map\nhush\nshop-$(NS)\njob\n1234\n")
@@ -62,6 +67,41 @@ extension EngineSuite {
             let list = try lab.pod("ps", [])
             #expect(list.text.contains("first (exited), a (exited), b (exited)"))
             #expect(try lab.pod("rm", ["shop/job"]).code == 0)
+            try lab.expectNothingLeft()
+        }
+
+        /// A key that only its owner may read, and a container that is not root: the group gets it.
+        @Test(arguments: Lab.engines)
+        func aGroupGetsThePodsVolumes(engine: Lab.Engine) throws {
+            let lab = try Lab(engine)
+            try lab.setNode("nameserver 192.0.2.1\n")
+            let spec = """
+                securityContext: {runAsUser: 1000, fsGroup: 2000}
+                volumes:
+                - {name: s, secret: {secretName: s, defaultMode: 256}}
+                - {name: m, configMap: {name: m, items: [{key: k, path: sub/k}]}}
+                - {name: e, emptyDir: {}}
+
+                """
+            let container = """
+                  - name: c
+                    image: localhost/umwelt/box:1
+                    command: [sh, -c, "cat /s/p /m/sub/k; echo x > /e/f; busybox stat -c %a:%g /s/p /m/sub /m/sub/k /e /e/f"]
+                    volumeMounts: [{name: s, mountPath: /s}, {name: m, mountPath: /m}, {name: e, mountPath: /e}]
+
+                """
+            let objects = """
+                ---
+                {kind: Secret, metadata: {name: s}, stringData: {p: "hush\\n"}}
+                ---
+                {kind: ConfigMap, metadata: {name: m}, data: {k: "text\\n"}}
+                """
+            let manifest = try lab.write("pod.yaml", Lab.manifest(spec, containers: container) + "\n" + objects)
+            let run = try lab.pod("run", ["-f", manifest] + lab.kubelet())
+            #expect(run.code == 0, "\(run.errors)")
+            let logs = try lab.pod("logs", ["p"])
+            #expect(logs.text == "hush\ntext\n440:2000\n2755:2000\n644:2000\n2777:2000\n644:2000\n", "\(logs.errors)")
+            #expect(try lab.pod("rm", ["p"]).code == 0)
             try lab.expectNothingLeft()
         }
 
@@ -123,10 +163,66 @@ extension EngineSuite {
                 #expect(input.code == 2)
                 #expect(input.errors.contains("is not supported: exec has no input and no terminal"), "\(input.errors)")
             }
+            let ended = try lab.pod("exec", ["--timeout", "1", "p", "--", "sleep", "77"])
+            #expect(ended.code == 1, "\(ended.errors)")
+            let still = try lab.pod("exec", ["p", "--", "sh", "-c", "busybox ps | grep -c '[s]leep 77'"])
+            #expect(still.text == "0\n", "\(still.errors)")
+            let long = try lab.pod("exec", ["--timeout", "9223372036854775807", "p", "--", "true"])
+            #expect(long.code == 2, "\(long.errors)")
             let again = try lab.pod("run", ["-f", manifest] + lab.kubelet())
             #expect(again.code == 1)
             #expect(again.errors.contains("there is a pod shop/p already: remove it with 'umwelt pod rm shop/p'"))
-            #expect(try lab.pod("rm", ["p", "--grace-seconds", "0"]).code == 0)
+            // A first process heeds no SIGTERM that it does not handle; the pod says that it has one second.
+            let began = ContinuousClock.now
+            let removed = try lab.pod("rm", ["none", "p"])
+            #expect(ContinuousClock.now - began < .seconds(25))
+            #expect(removed.code == 1)
+            #expect(removed.errors == "umwelt: there is no pod none (see 'umwelt pod ps')\n")
+            try lab.expectNothingLeft()
+        }
+
+        /// Who looks after a pod that is removed says so, and starts nothing again.
+        @Test(arguments: Lab.engines)
+        func aPodIsRemovedUnderItsRun(engine: Lab.Engine) async throws {
+            let lab = try Lab(engine)
+            try lab.setNode("nameserver 192.0.2.1\n")
+            let text = Lab.manifest("", containers: Lab.sleeper).replacingOccurrences(of: "Never", with: "Always")
+            let arguments = try ["-f", lab.write("pod.yaml", text)] + lab.kubelet()
+            let run = Task.detached { try lab.pod("run", arguments) }
+            for _ in 0..<300 {
+                if try lab.pod("ps", []).text.contains("c (running)") { break }
+                try await Task.sleep(for: .milliseconds(100))
+            }
+            #expect(try lab.pod("rm", ["p"]).code == 0)
+            let output = try await run.value
+            #expect(output.code == 1)
+            #expect(output.errors.hasSuffix("umwelt: pod shop/p was removed by somebody else\n"), "\(output.errors)")
+            try lab.expectNothingLeft()
+        }
+
+        /// A sidecar that ends is started again while the init containers after it run: at once the first time.
+        @Test(arguments: Lab.engines)
+        func sidecarsAreLookedAfterFromTheBeginning(engine: Lab.Engine) throws {
+            let lab = try Lab(engine)
+            try lab.setNode("nameserver 192.0.2.1\n")
+            let spec = """
+                nodeSelector: {a: b}
+                volumes: [{name: w, emptyDir: {}}]
+                initContainers:
+                - name: s
+                  image: localhost/umwelt/box:1
+                  restartPolicy: Always
+                  command: [sh, -c, "echo x >> /w/f; sleep 1"]
+                  volumeMounts: [{name: w, mountPath: /w}]
+                - name: i
+                  image: localhost/umwelt/box:1
+                  command: [sh, -c, "for i in `busybox seq 60`; do test `grep -c x /w/f` -ge 2 && exit; sleep 0.5; done; exit 1"]
+                  volumeMounts: [{name: w, mountPath: /w}]
+
+                """
+            let run = try lab.pod("run", ["-f", lab.write("pod.yaml", Lab.manifest(spec)), "--rm"] + lab.kubelet())
+            #expect(run.code == 0, "\(run.errors)")
+            #expect(run.errors.contains("warning: without effect here: spec.nodeSelector\n"))
             try lab.expectNothingLeft()
         }
 
@@ -238,6 +334,12 @@ extension EngineSuite {
                 containers: nil,
                 message: "container c: container has runAsNonRoot and image will run as root"
             ),
+            Failing(
+                name: "root that is asked for where none may be",
+                spec: "securityContext: {runAsNonRoot: true, runAsUser: 0}\n",
+                containers: nil,
+                message: "container c: container's runAsUser breaks non-root policy"
+            ),
         ]
 
         @Test(arguments: Lab.engines, failures)
@@ -265,8 +367,18 @@ extension EngineSuite {
                     == "umwelt: connect to /nowhere/x.sock: no such file or directory\n"
             )
             #expect(try failure(["--socket", "/nowhere/docker.sock"]).contains("no such file or directory"))
-            #expect(try failure(["--engine", "docker", "--socket", lab.socket]).hasPrefix("umwelt: reach Docker at "))
-            #expect(try failure(["--engine", "cri", "--socket", docker]).hasPrefix("umwelt: Version: "))
+            #expect(
+                try failure(["--engine", "docker", "--socket", lab.socket])
+                    .hasPrefix(
+                        "umwelt: reach Docker at \(lab.socket): it does not answer as Docker: if it is a CRI runtime's, --engine cri ("
+                    )
+            )
+            #expect(
+                try failure(["--engine", "cri", "--socket", docker])
+                    .hasPrefix(
+                        "umwelt: Version: \(docker) does not answer as a CRI runtime: if it is Docker's, --engine docker ("
+                    )
+            )
             try lab.expectNothingLeft()
         }
 

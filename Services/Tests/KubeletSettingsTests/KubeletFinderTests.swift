@@ -25,6 +25,36 @@ struct KubeletFinderTests {
 
     private func line(_ words: String...) -> String { words.map { $0 + "\0" }.joined() }
 
+    /// Any process can call itself a kubelet: its program counts, and where it runs.
+    @Test func aNameAloneMakesNoKubelet() throws {
+        func settings(_ links: [String: String]) throws -> KubeletSettings {
+            let proc = root + "/proc"
+            for (path, target) in links {
+                let file = URL(fileURLWithPath: proc + "/" + path)
+                let above = file.deletingLastPathComponent()
+                try FileManager.default.createDirectory(at: above, withIntermediateDirectories: true)
+                try FileManager.default.createSymbolicLink(atPath: file.path, withDestinationPath: target)
+            }
+            return try node(["/proc/812/cmdline": line("kubelet", "--cluster-dns=6.6.6.6")])
+        }
+        let first = ["1/ns/pid": "pid:[1]", "1/ns/user": "user:[1]"]
+        let own = first.merging(["812/ns/pid": "pid:[1]", "812/ns/user": "user:[1]"]) { $1 }
+        let program = ["812/exe": "/usr/bin/kubelet (deleted)"]
+        #expect(try settings(own.merging(program) { $1 }).clusterDNS?.value == ["6.6.6.6"])
+        #expect(try settings(own.merging(["812/exe": "/usr/bin/sleep"]) { $1 }) == KubeletSettings())
+        for namespace in ["pid", "user"] {
+            let other = own.merging(program) { $1 }.merging(["812/ns/" + namespace: namespace + ":[2]"]) { $1 }
+            let found = try settings(other)
+            #expect(found.process == nil)
+            #expect(found.clusterDNS == nil)
+            #expect(
+                found.problems == [
+                    "process 812 calls itself a kubelet, but it is in a container: it is not believed"
+                ]
+            )
+        }
+    }
+
     @Test func nothingFoundIsNothingSaid() throws {
         #expect(try node(["/etc/passwd": ""]) == KubeletSettings())
     }
@@ -60,6 +90,18 @@ struct KubeletFinderTests {
         #expect(settings.featureGates == ["A": true, "B": true])
         #expect(settings.files == ["/etc/k.yaml", "/etc/k.d/10-a.conf", "/etc/k.d/20-b.conf"])
         #expect(settings.problems == [])
+    }
+
+    /// An empty word is a value as any other: no resolver file.
+    @Test(arguments: [
+        ["/proc/812/cmdline": "kubelet\0--resolv-conf\0\0--cluster_dns\010.0.0.10\0--cluster_domain=d.local\0"],
+        ["/etc/default/kubelet": "A=\"--resolv-conf '' --cluster_dns 10.0.0.10 --cluster_domain=d.local\"\n"],
+    ])
+    func emptyWordsAndUnderscores(files: [String: String]) throws {
+        let settings = try node(files)
+        #expect(settings.resolvConf?.value == "")
+        #expect(settings.clusterDNS?.value == ["10.0.0.10"])
+        #expect(settings.clusterDomain?.value == "d.local")
     }
 
     @Test func withoutAProcessTheUsualFilesSpeak() throws {

@@ -139,6 +139,18 @@ struct ManifestTests {
             "kind: Pod\nspec: {dnsConfig: {options: [{name: ndots, value: 2}]}}\n",
             "Pod : spec.dnsConfig.options[0].value is a number, not a string: write it in quotes"
         ),
+        (
+            "kind: Pod\nmetadata: {name: 12}\nspec: {}\n",
+            "m: Pod : metadata.name is a number, not a string: write it in quotes"
+        ),
+        (
+            "kind: Pod\nmetadata: {name: a, namespace: 12}\nspec: {}\n",
+            "m: Pod a: metadata.namespace is a number, not a string: write it in quotes"
+        ),
+        (
+            "kind: Job\nmetadata: {name: j, namespace: 1}\nspec: {template: {spec: {}}}\n",
+            "m: Job j: metadata.namespace is a number, not a string: write it in quotes"
+        ),
         ("kind: Pod\nspec: {hostNetwork: maybe}\n", "Pod : spec.hostNetwork is a string, not true or false"),
     ])
     func wrongManifestsAreNamed(text: String, message: String) {

@@ -118,6 +118,8 @@ struct PlanReaderTests {
     @Test func whatOnlyAControlPlaneUsesIsNoted() throws {
         let plan = try plan("{containers: [{name: c, image: \"i:1\"}], nodeSelector: {a: b}, tolerations: [{key: x}]}")
         #expect(plan.notes == ["spec.nodeSelector", "spec.tolerations"])
+        let policies = ["File", "FallbackToLogsOnError"].map { container(", terminationMessagePolicy: \($0)") }
+        #expect(try policies.map { try self.plan($0).notes } == [[], ["spec.containers[0].terminationMessagePolicy"]])
     }
 
     @Test func volumesComeFromTheManifest() throws {
@@ -170,17 +172,148 @@ struct PlanReaderTests {
         )
     }
 
+    /// As verifyRunAsNonRoot has it.
+    @Test(arguments: [
+        ("runAsUser: 0", "1000", "container's runAsUser breaks non-root policy"), ("runAsUser: 7", "root", nil),
+        ("", "", "container has runAsNonRoot and image will run as root"),
+        ("", "0", "container has runAsNonRoot and image will run as root"),
+        ("", "00", "container has runAsNonRoot and image will run as root"),
+        ("", "+0:5", "container has runAsNonRoot and image will run as root"),
+        ("", ":5", "container has runAsNonRoot and image will run as root"), ("", "1000", nil), ("", "1000:0", nil),
+        (
+            "", "root:root",
+            "container has runAsNonRoot and image has non-numeric user (root), cannot verify user is non-root"
+        ),
+    ])
+    func nobodyRunsAsRootWhereNoneMay(user: String, imageUser: String, reason: String?) throws {
+        let own = try plan(container(", securityContext: {runAsNonRoot: true, \(user)}"))
+        #expect(own.refusal(own.containers[0], imageUser: imageUser) == reason)
+        let pod = try plan(
+            "{securityContext: {runAsNonRoot: true, \(user)}, containers: [{name: c, image: i}]}"
+        )
+        #expect(pod.refusal(pod.containers[0], imageUser: imageUser) == reason)
+        let free = try plan(container(", securityContext: {\(user)}"))
+        #expect(free.refusal(free.containers[0], imageUser: imageUser) == nil)
+    }
+
+    /// An image's name becomes a part of a request's path.
+    @Test(arguments: ["BAD IMAGE", "a/../../v1.24/info", "a\r\n", "a?b", "a#b", "/a", "a/", "a//b", ".", "\u{e9}"])
+    func imagesAreNames(name: String) {
+        #expect(!ContainerPlan.isImage(name))
+    }
+
+    @Test(arguments: ["a", "r.example:5000/a/b:1.2", "a@sha256:0123", "[::1]:5000/a", "a__b/c-d:v1_x"])
+    func imagesNamesAreTaken(name: String) {
+        #expect(ContainerPlan.isImage(name))
+    }
+
+    /// A volume's name becomes a directory's.
+    @Test(arguments: [
+        ("{name: ../../x, emptyDir: {}}", "volumes[0].name \"../../x\" is no name"),
+        ("{name: .., emptyDir: {}}", "volumes[0].name \"..\" is no name"),
+        ("{name: a.b, emptyDir: {}}", "volumes[0].name \"a.b\" is no name"),
+        ("{emptyDir: {}}", "volumes[0].name \"\" is no name"),
+        ("{name: a, emptyDir: {}}, {name: a, hostPath: {path: /}}", "volumes[1].name a is another volume's too"),
+        ("{name: a, emptyDir: {}, hostPath: {path: /}}", "volumes[0] has more than one source"),
+        ("{name: a, emptyDir: {medium: Memory}, hostPath: {path: /}}", "volumes[0] has more than one source"),
+        ("{name: a, nfs: {path: /}}", "volumes[0].nfs is not supported"),
+        ("{name: a}", "volumes[0] has no source that is supported"),
+        ("{name: a, emptyDir: {sizeLimit: 1Mi}}", "volumes[0].emptyDir.sizeLimit is not supported on the disk"),
+    ])
+    func wrongVolumesAreRefused(volumes: String, message: String) {
+        let text = failure("{containers: [{name: c, image: \"i:1\"}], volumes: [\(volumes)]}")
+        #expect(text.contains("spec." + message), "\(text)")
+    }
+
+    @Test func onePathHasOneMount() {
+        let mounts = ", volumeMounts: [{name: a, mountPath: /m}, {name: a, mountPath: /m}]"
+        let text = failure("{containers: [{name: c, image: \"i:1\"\(mounts)}], volumes: [{name: a, emptyDir: {}}]}")
+        #expect(text.hasSuffix("spec.containers[0].volumeMounts[1].mountPath /m is another mount's too"))
+        let colon = mounts.replacingOccurrences(of: "/m}]", with: "/m:ro}]")
+        let other = failure("{containers: [{name: c, image: \"i:1\"\(colon)}], volumes: [{name: a, emptyDir: {}}]}")
+        #expect(other.hasSuffix("spec.containers[0].volumeMounts[1].mountPath has a ':' in it"))
+    }
+
+    @Test func theNamespaceOfWhatIsUsedCounts() throws {
+        let spec = "{containers: [{name: c, image: \"i:1\"}], volumes: [{name: v, configMap: {name: m}}]}"
+        func map(_ value: String, _ more: String) -> String {
+            "{kind: ConfigMap, metadata: {name: m\(more)}, data: {k: \(value)}}\n---\n"
+        }
+        func files(_ extra: String) throws -> [VolumePlan.File]? {
+            let plan = try plan(spec, metadata: "{name: p, namespace: shop}", extra: extra)
+            return if case .files(let files, _) = plan.volumes[0].source { files } else { nil }
+        }
+        let a = VolumePlan.File(path: "k", bytes: [0x61], mode: 0o644)
+        #expect(try files(map("a", ", namespace: shop") + map("b", ", namespace: other")) == [a])
+        #expect(try files(map("b", "") + map("a", ", namespace: shop")) == [a])
+        #expect(try files(map("a", "")) == [a])
+        let shop = "{name: p, namespace: shop}"
+        let other = map("a", ", namespace: other")
+        #expect(failure(spec, metadata: shop, extra: other).contains("there is no ConfigMap m"))
+        #expect(failure(spec, extra: map("a", "") + map("b", "")).contains("there are two ConfigMaps m"))
+        #expect(failure(spec, extra: map("a", ", namespace: 1")).contains("metadata.namespace is a number"))
+    }
+
+    @Test(arguments: [
+        (", ports: [{containerPort: 1, name: BAD_name}]", "ports[0].name \"BAD_name\" is no name of a port"),
+        (", ports: [{containerPort: 1, hostPort: 8}, {containerPort: 2, hostPort: 8}]", "hostPort 8 (TCP) comes twice"),
+        (", resources: {requests: {cpu: 2}, limits: {cpu: 1}}", "resources.requests.cpu is more than the limit"),
+        (
+            ", env: [{name: A, value: x, valueFrom: {fieldRef: {fieldPath: metadata.name}}}]",
+            "env[0].valueFrom may not be specified when `value` is not empty"
+        ),
+    ])
+    func whatTheAPIRefusesIsRefused(more: String, message: String) {
+        let text = failure(container(more))
+        #expect(text.contains(message), "\(text)")
+    }
+
+    @Test func standardInputIsClosedOnceWhereSaid() throws {
+        #expect(try plan(container(", stdin: true, stdinOnce: true")).containers[0].closesStandardInput)
+        #expect(try !plan(container(", stdin: true")).containers[0].closesStandardInput)
+    }
+
+    /// What a sandbox is told: the limits that there are, unlike the pod's cgroup, which needs all of them.
+    @Test func theSandboxIsToldTheSum() throws {
+        let limits = "resources: {limits: {cpu: 100m, memory: 1Mi}}"
+        let spec = "{containers: [{name: a, image: i, \(limits)}, {name: b, image: i}]}"
+        let plan = try plan(spec)
+        #expect(plan.sum == CgroupPlan(cpuShares: 102, cpuQuota: 10_000, memoryLimit: 1 << 20))
+        #expect(plan.cgroup == CgroupPlan(cpuShares: 102))
+        #expect(try self.plan(container()).sum == CgroupPlan())
+    }
+
     @Test(arguments: [
         ("100m", 100), ("1", 1000), ("1.5", 1500), ("0.0001", 1), ("2k", 2_000_000), ("1e3", 1_000_000), ("-1", nil),
         ("x", nil), ("", nil),
-        ("1Xi", nil), ("99999999999999999999E", nil),
+        ("1Xi", nil), ("99999999999999999999E", nil), ("175m", 175), ("1.", 1000), (".5", 500),
+        ("+1", 1000), (".", nil),
+        ("1E", nil), ("1E1", 10_000), ("1e-3", 1), ("0.0010000001", 2), ("1u", 1), ("0e999", 0), ("1e999", nil),
+        ("1e-999", 1), ("1e-9223372036854775808", nil), ("1e", nil), ("1 ", nil), ("1m1", nil), ("1Ki", 1_024_000),
+        (String(repeating: "9", count: 200), nil),
     ])
     func quantities(text: String, milli: Int?) {
         #expect(Quantity.milli(text) == milli)
     }
 
+    /// They are decimal numbers: nothing is lost, and nothing is added.
+    @Test func quantitiesAreExact() {
+        for number in 1...20_000 {
+            #expect(Quantity.milli("\(number)m") == number)
+            #expect(Quantity.milli("0.\(String(number + 100_000).dropFirst())") == (number + 99) / 100)
+        }
+        #expect(Quantity.whole("9007199254740993") == 9_007_199_254_740_993)
+        #expect(Quantity.whole("4611686018427387903") == (1 << 62) - 1)
+        #expect(Quantity.whole("4Ei") == nil)
+        #expect(Quantity.whole("1.5Gi") == 3 << 29)
+    }
+
     @Test func namesAreChecked() {
         #expect(failure(container(), metadata: "{name: \"A_b\"}").contains("is no name of a pod"))
+        for name in ["a..b", ".a", "a-.b"] {
+            #expect(failure(container(), metadata: "{name: \"\(name)\"}").contains("is no name of a pod"))
+        }
+        #expect(failure(container(), metadata: "{name: p, namespace: a.b}").contains("is no name of a namespace"))
         #expect(failure(container(), metadata: "{name: p, uid: \"../../x\"}").contains("is no uid"))
         #expect(failure(container(), metadata: "{name: p, namespace: \"a/b\"}").contains("is no name of a namespace"))
     }

@@ -30,6 +30,7 @@ struct clinux_stat {
     uint64_t size;
     uint32_t mode;
     uint32_t nlink;
+    uint32_t uid;
     uint64_t mount; // STATX_MNT_ID, 0 where unknown
 };
 int clinux_statat(int dirfd, const char *path, int flags, struct clinux_stat *out);
@@ -90,6 +91,8 @@ int clinux_epoll_remove(int epoll, int fd);
 // Fills `ready` with descriptors; 0 at the end of the time or where a signal came.
 int clinux_epoll_wait(int epoll, int *ready, size_t count, int milliseconds);
 int clinux_eventfd(void);
+// The soft limit of open descriptors.
+int64_t clinux_open_files_limit(void);
 // Raises the soft limit of open descriptors to the hard one; returns the limit in force.
 int64_t clinux_raise_nofile(void);
 // Unmaps the pages of the executable that nobody writes to, code and constants (MADV_DONTNEED); what is still needed comes

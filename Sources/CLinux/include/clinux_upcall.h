@@ -13,6 +13,7 @@
 long clinux_key_describe(int32_t key, char *buffer, size_t size);
 long clinux_key_read(int32_t key, void *buffer, size_t size);
 int clinux_key_assume(int32_t key);
+// Seconds until it is over, half a second less or more; 0: never.
 int clinux_key_timeout(int32_t key, unsigned int seconds);
 int clinux_key_instantiate(int32_t key, const void *payload, size_t size);
 int clinux_key_reject(int32_t key, unsigned int seconds, unsigned int error);
@@ -23,8 +24,15 @@ int32_t clinux_key_join_session(void);
 int32_t clinux_key_request(const char *type, const char *description, const char *callout);
 
 // The process's answer of last resort for one key: after `milliseconds`, or at any signal that would end the process, the
-// key is rejected for one second with `late` or `broken`, and the process ends with 1. SIGKILL is not among them.
+// key is rejected for one second with `late` or `broken`, a line with its name goes to syslog, and the process ends with 128 and
+// the signal's number. SIGKILL is not among them.
 int clinux_last_word(int32_t key, int milliseconds, int late, int broken);
+// The line alone, of an end by `signal`: with the rejection that is meant for it, or (0) after the key was answered.
+void clinux_last_word_log(int signal, int is_taken);
+// No line from now on.
+void clinux_last_word_silence(void);
+// From now on signals from outside wait; for what is wrong within the process there still is a last word.
+void clinux_last_word_hold(void);
 // What the last word counts: one of two 64-bit numbers, and a 32-bit number it sets to 0; any may be NULL.
 void clinux_last_word_counts(uint64_t *late, uint64_t *broken, uint32_t *worker);
 // A process that the last word kills first; 0: none.
@@ -36,12 +44,10 @@ int clinux_last_word_end(void);
 int clinux_shared_map(int fd, size_t size, void **address);
 uint64_t clinux_shared_load(const void *page, size_t offset);
 void clinux_shared_add(void *page, size_t offset, uint64_t value);
-// Writes the caller's number into the first free of `count` 32-bit words; words of processes that are gone are cleared
-// and counted in `gone`. Returns the word's index, -ENOSPC where all are taken.
+// Writes the caller's number into the first free of `count` 32-bit words; words of processes that are gone, all of them, are
+// cleared and counted in `gone`. Returns the word's index, -ENOSPC where all are taken.
 int clinux_shared_enter(void *page, size_t offset, size_t count, uint32_t *gone);
 void clinux_shared_leave(void *page, size_t offset, size_t index);
-// Clears the words of processes that are gone, all of them; returns how many there were.
-int clinux_shared_sweep(void *page, size_t offset, size_t count);
 uint32_t *clinux_shared_word(void *page, size_t offset, size_t index);
 
 // A socket connected to an address of 4 or 16 bytes, never blocking; a stream may still be connecting.
@@ -58,6 +64,8 @@ int clinux_rename_new(const char *from, const char *to);
 int clinux_fsync(int fd);
 // A lock of the open file on `length` bytes (F_OFD_SETLKW); waits.
 int clinux_lock_range(int fd, int64_t offset, int64_t length);
+// -EAGAIN where another has it.
+int clinux_try_lock_range(int fd, int64_t offset, int64_t length);
 int clinux_unlock_range(int fd, int64_t offset, int64_t length);
 
 pid_t clinux_fork(void);

@@ -70,7 +70,10 @@ struct AttachCommand: ParsableCommand {
 
     static func words(_ container: EngineContainer, _ outcome: Attacher.Outcome) -> String {
         var text = "\(container.label): "
-        text += outcome.placed.isEmpty ? "has its views already" : "\(outcome.placed.count) files attached"
+        text +=
+            !outcome.placed.isEmpty
+            ? "\(outcome.placed.count) files attached"
+            : outcome.present.isEmpty ? "nothing attached" : "has its views already"
         if !outcome.leftAlone.isEmpty { text += "; left alone: " + outcome.leftAlone.joined(separator: ", ") }
         return text + "\n"
     }

@@ -82,7 +82,16 @@ struct Attacher {
         var leftAlone: [String] = []
     }
 
+    /// One at a time: two would each find the places free.
+    private func lock() throws(Failure) -> Fd {
+        let lock = try state.lockFile(state.attachLock)
+        do throws(Errno) { try lock.lock() } catch { throw .failed("cannot lock \(state.attachLock): \(error)") }
+        return lock
+    }
+
     func attach(_ container: EngineContainer) throws(Failure) -> Outcome {
+        let lock = try lock()
+        defer { withExtendedLifetime(lock) {} }
         guard let namespace = try? FileStatus.of(Path("/proc/\(container.pid)/ns/mnt")).inode else {
             throw .failed("cannot look at \(container.label): it has ended, or is more privileged than this command")
         }
@@ -100,25 +109,33 @@ struct Attacher {
         guard plan.steps.contains(where: { $0.standing == .free || $0.standing == .stale }) else { return outcome }
         let (id, isNew) = try register(container)
         let directory = daemon.greeting.mountPoint + "/containers/" + id
-        do throws(ViewMounts.Failure) {
-            let pid = MountSurvey.unconfined(container.pid)
-            outcome.placed = try mounts.place(plan, from: Path(directory), in: pid)
-        } catch {
+        let pid = MountSurvey.unconfined(container.pid)
+        do throws(ViewMounts.Failure) { outcome.placed = try mounts.place(plan, from: Path(directory), in: pid) } catch
+        {
             if isNew { _ = try? daemon.request(.deregister, [id]) }
             throw .failed("cannot put \(error.target) into \(container.label): \(error.cause); nothing was changed")
+        }
+        // A daemon that ends unmounts first, and then takes away what it finds: these may have come too late for that.
+        if daemon.isEnding {
+            if let late = try? self.plan(of: container).held { _ = try? mounts.remove(late, from: pid) }
+            throw .failed("umweltd ended meanwhile; \(container.label) was not changed")
+        }
+        guard !outcome.placed.isEmpty || !outcome.present.isEmpty else {
+            if isNew { _ = try? daemon.request(.deregister, [id]) }
+            throw .failed("\(container.label) has none of the files: there is no /proc or /sys of its own in it")
         }
         return outcome
     }
 
     /// What was taken away.
     func detach(_ container: EngineContainer) throws(Failure) -> [Path] {
-        let plan = try plan(of: container)
-        guard plan.steps.contains(where: { $0.standing == .ours || $0.standing == .stale }) else {
-            throw .failed("\(container.label) has no views")
-        }
+        let lock = try lock()
+        defer { withExtendedLifetime(lock) {} }
+        let held = try plan(of: container).held
+        guard !held.isEmpty else { throw .failed("\(container.label) has no views") }
         let removed: [Path]
         do throws(ViewMounts.Failure) {
-            removed = try mounts.remove(plan, from: MountSurvey.unconfined(container.pid))
+            removed = try mounts.remove(held, from: MountSurvey.unconfined(container.pid))
         } catch {
             throw .failed(
                 error.cause == .invalidArgument

@@ -41,7 +41,7 @@ struct PsCommand: ParsableCommand {
         for container in containers {
             let plan = try? attacher.plan(of: container)
             let route = registered.first { $0.pid == container.pid }?.route
-            let hasViews = plan?.steps.contains { $0.standing == .ours || $0.standing == .stale } ?? false
+            let hasViews = plan?.held.isEmpty == false
             rows.append([
                 String(container.id.prefix(20)), container.name.isEmpty ? "-" : container.name, container.engine,
                 "\(container.pid)", memory(container.pid, attacher), cpus(container.pid, attacher),

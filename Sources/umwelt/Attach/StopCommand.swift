@@ -25,7 +25,7 @@ struct StopCommand: ParsableCommand {
         false
     @Option(help: ArgumentHelp("That unit.", visibility: .private)) var unit = "umweltd.service"
 
-    private static let patienceMilliseconds = 20_000
+    private static let patienceMilliseconds = 28_000
 
     func run() throws {
         // systemd calls this too when the main process has ended by itself; another one follows then.

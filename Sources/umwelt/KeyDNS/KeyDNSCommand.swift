@@ -72,15 +72,33 @@ extension KeyDNSCommand {
         return true
     }
 
+    /// Empties the helpers' cache; what was counted stays.
+    static func forget(_ cache: [UInt8]?) throws(Failure) {
+        guard let path = cache.map({ Path($0) }), FileTree.isThere(path) else { return }
+        do throws(Errno) { try SharedCache.open(path).forget() } catch {
+            // What is no file is nobody's cache.
+            if error != .invalidArgument { throw KeyDNSNode.failure("empty", path, error) }
+        }
+    }
+
     /// Makes the flat file, and says what there is to say; whether it is another one than before.
     static func refresh(_ node: KeyDNSNode) throws(Failure) -> (Policy, isChanged: Bool) {
         let policy = try node.policy()
         let before = (try? node.flat()) ?? nil
         let seed = before.map { $0.seed << 1 } ?? UInt64.random(in: 2...(.max))
         let refresh = KeyDNSRefresh(node: node, kubeletReader: try program("umwelt-kubelet"))
-        let (flat, notes) = try refresh.flattened(policy, seed: seed)
-        for note in notes { Standard.complain(note) }
+        let flat: Policy
+        do {
+            var notes: [String] = []
+            defer { for note in notes { Standard.complain(note) } }
+            flat = try refresh.flattened(policy, seed: seed, &notes)
+        }
         let isChanged = try node.write(flat: flat)
+        // What other servers said, or for names that meant something else.
+        if isChanged {
+            try forget(flat.cache)
+            _ = try flushKernel()
+        }
         // Nobody would know of it any more.
         if let cache = before?.cache, cache != flat.cache { try KeyDNSNode.remove(cache: Path(cache)) }
         return (flat, isChanged)
@@ -104,9 +122,9 @@ extension KeyDNSCommand {
             guard let helper = try KeyDNSCommand.program("umwelt-keydns") else {
                 throw Failure.failed("umwelt-keydns, the helper, is not installed beside umwelt nor in its sbin")
             }
-            let (flat, isChanged) = try KeyDNSCommand.refresh(node)
+            let (flat, _) = try KeyDNSCommand.refresh(node)
             for problem in node.missingPrograms(flat) { Standard.complain(problem) }
-            if try node.writeRule(helper: helper) || isChanged { _ = try KeyDNSCommand.flushKernel() }
+            if try node.writeRule(helper: helper) { _ = try KeyDNSCommand.flushKernel() }
             for zone in flat.zones where zone.servers != nil {
                 try KeyDNSCommand.say("zone \(KeyDNSCommand.describe(zone))")
             }
@@ -172,11 +190,7 @@ extension KeyDNSCommand {
             try KeyDNSCommand.requireRoot("flush")
             let isThere = try KeyDNSCommand.flushKernel()
             let cache = ((try? KeyDNSNode().flat()) ?? nil)?.cache ?? Policy().cache
-            if let path = cache.map({ Path($0) }), FileTree.isThere(path) {
-                do throws(Errno) { try SharedCache.open(path).forget() } catch {
-                    throw KeyDNSNode.failure("empty", path, error)
-                }
-            }
+            try KeyDNSCommand.forget(cache)
             try KeyDNSCommand.say(
                 isThere ? "flushed" : "flushed; the kernel has no cache of names yet"
             )

@@ -87,6 +87,10 @@ struct KeyDNSNode {
                     + "use fewer zones, or fewer names in 'search'"
             )
         }
+        // What helpers could not read would send every name to the fallback.
+        do throws(PolicyError) { _ = try Policy(parsing: flat, isFlat: true) } catch {
+            throw .failed("\(policyFile), with everything filled in, makes no policy: \(error.message)")
+        }
         var isChanged = false
         do throws(Errno) {
             try Directories.make(state)
@@ -169,12 +173,24 @@ struct KeyDNSNode {
         }
     }
 
+    /// What programs that were killed midway have left of a file that is put in place whole (`FileTree.replace`).
+    private static func removeStages(of file: Path) {
+        guard let slash = file.bytes.lastIndex(of: UInt8(ascii: "/")) else { return }
+        let directory = Path(file.bytes[..<slash])
+        let name = file.bytes[(slash + 1)...]
+        for entry in (try? Fd.open(directory, .directory).entries(limit: 10_000)) ?? []
+        where entry.name.starts(with: name + [UInt8(ascii: ".")]) && entry.name.suffix(4) == Array(".new".utf8) {
+            try? Directories.unlink(directory.appending(Path(entry.name)))
+        }
+    }
+
     /// Removes a helpers' cache, with the directory that they make for it; not what is no file.
     static func remove(cache: Path) throws(Failure) {
         // On a read-only file system even what is not there cannot be removed.
         if let status = try? FileStatus.of(cache, follow: false), status.isRegular || status.isSymbolicLink {
             do throws(Errno) { try Directories.unlink(cache) } catch { throw failure("remove", cache, error) }
         }
+        removeStages(of: cache)
         // The daemon's too: it stays where anything is in it.
         if cache.bytes == Policy.usualCache { try? Directories.remove("/run/umwelt") }
     }
@@ -187,6 +203,7 @@ struct KeyDNSNode {
                 failure = Self.failure("remove", ruleFile, error)
             }
         }
+        Self.removeStages(of: ruleFile)
         if let cache {
             do throws(Failure) { try Self.remove(cache: cache) } catch { failure = failure ?? error }
         }

@@ -20,6 +20,8 @@ struct KeyDNSRefresh {
         var servers: [String] = []
         var serversOrigin = ""
         var files: [String] = []
+        /// The kubelet's number, where it runs.
+        var process: String?
         var problems: [String] = []
 
         /// A word and a value on each line: `domain cluster.local`, `server 10.96.0.10`.
@@ -33,6 +35,7 @@ struct KeyDNSRefresh {
                 case "server": servers.append(parts[1])
                 case "server-origin": serversOrigin = parts[1]
                 case "file": files.append(parts[1])
+                case "process": process = parts[1]
                 case "problem": problems.append(parts[1])
                 default: continue
                 }
@@ -40,16 +43,17 @@ struct KeyDNSRefresh {
         }
     }
 
-    /// The whole policy, nothing left open; with what there is to say about it.
-    func flattened(_ policy: Policy, seed: UInt64) throws(Failure) -> (Policy, notes: [String]) {
+    /// The whole policy, nothing left open; `notes`: what there is to say about it, also where it fails.
+    func flattened(_ policy: Policy, seed: UInt64, _ notes: inout [String]) throws(Failure) -> Policy {
         var result = policy
-        var notes: [String] = []
         result.seed = seed
         result.sources = [.init(path: KeyDNSPaths.policy.bytes, digest: node.digest(of: node.policyFile))]
-        guard var cluster = result.zones.first else { return (result, []) }
+        guard var cluster = result.zones.first else { return result }
+        var process: String?
         if cluster.domain == nil || cluster.servers == nil {
             let kubelet = try askKubelet(policy)
             notes += kubelet.problems
+            process = kubelet.process
             result.sources += kubelet.files.prefix(Policy.maximumSources - 1).map {
                 .init(path: Array($0.utf8), digest: node.digest(of: node.path(Array($0.utf8))))
             }
@@ -77,16 +81,24 @@ struct KeyDNSRefresh {
         result.zones[0] = cluster
         if cluster.domain == nil || cluster.servers == nil {
             let lack = cluster.domain == nil ? "clusterDomain" : "clusterDNS"
+            let place =
+                process.map { "the kubelet that runs (process \($0)) was told none that can be used" }
+                ?? "no kubelet runs here, and none of its usual configuration files says one that can be used"
             let advice =
-                "no \(lack) found: no kubelet runs here, and none of its usual configuration files says one; "
-                + "write 'domain =' and 'servers =' below [cluster] in \(node.policyFile)"
+                "no \(lack) found: \(place); write 'domain =' and 'servers =' below [cluster] in \(node.policyFile)"
             guard result.zones.count > 1 else { throw .failed(advice) }
             notes.append(advice)
         }
         for index in result.zones.indices.dropFirst() {
             result.zones[index].origin = "\(node.policyFile)"
         }
-        return (result, notes)
+        if let domain = cluster.domain, result.zones.dropFirst().contains(where: { $0.domain == domain }) {
+            throw .failed(
+                "\(node.policyFile): [zone \(domain)] is the cluster's own zone (\(cluster.origin ?? "")); write its settings "
+                    + "below [cluster]"
+            )
+        }
+        return result
     }
 
     private func askKubelet(_ policy: Policy) throws(Failure) -> Kubelet {

@@ -54,8 +54,8 @@ extension KeyDNSCommand {
             if zone.strategy == .namespace { return try runStock(query, policy, zone, node) }
             for candidate in zone.candidates(query) where query.kind == .host { try say("may mean  \(candidate)") }
             let cache = noCache ? nil : policy.cache.flatMap { try? SharedCache.open(Path($0)) }
-            let limit = UInt64(policy.deadlineMilliseconds) * 1_000_000
-            var answering = Answering(policy, zone: zone, cache: cache, deadline: start + limit)
+            let end = start + UInt64(policy.deadlineMilliseconds) * 1_000_000
+            var answering = Answering(policy, zone: zone, cache: cache, deadline: end, lockDeadline: end)
             let answer = answering.answer(query, Callout(parsing: Array(callout.utf8)))
             for event in answering.events { try say(Self.line(event)) }
             let took = Double((Clock.boot - start) / 1000) / 1000
@@ -69,7 +69,8 @@ extension KeyDNSCommand {
             case .rejected(let rejection):
                 let error = "errno \(rejection.errno) (\(Errno(rawValue: rejection.errno)))"
                 try say("rejected  with \(error) for \(Rejection.seconds) s; \(took) ms")
-                throw Failure.failed("\(name): \(rejection.reason)")
+                let remedy = rejection == SharedAnswers.busy ? "; --no-cache asks without waiting for it" : ""
+                throw Failure.failed("\(name): \(rejection.reason)\(remedy)")
             }
         }
 

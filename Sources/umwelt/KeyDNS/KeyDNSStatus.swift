@@ -28,7 +28,10 @@ extension KeyDNSCommand {
             do throws(Failure) { flat = try node.flat() } catch { report.add(problem: error.message ?? "") }
             let example = name ?? "x.\(flat?.zones.first?.domain?.description ?? "svc.cluster.local")"
             report.addRule(node, for: example)
-            report.addPolicy(node, flat)
+            // Only root can ask: of the kubelet's process, and its files.
+            let isRoot = ProcessID.effectiveUser == 0
+            let reader = try isRoot ? KeyDNSCommand.program("umwelt-kubelet") : nil
+            report.addPolicy(node, flat, isRoot ? KeyDNSRefresh(node: node, kubeletReader: reader) : nil)
             for problem in node.missingPrograms(flat) { report.add(problem: problem) }
             report.addCache(flat)
             report.addKeys((try? Fd.contents(of: "/proc/keys", limit: 1 << 20)) ?? [])
@@ -70,14 +73,29 @@ struct StatusReport {
         }
     }
 
-    mutating func addPolicy(_ node: KeyDNSNode, _ flat: Policy?) {
+    /// `refresh`: what would make the flat file now; nil where that cannot be known.
+    mutating func addPolicy(_ node: KeyDNSNode, _ flat: Policy?, _ refresh: KeyDNSRefresh?) {
         add("policy", "\(node.policyFile)\(FileTree.isThere(node.policyFile) ? "" : " (not there: the defaults)")")
         guard let flat else {
             if !hasProblem { add(problem: "\(node.flatFile) is not there: run 'umwelt keydns refresh'") }
             return
         }
         let changed = flat.sources.filter { node.digest(of: node.path($0.path)) >> 1 != $0.digest }
-        add("flat file", "\(node.flatFile), \(changed.isEmpty ? "as its sources say" : "older than its sources")")
+        var problem: String?
+        if changed.isEmpty, let refresh {
+            do throws(Failure) {
+                var notes: [String] = []
+                let now = try refresh.flattened(try node.policy(), seed: 0, &notes)
+                if Self.meaning(of: now.rendered()) != Self.meaning(of: flat.rendered()) {
+                    problem = "the kubelet was told something else since: run 'umwelt keydns refresh'"
+                }
+            } catch {
+                problem = error.message
+            }
+        }
+        let isCurrent = changed.isEmpty && problem == nil
+        add("flat file", "\(node.flatFile), \(isCurrent ? "as its sources say" : "not as its sources say now")")
+        if let problem { add(problem: problem) }
         for source in changed {
             add(problem: "\(Path(source.path)) has changed since: run 'umwelt keydns refresh'")
         }
@@ -85,6 +103,14 @@ struct StatusReport {
         if flat.zones.isEmpty { add(problem: "no zone: every name goes to the fallback") }
         let fallback = flat.fallback.map { String(decoding: $0, as: UTF8.self) }
         add("fallback", fallback ?? "none: names of no zone are rejected")
+    }
+
+    /// What helpers read in it, and not where it was said: a process has another number each time.
+    private static func meaning(of flat: [UInt8]) -> [UInt8]? {
+        guard var policy = try? Policy(parsing: flat, isFlat: true) else { return nil }
+        (policy.seed, policy.sources) = (0, [])
+        for index in policy.zones.indices { policy.zones[index].origin = nil }
+        return policy.rendered()
     }
 
     mutating func addCache(_ flat: Policy?) {
@@ -95,7 +121,6 @@ struct StatusReport {
         do throws(Errno) { cache = try SharedCache.open(Path(path)) } catch {
             return add(problem: "\(Path(path)), the cache, cannot be used: \(error): DNS is asked for each upcall")
         }
-        cache.sweep()
         add("cache", "\(Path(path))")
         for counter in KeyCounter.allCases { add("counter", "\(counter.name) \(cache.count(counter))") }
     }

@@ -14,7 +14,7 @@ struct RequestKeyRules {
     }
 
     private(set) var rules: [Rule] = []
-    /// Lines that request-key cannot read: each of them breaks every request, of whatever type.
+    /// What makes request-key fail for a key that it is to make for a name.
     private(set) var problems: [String] = []
 
     /// Adds a file's lines.
@@ -27,10 +27,23 @@ struct RequestKeyRules {
         }
         let lines = bytes.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
         for (index, line) in lines.enumerated() {
-            let words = String(decoding: line, as: UTF8.self).split { $0 == " " || $0 == "\t" }.map(String.init)
-            guard let first = words.first, !first.hasPrefix("#") else { continue }
-            guard words.count >= 5, words.prefix(4).allSatisfy({ $0.filter { $0 == "*" }.count <= 1 }) else {
-                problems.append("\(file):\(index + 1): request-key cannot read this line, and fails for every key")
+            // As scan_conf_file() (request-key.c) does: a remark may be too long, too, and a blank makes one.
+            guard line.count < Self.lengthLimit else {
+                problems.append("\(file):\(index + 1): the line is too long: request-key fails for every key")
+                continue
+            }
+            guard let first = line.first, first != UInt8(ascii: "#"), !Self.isBlank(first) else { continue }
+            let words = line.split(whereSeparator: Self.isBlank).map { String(decoding: $0, as: UTF8.self) }
+            guard words.count >= 5 else {
+                // It looks at a column only where those before it match.
+                let isRead = zip(words.dropLast(), ["create", "dns_resolver"]).allSatisfy {
+                    Self.wildness(of: $0, matching: $1) != nil
+                }
+                if isRead {
+                    problems.append(
+                        "\(file):\(index + 1): a rule has five columns: request-key fails for keys like ours"
+                    )
+                }
                 continue
             }
             rules.append(
@@ -43,6 +56,12 @@ struct RequestKeyRules {
             )
         }
     }
+
+    /// sizeof(buf) - 2, the newline among it.
+    private static let lengthLimit = 4095
+
+    /// isspace(3).
+    private static func isBlank(_ byte: UInt8) -> Bool { byte == 0x20 || (9...13).contains(byte) }
 
     /// The rule whose asterisks stand for the least, column by column; of equals the first.
     func winner(

@@ -12,7 +12,7 @@ final class DaemonClient {
         var version: String
         var pid: Int32
         var mountPoint: String
-        var isEmbedded: Bool
+        var isEnding: Bool
     }
 
     /// No daemon is there (or one that is just ending): worth starting another.
@@ -20,7 +20,7 @@ final class DaemonClient {
 
     let socket: String
     private let holds: Bool
-    private(set) var greeting = Greeting(version: "", pid: 0, mountPoint: "", isEmbedded: false)
+    private(set) var greeting = Greeting(version: "", pid: 0, mountPoint: "", isEnding: false)
     private var link: Link
 
     /// Connects and says hello; `hold`: an embedded daemon stays for as long as this object lives.
@@ -36,6 +36,8 @@ final class DaemonClient {
             throw Absent()
         }
         do {
+            // First: one that does not say that it ends after this stays.
+            if hold { _ = try link.request(Message(.hold)) }
             let fields = try link.request(Message(.hello)).map { String(decoding: $0, as: UTF8.self) }
             guard fields.count >= 4 else {
                 throw Failure.failed("what listens at \(socket) does not answer as umweltd does")
@@ -44,13 +46,21 @@ final class DaemonClient {
                 version: fields[0],
                 pid: Int32(fields[1]) ?? 0,
                 mountPoint: fields[2],
-                isEmbedded: fields[3] == "embedded"
+                isEnding: Array(fields[3].utf8) == Self.endingWord
             )
-            if hold { _ = try link.request(Message(.hold)) }
+            if hold, greeting.isEnding { throw Absent() }
         } catch let error as LinkError {
             throw try Self.failure(error, socket: socket, isGreeting: true)
         }
     }
+
+    /// Whether it is ending, or is not there any more.
+    var isEnding: Bool {
+        guard let fields = try? request(.hello, []), fields.count > 3 else { return true }
+        return fields[3].elementsEqual(Self.endingWord)
+    }
+
+    private static let endingWord = Array("ending".utf8)
 
     /// How long a daemon that was killed may take to be followed by the next one.
     private static let patienceMilliseconds = 5000

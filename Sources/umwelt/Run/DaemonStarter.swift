@@ -9,8 +9,8 @@ struct DaemonStarter {
     /// The caller's PATH.
     let searchPath: String
 
-    /// A daemon that is just ending still has its lock and mount for a moment.
-    private static let attempts = 12
+    /// A daemon that is just ending has its lock while somebody has a file open; each attempt waits for it.
+    private static let attempts = 6
     private static let pauseMilliseconds: Int32 = 150
     private static let startMilliseconds: Int32 = 15_000
 

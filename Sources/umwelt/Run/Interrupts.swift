@@ -16,7 +16,14 @@ struct Interrupts: ~Copyable {
     private let queue: SignalQueue
 
     init() throws(Failure) {
-        do throws(Errno) { queue = try SignalQueue(Self.forwarded + [SIGCHLD]) } catch {
+        // What the caller ignores (nohup, a shell's background job) stays ignored.
+        let status = (try? Fd.contents(of: "/proc/self/status", limit: 16384)) ?? []
+        let inherited = SignalRule(status: status, systemCall: [])
+        // Ignored, it would take away how the runtime ended.
+        signal(SIGCHLD, SIG_DFL)
+        do throws(Errno) {
+            queue = try SignalQueue(Self.forwarded.filter { !inherited.isIgnored($0) } + [SIGCHLD])
+        } catch {
             throw .failed("cannot wait for signals: \(error)")
         }
     }

@@ -76,6 +76,7 @@ struct Preparation {
     /// The caller's variables.
     private static func environment() -> [String] {
         let block = (try? Fd.contents(of: "/proc/self/environ", limit: 4 << 20)) ?? []
-        return block.split(separator: 0).map { String(decoding: $0, as: UTF8.self) }
+        // What is no UTF-8 cannot be said in OCI's JSON: it counts as not there.
+        return block.split(separator: 0).compactMap { String(validating: $0, as: UTF8.self) }
     }
 }

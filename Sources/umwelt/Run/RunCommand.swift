@@ -32,6 +32,21 @@ struct RunCommand: ParsableCommand {
     @Option(help: RunHelp.stateDirectory, transform: RunParsing.stateDirectory) var stateDir: String?
     @Argument(parsing: .postTerminator, help: RunHelp.command) var command: [String] = []
 
+    /// `umwelt run ... -- COMMAND ...`, of which only the options are parsed; nil where it is something else.
+    ///
+    /// The parser's time grows with the square of the number of words, and a command may have thousands.
+    static func parsingCommandApart(_ arguments: [String]) throws -> (any ParsableCommand)? {
+        guard arguments.dropFirst().first == configuration.commandName,
+            let end = arguments.firstIndex(of: "--"), end + 1 < arguments.count
+        else { return nil }
+        // One word of it, so that the parser sees that there is one.
+        var command = try Umwelt.parseAsRoot(Array(arguments[1...end + 1]))
+        guard var run = command as? RunCommand else { return command }
+        run.command = Array(arguments[(end + 1)...])
+        command = run
+        return command
+    }
+
     func run() throws {
         let status = try Runner.run(try options(), state: StateDirectory(stateDir))
         if status != 0 { throw Failure(code: status, nil) }

@@ -57,9 +57,14 @@ final class Runner {
         try bundle.write(Array(JSONEncoder().encode(config)), to: bundle.config)
         try interrupts.check()
         ContainerClock.begin()
-        let code = try supervise(bundle, interrupts)
-        // Until here the daemon is held.
-        return withExtendedLifetime(daemon) { code }
+        do {
+            let code = try supervise(bundle, interrupts)
+            // Until here the daemon is held.
+            return withExtendedLifetime(daemon) { code }
+        } catch let failure as Failure {
+            guard let message = failure.message, daemon.isEnding else { throw failure }
+            throw Failure(code: failure.code, message + "; umweltd ended meanwhile")
+        }
     }
 
     /// Clears what others have left, and takes the name.

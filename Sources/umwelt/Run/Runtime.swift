@@ -52,9 +52,12 @@ struct Runtime: Equatable {
         Command(
             path: Path(program),
             arguments: ([name, "--root", root] + arguments).map { Array($0.utf8) },
-            environment: ["PATH=" + SpecDefaults.path, "XDG_RUNTIME_DIR=/run"].map { Array($0.utf8) }
+            environment: ["PATH=" + SpecDefaults.path, "XDG_RUNTIME_DIR=/run", Self.goSettings].map { Array($0.utf8) }
         )
     }
+
+    /// Go interrupts its own threads with SIGURG, and runc, which hands every signal on, gives some of them to the command.
+    private static let goSettings = "GODEBUG=asyncpreemptoff=1"
 
     /// Whether it knows of the container.
     func hasState(of id: String) -> Bool { FileTree.isThere(Path(root + "/" + id)) }

@@ -48,9 +48,16 @@ struct SignalRule: Equatable {
         }
     }
 
+    func isIgnored(_ signal: Int32) -> Bool { ignored & Self.bit(of: signal) != 0 }
+
+    /// 0 for what is no signal.
+    private static func bit(of signal: Int32) -> UInt64 {
+        (1...64).contains(signal) ? UInt64(1) << UInt64(signal - 1) : 0
+    }
+
     func action(for signal: Int32) -> Action {
-        guard (1...64).contains(signal) else { return .drop }
-        let bit = UInt64(1) << UInt64(signal - 1)
+        let bit = Self.bit(of: signal)
+        guard bit != 0 else { return .drop }
         if (ignored | caught) & bit != 0 { return .send }
         if blocked & bit != 0 { return .blocked }
         guard Self.endsByDefault(signal) else { return .drop }

@@ -21,6 +21,8 @@ struct StateDirectory: Equatable {
     var daemonLock: String { path + "/daemon.lock" }
     /// Held while bundles are claimed or removed.
     var bundlesLock: String { path + "/bundles.lock" }
+    /// Who changes a running container's views.
+    var attachLock: String { path + "/attach.lock" }
     /// Shared while a container's cgroups are made, held while empty ones are removed.
     var cgroupsLock: String { path + "/cgroups.lock" }
 

@@ -164,8 +164,42 @@ extension DaemonSuite {
             try ProcessID.kill(lab.workerPID, SIGKILL)
             let output = try shell.run("cat \(lab.mount)/containers/c/proc/meminfo", seconds: 10)
             #expect(output.number("MemTotal:") == 50 << 10, "\(output.text) \(lab.said)")
+            // Until a line is cut short.
+            var refused = false
+            for number in 0..<500 where !refused {
+                do { try lab.register("\(String(repeating: "x", count: 100))-\(number)", pid: 0) } catch {
+                    refused = true
+                }
+            }
+            #expect(refused)
             try shell.run("rm \(lab.directory)/full")
-            try lab.register("d", pid: 0)
+            try lab.register("d", pid: container.initPID)
+            try ProcessID.kill(lab.workerPID, SIGKILL)
+            for name in ["c", "d"] {
+                let output = try shell.run("cat \(lab.mount)/containers/\(name)/proc/meminfo", seconds: 10)
+                #expect(output.number("MemTotal:") == 50 << 10, "\(name): \(output.text) \(lab.said)")
+            }
+        }
+
+        /// A file system that has become read-only: what is registered is served on, and changes are refused.
+        @Test func readOnlyDiskKeepsNobodyFromServing() throws {
+            let lab = try DaemonLab()
+            let cgroup = try lab.cgroup()
+            try cgroup.limitMemory(50 << 20)
+            let container = try lab.container(in: cgroup, hasOwnRoot: false)
+            try lab.register("c", pid: container.initPID)
+            let shell = try lab.shell()
+            let covered = try shell.run("d=\(lab.directory); mount --rbind $d $d && mount -o remount,bind,ro $d")
+            #expect(covered.code == 0, "\(covered.text)")
+            try ProcessID.kill(lab.workerPID, SIGKILL)
+            let output = try shell.run("cat \(lab.mount)/containers/c/proc/meminfo", seconds: 10)
+            #expect(output.number("MemTotal:") == 50 << 10, "\(output.text) \(lab.said)")
+            #expect(throws: LinkError.self) { try lab.register("d", pid: 0) }
+            try shell.run("mount -o remount,bind,rw \(lab.directory)")
+            try lab.register("d", pid: container.initPID)
+            try ProcessID.kill(lab.workerPID, SIGKILL)
+            #expect(try shell.run("cat \(lab.mount)/containers/d/proc/meminfo").number("MemTotal:") == 50 << 10)
+            try shell.run("umount -l \(lab.directory)")
         }
 
         /// Workers that are killed while the views are taken away.

@@ -56,7 +56,7 @@ extension KeyDNSSuite {
         }
 
         @Test func serversOfACell() throws {
-            let lab = try lab()
+            let lab = try lab("ttl-cap = 600s")
             let list = try lab.request("afsdb:cell.cluster.test", callout: "srv=1")
             // dnsmasq puts one family first or the other.
             let addresses = ["10.0.0.2", "fd00::2"].compactMap { IPAddress($0) }
@@ -173,7 +173,7 @@ extension KeyDNSSuite {
             let shell = try LabShell()
             defer { shell.end() }
             let ask = "keyctl request2 dns_resolver none.stock.test '' @s"
-            let output = try shell.run("keyctl session - sh -c \"\(ask); sleep 1.5; \(ask)\"", seconds: 60)
+            let output = try shell.run("keyctl session - sh -c \"\(ask); sleep 1.7; \(ask)\"", seconds: 60)
             #expect(
                 output.text.split(separator: "\n").filter { $0.hasPrefix("request_key:") }.count == 2,
                 "\(output.text)"

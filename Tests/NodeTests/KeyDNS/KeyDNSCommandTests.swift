@@ -4,6 +4,7 @@
 import Glibc
 import KeyDNS
 import Kernel
+import Resolver
 import Testing
 import Upcall
 
@@ -30,12 +31,12 @@ extension KeyDNSSuite {
             }
         }
 
-        /// Type, mode, size, time and content of all that is in /etc, but for the file that installing adds; a line
+        /// Type, mode, owner and content of all that is in /etc, but for the file that installing adds and the policy; a line
         /// each.
         private static let etc = """
-            cd /etc && { find . ! -path ./request-key.d/umwelt-keydns.conf ! -path ./request-key.d ! -path './umwelt*' \
-            -printf '%y %m %U %G %p %l\\n'; find . -type f ! -path ./request-key.d/umwelt-keydns.conf ! -path './umwelt*' \
-            -exec sha256sum {} +; } | sort
+            cd /etc && { find . -path ./umwelt -prune -o ! -path ./request-key.d/umwelt-keydns.conf \
+            -printf '%y %m %U %G %p %l\\n'; find . -path ./umwelt -prune -o -type f \
+            ! -path ./request-key.d/umwelt-keydns.conf -exec sha256sum {} +; } | sort
             """
 
         private func etc(_ shell: LabShell) throws -> String { try shell.run(Self.etc, seconds: 60).text }
@@ -43,7 +44,7 @@ extension KeyDNSSuite {
         /// Other programs may be at work in /etc on this machine: what differs has to differ three times.
         private func changed(_ shell: LabShell, since before: String) throws -> [Substring] {
             let known = Set(before.split(separator: "\n"))
-            return try etc(shell).split(separator: "\n").filter { !known.contains($0) }
+            return try Array(known.symmetricDifference(etc(shell).split(separator: "\n")))
         }
 
         @Test func fromInstallationToItsRemoval() throws {
@@ -99,11 +100,21 @@ extension KeyDNSSuite {
             let resolved = try run("resolve smb.default.svc")
             #expect(resolved.contains("may mean  smb.default.svc.cluster.test"))
             #expect(resolved.contains("10.0.0.1 and a NUL"))
+            // A helper that has stopped in the middle keeps the lock of its name; it is not waited for without end.
+            let shared = try SharedCache.open("/run/umwelt/keydns.cache")
+            let name = try #require(DNSName("smb.default.svc.cluster.test"))
+            let key = CacheRecord.Key(name: name, types: [.a, .aaaa], all: false)
+            shared.lock(key)
+            let waited = try run("resolve smb.default.svc.cluster.test.", 1)
+            #expect(
+                waited.contains("a helper that asks for the same name has not ended in time; --no-cache asks without")
+            )
+            #expect(try run("resolve --no-cache smb.default.svc.cluster.test.").contains("10.0.0.1 and a NUL"))
+            shared.unlock(key)
             #expect(try run("resolve none.default.svc", 1).contains("no such name (NXDOMAIN)"))
             #expect(try run("resolve a..b", 2).contains("a..b is no name that DNS could have"))
             #expect(try run("resolve example.org").contains("goes to /sbin/key.dns_resolver"))
             // What helpers know is forgotten too, and nothing that was counted.
-            let shared = try SharedCache.open("/run/umwelt/keydns.cache")
             let counted = (shared.count(.upcalls), shared.count(.questions))
             #expect(try run("flush").contains("flushed"))
             #expect(try lab.request("smb.default.svc.cluster.test") == .text("10.0.0.1"))
@@ -115,7 +126,10 @@ extension KeyDNSSuite {
                 to: "/etc/umwelt/keydns.conf"
             )
             #expect(try run("status", 1).contains("/etc/umwelt/keydns.conf has changed since"))
+            // What the servers of before have said is forgotten.
+            #expect(shared.record(key).map { $0.freshUntil > 0 } == true)
             _ = try run("refresh")
+            #expect(shared.record(key)?.freshUntil == 0)
             #expect(try !run("status").contains("problem:"))
 
             var different = try changed(shell, since: before)

@@ -133,8 +133,9 @@ extension KeyDNSSuite {
 
         @Test func threeHundredAtOnce() throws {
             let lab = try KeyDNSLab()
-            try lab.startDNSMasq("address=/any.cluster.test/10.0.0.3")
-            try lab.configure(zones: lab.cluster())
+            try lab.startDNSMasq("address=/any.cluster.test/10.0.0.3", ttl: 600)
+            // On a slow machine it takes longer than five seconds until all who asked have read their key.
+            try lab.configure("ttl-cap = 600s", zones: lab.cluster())
             try lab.configureDeadline("20s")
             try lab.install()
             let answers = try lab.requests((0..<300).map { "n\($0).any.cluster.test" })
@@ -197,15 +198,17 @@ extension KeyDNSSuite {
                 try bounded(1500) { answer = try lab.request("m\(kilobytes).cluster.test") }
                 return answer
             }
-            // With less than `least` the kernel cannot even map the program, which has no say then.
+            // With less than `least` the kernel cannot even map the program, which has no say then. From there on it has.
             var (none, least) = (2000, 64_000)
             while least - none > 16 {
                 let middle = (none + least) / 2
                 if try answer(middle) == .error(ENOKEY) { none = middle } else { least = middle }
             }
             // Where the stack begins is the kernel's own choice each time, so that size is not quite the same each time.
-            let answers = try (0..<24).map { try answer(least + 16 * $0) }
-            #expect(answers.dropFirst(8).allSatisfy { $0 == .error(ENOMEM) || $0 == .text("10.0.0.5") }, "\(answers)")
+            let answers = try (0..<32).map { try answer(least + 16 * $0) }
+            #expect(answers.dropFirst(1).allSatisfy { $0 == .error(ENOMEM) || $0 == .text("10.0.0.5") }, "\(answers)")
+            let coarse = try (0..<40).map { try answer(least + 16 + 100 * $0) }
+            #expect(coarse.allSatisfy { $0 == .error(ENOMEM) || $0 == .text("10.0.0.5") }, "\(coarse)")
             #expect(answers.contains(.error(ENOMEM)))
             #expect(try answer(64_001) == .text("10.0.0.5"))
         }
@@ -235,6 +238,13 @@ extension KeyDNSSuite {
             #expect(try lab.request("b.cluster.test") == .text("10.0.0.5"))
             #expect(lab.counter(.cacheDamaged) == 1)
             #expect(try Fd.contents(of: other, limit: 10) == [1, 2, 3])
+            // Another's, whatever it says; and one that somebody has by another name, too.
+            #expect(chown("\(lab.cachePath)", 65534, 65534) == 0)
+            #expect(try lab.request("b.cluster.test") == .text("10.0.0.5"))
+            #expect(try FileStatus.of(lab.cachePath).user == 0 && lab.counter(.cacheDamaged) == 1)
+            #expect(link("\(lab.cachePath)", "\(lab.cachePath).link") == 0)
+            #expect(try lab.request("b.cluster.test") == .text("10.0.0.5"))
+            #expect(try FileStatus.of(lab.cachePath).links == 1 && lab.counter(.cacheDamaged) == 1)
             // A whole first page, and slots of noise.
             let page = try Fd.contents(of: lab.cachePath, limit: CacheLayout.pageSize)
             let piece = (0..<4096).map { _ in UInt8.random(in: 0...255) }
@@ -280,18 +290,63 @@ extension KeyDNSSuite {
             let names = (0..<10).map { "n\($0).any.cluster.test" }
             let wanted = Programs.share(of: 600)
             let start = Clock.boot
-            var count = 0
+            var (count, best) = (0, 0.0)
             while count < wanted {
                 // Each from a new keyring: what the kernel has is not found, as if it had been cleared.
+                let began = Clock.boot
                 let answers = try lab.requests(names + names)
+                best = max(best, Double(answers.count) * 1e9 / Double(Clock.boot - began))
                 for answer in answers where answer != .text("10.0.0.3") { Issue.record("\(answer)") }
                 count += answers.count
             }
             let seconds = Double(Clock.boot - start) / 1e9
+            // The best moment: others may be at work on this machine.
+            if Programs.patience == 1 { #expect(best >= 300, "\(best) a second") }
             for name in names { #expect(lab.queries(name) == 1, "\(name)") }
             let upcalls = lab.counter(.upcalls)
             #expect(lab.counter(.questions) == 10 && lab.counter(.fromCache) == upcalls - 10)
             print("keydns: \(upcalls) upcalls for ten names in \(seconds) s, \(Double(upcalls) / seconds) a second")
+        }
+
+        /// Names that share a set of slots, stored at the same moment: none takes another's slot.
+        @Test func answersStoredAtOnceAllStay() throws {
+            let lab = try KeyDNSLab()
+            let path = lab.cachePath
+            let names = (0..<10_000).compactMap { DNSName("n\($0).cluster.test") }
+            let keys = names.map { CacheRecord.Key(name: $0, types: [.a, .aaaa], all: false) }
+                .filter { CacheLayout.offset(of: $0) == CacheLayout.pageSize }.prefix(CacheLayout.ways)
+            try #require(keys.count == CacheLayout.ways)
+            for _ in 0..<20 {
+                let cache = try SharedCache.open(path)
+                try cache.forget()
+                let isGo = Atomic<Bool>(false)
+                let threads = try keys.map { key in
+                    try Thread(name: "store") {
+                        // Each as a helper: with a file of its own.
+                        guard let cache = try? SharedCache.open(path) else { return }
+                        while !isGo.load(ordering: .acquiring) {}
+                        cache.store(CacheRecord(key: key, now: Clock.boot))
+                    }
+                }
+                isGo.store(true, ordering: .releasing)
+                for thread in threads { thread.join() }
+                #expect(keys.filter { cache.record($0) == nil }.isEmpty)
+            }
+        }
+
+        /// A second is the least time that a key has, and the kernel counts those of the clock: also late in one it is there.
+        @Test func aKeyOfOneSecondIsThereAtTheSecondsEnd() throws {
+            let lab = try KeyDNSLab()
+            try lab.startDNSMasq("address=/any.cluster.test/10.0.0.3", ttl: 1)
+            try lab.configure(zones: lab.cluster())
+            try lab.install()
+            for number in 0..<6 {
+                var now = timespec()
+                clock_gettime(CLOCK_REALTIME, &now)
+                usleep(UInt32((1_999_000 - 500 * number - now.tv_nsec / 1000) % 1_000_000))
+                #expect(try lab.request("n\(number).any.cluster.test") == .text("10.0.0.3"))
+                #expect(try lab.request("n\(number).none.cluster.test") == .error(ENODATA))
+            }
         }
 
         /// Of more pods than the cache has room for, a client stays with its own; a list is always all of them.
@@ -377,6 +432,92 @@ extension KeyDNSSuite {
             #expect(try lab.request("x.cluster.test") == .text("10.0.0.5"))
             #expect(lab.counter(.stale) == 1)
             #expect(try lab.request("y.cluster.test") == .error(EAGAIN))
+        }
+
+        /// Nor after a server has said that there is no such name: that is the last that is known.
+        @Test func theLastKnownAnswerMayBeThatThereIsNone() throws {
+            let code = Mutex<UInt16>(0)
+            let lab = try lab("ttl-cap = 1s\nstale = 600s") { query in
+                Self.good(query) { message in
+                    let code = code.withLock { $0 }
+                    message.flags |= code
+                    if code != 0 { message.answers = [] }
+                }
+            }
+            #expect(try lab.request("x.cluster.test") == .text("10.0.0.5"))
+            for (answer, expected) in [(3, ENODATA), (2, EAGAIN)] as [(UInt16, Int32)] {
+                usleep(1_200_000)
+                code.withLock { $0 = answer }
+                #expect(try lab.request("x.cluster.test") == .error(expected))
+            }
+            #expect(lab.counter(.stale) == 0)
+        }
+
+        /// The client's pod is remembered where the answers are forgotten.
+        @Test func aClientStaysWithItsPodWhenAnswersAreForgotten() throws {
+            let pods = Mutex<[UInt32]>([1])
+            let lab = try lab("ttl-cap = 600s\nstale = 600s") { query in
+                Self.good(query) { message in
+                    let name = message.questions[0].name
+                    message.answers = pods.withLock { $0 }.map {
+                        Record(name: name, type: .a, ttl: 600, data: .address(.v4(0x0a00_0100 + $0)))
+                    }
+                }
+            }
+            // Whatever the seed prefers.
+            for pod in 1...6 as ClosedRange<UInt32> {
+                pods.withLock { $0 = [pod] }
+                let name = "n\(pod).cluster.test"
+                let first = try lab.request(name)
+                pods.withLock { $0 = Array(1...6) }
+                try SharedCache.open(lab.cachePath).forget()
+                let asked = lab.counter(.questions)
+                #expect(try lab.request(name) == first && lab.counter(.questions) > asked)
+            }
+        }
+
+        /// Of more servers of a cell than are told, those of the best priorities.
+        @Test func theBestServersOfACell() throws {
+            let lab = try lab { query in
+                Self.good(query) { message in
+                    let name = message.questions[0].name
+                    guard message.questions[0].type == .srv else { return }
+                    message.answers = (1...10).reversed().map { number in
+                        let target = DNSName("s\(number).cluster.test") ?? .root
+                        let data = RecordData.server(priority: UInt16(number), weight: 0, port: 7003, target: target)
+                        return Record(name: name, type: .srv, ttl: 30, data: data)
+                    }
+                    message.additionals = (1...10).map { number in
+                        let target = DNSName("s\(number).cluster.test") ?? .root
+                        return Record(
+                            name: target,
+                            type: .a,
+                            ttl: 30,
+                            data: .address(.v4(0x0a00_0000 + UInt32(number)))
+                        )
+                    }
+                }
+            }
+            let list = try lab.request("afsdb:cell.cluster.test").description
+            #expect(list == (1...8).map { "10.0.0.\($0)" }.joined(separator: ","))
+        }
+
+        /// Half a list is given, but not kept for the time of the other half.
+        @Test func aPartOfAListIsNotKept() throws {
+            let isAway = Mutex(true)
+            let lab = try lab("ttl-cap = 600s") { query in
+                Self.good(query) { message in
+                    guard message.questions[0].type == .aaaa else { return }
+                    message.answers = [
+                        Record(name: message.questions[0].name, type: .aaaa, ttl: 30, data: .address(.v6(0, 6)))
+                    ]
+                    if isAway.withLock({ $0 }) { (message.flags, message.answers) = (0x8182, []) }
+                }
+            }
+            #expect(try lab.request("x.cluster.test", callout: "list") == .text("10.0.0.5"))
+            isAway.withLock { $0 = false }
+            usleep(1_200_000)
+            #expect(try lab.request("x.cluster.test", callout: "list") == .text("10.0.0.5,::6"))
         }
     }
 }

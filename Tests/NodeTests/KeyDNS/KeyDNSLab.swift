@@ -61,10 +61,18 @@ final class KeyDNSLab {
     // MARK: The rule and the policy
 
     /// `zones`: sections of the flat file; `settings`: lines before them.
-    func configure(_ settings: String = "", zones: String, cache: Path? = nil) throws {
+    func configure(_ settings: String = "", zones: String, cache: Path? = nil, logs: Bool = false) throws {
         try write(
-            flat:
-                "deadline = \(2000 * min(Programs.patience, 14))ms\ncache = \(cache ?? cachePath)\nseed = 7\nlog = no\n\(settings)\n\(zones)\n[end]\n"
+            flat: """
+                deadline = \(2000 * min(Programs.patience, 14))ms
+                cache = \(cache ?? cachePath)
+                seed = 7
+                log = \(logs ? "yes" : "no")
+                \(settings)
+                \(zones)
+                [end]
+
+                """
         )
     }
 
@@ -220,15 +228,20 @@ final class KeyDNSLab {
     private static func ask(_ name: String, _ callout: String = "") -> Answer {
         var answer = Answer.error(0)
         for _ in 0..<Programs.patience {
-            do throws(Errno) {
-                let key = try Key.request(type: "dns_resolver", description: Path(name), callout: Path(callout))
-                answer = .payload(try key.content())
-            } catch {
-                answer = .error(error.rawValue)
-            }
+            answer = once(name, callout)
             guard answer == .error(ETIMEDOUT) else { break }
         }
         return answer
+    }
+
+    /// In the calling thread, and so once in each.
+    static func once(_ name: String, _ callout: String = "") -> Answer {
+        do throws(Errno) {
+            let key = try Key.request(type: "dns_resolver", description: Path(name), callout: Path(callout))
+            return .payload(try key.content())
+        } catch {
+            return .error(error.rawValue)
+        }
     }
 
     /// Asks as the kernel's own clients do: from a thread with a keyring of its own, in a session without any key.

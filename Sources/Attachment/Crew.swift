@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Umwelt authors
+
+import Kernel
+import Samples
+
+/// Work in mount namespaces, in a process of its own for each: what hangs in one of them holds up no other.
+///
+/// For processes with one thread only.
+struct Crew {
+    /// A mount namespace as it is seen from each root directory in it, with what is to be done there.
+    typealias Group = [(namespace: MountSurvey.Namespace, mounts: [MountInfo])]
+
+    /// Processes at a time.
+    private static let width = 16
+    /// How long one may do nothing.
+    private static let patienceNs: UInt64 = 2_000_000_000
+
+    /// Minor device numbers of file systems that do not answer: nobody is to ask them again.
+    private var silent: Set<UInt32> = []
+    /// What the processes must not keep open.
+    private let secret: Int32
+
+    init(closing secret: Int32) { self.secret = secret }
+
+    /// Runs `body` for each group, and adds what it reports.
+    mutating func run(
+        _ groups: [Group],
+        _ report: inout Mending.Report,
+        body: (Group, Probe) -> Mending.Report
+    ) {
+        var waiting = groups[...]
+        var members: [Member] = []
+        while true {
+            while members.count < Self.width, let group = waiting.popFirst() {
+                do throws(Errno) { members.append(try Member(group, silent, closing: secret, body: body)) } catch {
+                    report.add(failure: "\(group.first?.namespace.pids.first ?? 0): \(error)")
+                }
+            }
+            guard !members.isEmpty else { return }
+            // Whoever has an end of a pipe wakes this up; none of the waits is longer than a moment.
+            _ = try? members[0].output.waitReadable(milliseconds: 5)
+            for member in members { member.listen() }
+            let now = Clock.monotonic
+            for member in members where !member.isOver && now &- member.heardAt > Self.patienceNs {
+                member.abandon()
+                // Without the one that it asked last, the others can be seen to.
+                if let minor = member.asked.last, silent.insert(minor).inserted { waiting.append(member.group) }
+                report.add(failure: "\(member.label): does not answer")
+            }
+            for member in members where member.isOver { report.add(member.report) }
+            members.removeAll { $0.isOver }
+        }
+    }
+
+    /// Whether file systems are served, asked by one of the processes.
+    final class Probe {
+        private let silent: Set<UInt32>
+        private let output: Fd
+        private var known: [UInt32: Bool] = [:]
+
+        fileprivate init(_ silent: Set<UInt32>, _ output: consuming Fd) {
+            self.silent = silent
+            self.output = output
+        }
+
+        /// Whether nobody serves what is mounted there: another daemon can have the same mount point in another namespace.
+        ///
+        /// One that does not answer is not dead.
+        func isDead(_ mount: MountInfo) -> Bool {
+            if silent.contains(mount.minor) { return false }
+            if let isDead = known[mount.minor] { return isDead }
+            try? output.write(Array("? \(mount.minor)\n".utf8))
+            var isDead = false
+            do throws(Errno) { _ = try Fd.open(Path(mount.mountPoint), .readOnly) } catch {
+                isDead = error == .notConnected || error == .connectionAborted
+            }
+            known[mount.minor] = isDead
+            return isDead
+        }
+
+        fileprivate func tell(_ report: Mending.Report) {
+            var text = "= \(report.files)\n"
+            for failure in report.failures { text += "! \(failure.prefix(1000))\n" }
+            try? output.write(Array(text.utf8))
+        }
+    }
+
+    private final class Member {
+        let group: Group
+        let output: Fd
+        private let child: Child
+        private var text: [UInt8] = []
+        private(set) var heardAt = Clock.monotonic
+        private(set) var isOver = false
+
+        init(
+            _ group: Group,
+            _ silent: Set<UInt32>,
+            closing secret: Int32,
+            body: (Group, Probe) -> Mending.Report
+        ) throws(Errno) {
+            self.group = group
+            let pipe = try Fd.pipe()
+            guard let child = try ProcessImage.fork(closing: secret) else {
+                do throws(Errno) {
+                    let probe = Probe(silent, try pipe.writing.duplicate())
+                    probe.tell(body(group, probe))
+                } catch {
+                    ProcessImage.end(code: 1)
+                }
+                ProcessImage.end(code: 0)
+            }
+            self.child = child
+            output = try pipe.reading.duplicate()
+        }
+
+        var label: String { "\(group.first?.namespace.pids.first ?? 0)" }
+
+        /// Takes in what it says; at its end, waits for it.
+        func listen() {
+            while !isOver, (try? output.waitReadable(milliseconds: 0)) == true {
+                var buffer = [UInt8](repeating: 0, count: 4096)
+                heardAt = Clock.monotonic
+                guard let count = try? output.read(into: &buffer), count > 0 else {
+                    isOver = true
+                    _ = try? child.wait()
+                    return
+                }
+                text.append(contentsOf: buffer.prefix(count))
+            }
+        }
+
+        /// It is not waited for: what it waits for may never come.
+        func abandon() {
+            try? child.kill(9)
+            isOver = true
+        }
+
+        private var lines: [[Substring]] {
+            String(decoding: text, as: UTF8.self).split(separator: "\n").map {
+                $0.split(separator: " ", maxSplits: 1)
+            }
+        }
+
+        var asked: [UInt32] { lines.compactMap { $0.first == "?" ? $0.last.flatMap { UInt32($0) } : nil } }
+
+        var report: Mending.Report {
+            var report = Mending.Report()
+            for line in lines where line.count == 2 {
+                if line[0] == "=" { report.files = Int(line[1]) ?? 0 }
+                if line[0] == "!" { report.add(failure: String(line[1])) }
+            }
+            return report
+        }
+    }
+}

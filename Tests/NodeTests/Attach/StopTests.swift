@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Umwelt authors
+
+import Glibc
+import Kernel
+import NodeLink
+import Testing
+
+extension DaemonSuite {
+    /// The clean stop: whatever happens at that moment, nobody is left with a file that fails.
+    @Suite(.serialized) struct StopTests {
+        /// The views go before the daemon does: a reader sees the kernel's own files, and no error.
+        @Test func stopLeavesNoErrorBehind() throws {
+            let lab = try DaemonLab()
+            let chaos = try ChaosLab(lab)
+            try chaos.add(memoryMB: 50, id: "c")
+            try chaos.add(memoryMB: 51, id: nil)
+            let files = "/proc/meminfo /proc/stat /proc/uptime"
+            let loop = "while cat \(files) >/dev/null; do [ ! -e \(chaos.stopFile) ] || exit 0; done; exit 1"
+            // A sandbox in the container, as browsers make: the views that it was born with cannot be taken off there.
+            let found = lab.directory.appending("sandbox")
+            try chaos.readers[0].container.shell.run(
+                """
+                unshare -U -r -m sh -c 'echo born > \(found); until [ -e \(chaos.stopFile) ]; do sleep 0.1; done
+                  cat /proc/meminfo > \(found).new 2>&1; mv \(found).new \(found)' >/dev/null 2>&1 &
+                until [ -s \(found) ]; do sleep 0.1; done
+                """
+            )
+            for reader in chaos.readers { try reader.container.shell.begin("sh -c '\(loop)'") }
+            usleep(300_000)
+            let stopped = try lab.umwelt("stop")
+            #expect(stopped.code == 0, "\(stopped.text) \(lab.said)")
+            #expect(lab.waitForEnd(seconds: 5) == .exited(0))
+            #expect(lab.mounts.isEmpty)
+            usleep(300_000)
+            try FileTree.write([10], to: chaos.stopFile, mode: 0o644)
+            for reader in chaos.readers {
+                let output = try reader.container.shell.result()
+                #expect(output.code == 0, "\(output.text)")
+                #expect(try reader.container.shell.run("cat /proc/meminfo").number("MemTotal:") ?? 0 > 51 << 10)
+            }
+            let seen = try chaos.readers[0].container.shell.run(
+                "for i in $(seq 50); do ! grep born \(found) || sleep 0.1; done; cat \(found)"
+            )
+            #expect(seen.number("MemTotal:") ?? 0 > 51 << 10, "\(seen.text)")
+        }
+
+        /// Containers that start all the while, of which some mount our files from a copy of the mount that they, or those
+        /// who started them, took along.
+        @Test(arguments: ["proc", "containers/c/proc"]) func containersThatStartMeanwhile(files: String) throws {
+            let lab = try DaemonLab()
+            try lab.register("c", pid: getpid())
+            let (stop, wrong) = (lab.directory.appending("stop"), lab.directory.appending("wrong"))
+            let container = """
+                sleep 0.0$(($$ % 10)); mount --bind \(lab.mount)/\(files)/meminfo /proc/meminfo 2>/dev/null || exit 0
+                echo >>\(lab.directory)/started; until [ -e \(stop) ]; do sleep 0.1; done
+                read -r line </proc/meminfo || echo $$ >>\(wrong)
+                """
+            let shell = try lab.shell()
+            try shell.begin(
+                """
+                i=0
+                while [ ! -e \(stop) ] && [ $((i += 1)) -lt 400 ]; do
+                  unshare -m sh -c '\(container)' 2>>\(wrong) &
+                  unshare -m unshare -m sh -c '\(container)' 2>>\(wrong) &
+                  sleep 0.01
+                done; wait
+                """
+            )
+            usleep(500_000 * UInt32(Programs.patience))
+            let stopped = try lab.umwelt("stop")
+            #expect(stopped.code == 0, "\(stopped.text) \(lab.said)")
+            #expect(lab.waitForEnd(seconds: 5) == .exited(0))
+            usleep(200_000)
+            try FileTree.write([10], to: stop, mode: 0o644)
+            _ = try shell.result(seconds: 60)
+            let (started, failed) = (try lines(lab, "started"), try lines(lab, "wrong"))
+            print("stop: \(started.count) containers had our file, \(failed.count) were left with an error")
+            #expect(started.count > 10)
+            #expect(failed.isEmpty, "\(failed.prefix(5)) \(lab.said)")
+        }
+
+        private func lines(_ lab: DaemonLab, _ name: String) throws -> [Substring] {
+            let path = lab.directory.appending(Path(name))
+            guard FileTree.isThere(path) else { return [] }
+            return String(decoding: try Fd.contents(of: path, limit: 1 << 20), as: UTF8.self).split(
+                separator: "\n",
+                omittingEmptySubsequences: false
+            ).dropLast()
+        }
+
+        /// A view that somebody had in hand when the others were taken away.
+        @Test func viewThatIsMountedLate() throws {
+            let lab = try DaemonLab()
+            let target = lab.directory.appending("target")
+            try FileTree.write(Array("beneath".utf8), to: target, mode: 0o644)
+            let view = try Mount.clone(lab.mount.appending("proc/meminfo"))
+            _ = try lab.request(Message(.stop))
+            for _ in 0..<100 where !lab.mounts.isEmpty { usleep(20_000) }
+            usleep(500_000 * UInt32(Programs.patience))
+            try Mount.attach(view, on: target)
+            defer { try? Mount.unmount(target, lazily: true) }
+            // Served until then.
+            #expect(try lab.shell().run("cat \(target)").text.contains("MemTotal:"))
+            #expect(lab.waitForEnd(seconds: 10) == .exited(0))
+            #expect(try lab.shell().run("cat \(target)").text == "beneath", "\(lab.said)")
+        }
+
+        /// Mounts that go with those of another mount namespace: nothing is left in their place.
+        @Test func viewsThatArePeers() throws {
+            let lab = try DaemonLab()
+            let container = try lab.container(in: try lab.cgroup())
+            let peers = "mount --make-rshared /proc; mount --make-rshared /sys"
+            try container.shell.run("\(peers); unshare -m --propagation unchanged sleep 1000 & sleep 0.3")
+            let pid = container.initPID
+            #expect(try lab.umwelt("attach \(pid)").text.contains("files attached"))
+            #expect(try lab.umwelt("stop").code == 0)
+            #expect(lab.waitForEnd(seconds: 10) == .exited(0))
+            let left = try container.shell.run(
+                "grep -E ' /(proc/meminfo|sys/devices/system/cpu) ' /proc/[0-9]*/mountinfo"
+            )
+            #expect(left.text.isEmpty, "\(left.text)")
+            try lab.start()
+            #expect(try lab.umwelt("attach \(pid)").text.contains("files attached"))
+        }
+
+        /// Another daemon at the same mount point, in another mount namespace: its mounts are not this one's, and when it does
+        /// not answer, it holds up nobody.
+        @Test func daemonThatHangsInAContainer() throws {
+            let lab = try DaemonLab(isStarted: false)
+            let nested = try lab.shell(["unshare", "-m", "--propagation", "private"])
+            let began = try nested.run(
+                """
+                setsid '\(Programs.umweltd)' --socket \(lab.directory)/nested \(lab.mount) >/dev/null 2>&1 & keeper=$!
+                for i in $(seq 100); do [ ! -e \(lab.mount)/proc/meminfo ] || break; sleep 0.1; done
+                mount --bind \(lab.mount)/proc/meminfo /proc/meminfo; cat /proc/meminfo >/dev/null
+                """,
+                seconds: 30
+            )
+            #expect(began.code == 0, "\(began.text)")
+            defer { _ = try? nested.run("kill -CONT -$keeper; kill -KILL -$keeper") }
+            try lab.start()
+            let container = try lab.container(in: try lab.cgroup())
+            let shell = container.shell
+            func device() throws -> String {
+                try nested.run("awk '$5 == \"/proc/meminfo\" { print $3 }' /proc/self/mountinfo").text
+            }
+            let before = try device()
+            func isOurs() throws -> Bool {
+                try shell.run("head -n 1 /proc/meminfo && grep -c ' /proc/meminfo .* fuse.umwelt' /proc/self/mountinfo")
+                    .code == 0
+            }
+            #expect(try lab.umwelt("attach \(container.initPID)").code == 0)
+            for isHung in [false, true] {
+                if isHung { try nested.run("kill -STOP -$keeper") }
+                try lab.crash()
+                try lab.start()
+                let began = Clock.monotonic
+                for _ in 0..<200 * Programs.patience where try !isOurs() { usleep(20_000) }
+                #expect(try isOurs(), "\(lab.said)")
+                print(
+                    "stop: mended \((Clock.monotonic - began) / 1_000_000) ms after the start, another daemon hung: \(isHung)"
+                )
+                #expect(try device() == before, "the other's own view")
+            }
+            let stopped = try lab.umwelt("stop")
+            #expect(stopped.code == 0, "\(stopped.text)")
+            #expect(lab.waitForEnd(seconds: 5) == .exited(0))
+            let left = try shell.run(
+                "head -n 1 /proc/meminfo && ! grep ' /proc/meminfo .* fuse.umwelt' /proc/self/mountinfo"
+            )
+            #expect(left.code == 0, "\(left.text) \(lab.said)")
+            #expect(lab.said.contains("does not answer"), "\(lab.said)")
+            #expect(try device() == before)
+        }
+
+        /// Another daemon's mounts are not taken for those of a connection that is over, though they have its number.
+        @Test func numberThatIsUsedAgain() throws {
+            let lab = try DaemonLab()
+            let target = lab.directory.appending("target")
+            let minor = try #require(lab.mounts.last?.device.split(separator: ":").last)
+            let shell = try lab.shell()
+            try shell.run("touch \(target); mount --bind \(lab.mount)/proc/meminfo \(target)")
+            defer { try? Mount.unmount(target, lazily: true) }
+            // A device that nothing was mounted with is as one whose connection is over.
+            let helper = "'\(Programs.umweltd)' --part take-away:\(minor) \(lab.mount) 3<>/dev/fuse"
+            #expect(try shell.run(helper).code == 0)
+            #expect(try shell.run("cat \(target)").text.contains("MemTotal:"))
+        }
+
+        /// While somebody still has a file open, what comes is told so.
+        @Test func nothingIsBegunWhileItEnds() throws {
+            let lab = try DaemonLab()
+            let cgroup = try lab.cgroup()
+            let container = try lab.container(in: cgroup)
+            let reader = try lab.shell()
+            try reader.run("exec 5<\(lab.mount)/proc/meminfo")
+            _ = try lab.request(Message(.stop))
+            for _ in 0..<100 where !lab.mounts.isEmpty { usleep(20_000) }
+            let attached = try lab.umwelt("attach \(container.initPID)")
+            #expect(
+                attached.code == 1 && attached.text.contains("it is ending; start it again first"),
+                "\(attached.text)"
+            )
+            #expect(try lab.umwelt("upgrade").text.contains("it is ending"))
+            #expect(try reader.run("cat <&5").text.contains("MemTotal:"))
+            #expect(lab.waitForEnd(seconds: 10) == .exited(0))
+        }
+    }
+}
