@@ -64,7 +64,7 @@ services-node-test:
 	$(SWIFT) build --package-path Services --build-tests
 	scripts/services-node-test
 
-services-vm-test:
+services-vm-test: services
 	$(SWIFT) build --package-path Services --build-tests
 	scripts/services-vm-test
 

@@ -92,11 +92,7 @@ extension Answer {
             let words = entries.map(\.word.description).joined(separator: " ")
             if entries.count == 1 { return rows.append(("\(keyword) \(words)", text(first.origin))) }
             rows.append(("\(keyword) \(words)", ""))
-            let width = entries.map(\.word.description.count).max() ?? 0
-            for entry in entries {
-                let word = entry.word.description
-                rows.append(("", word + String(repeating: " ", count: width - word.count) + "  " + text(entry.origin)))
-            }
+            rows += Style.words(entries.map { ($0.word.description, text($0.origin)) })
         }
         let servers = { for entry in composition.servers { add("nameserver", [entry]) } }
         if node.runtime.kind == .criDockerd {
@@ -107,11 +103,7 @@ extension Answer {
             servers()
         }
         add("options", composition.options)
-        let width = min(rows.map(\.left.count).max() ?? 0, 56)
-        return rows.map { row in
-            let pad = String(repeating: " ", count: max(width - row.left.count, 0))
-            return row.right.isEmpty ? row.left : row.left + pad + style.dim("  | " + row.right)
-        }
+        return style.margin(rows)
     }
 }
 
@@ -122,4 +114,21 @@ struct Style {
     func bold(_ text: String) -> String { isColoured ? "\u{1b}[1m\(text)\u{1b}[0m" : text }
     func dim(_ text: String) -> String { isColoured ? "\u{1b}[2m\(text)\u{1b}[0m" : text }
     func bad(_ text: String) -> String { isColoured ? "\u{1b}[31m\(text)\u{1b}[0m" : text }
+
+    /// Lines with what is said of each in a margin.
+    func margin(_ rows: [(left: String, right: String)]) -> [String] {
+        let width = min(rows.map(\.left.count).max() ?? 0, 56)
+        return rows.map { row in
+            let pad = String(repeating: " ", count: max(width - row.left.count, 0))
+            return row.right.isEmpty ? row.left : row.left + pad + dim("  | " + row.right)
+        }
+    }
+
+    /// One row a word, of a line that has several.
+    static func words(_ entries: [(word: String, origin: String)]) -> [(left: String, right: String)] {
+        let width = entries.map(\.word.count).max() ?? 0
+        return entries.map { entry in
+            ("", entry.word + String(repeating: " ", count: width - entry.word.count) + "  " + entry.origin)
+        }
+    }
 }

@@ -20,6 +20,8 @@ struct ExplainCommand: ParsableCommand {
             For a pod that runs, besides: what the runtime was told, what it wrote, and what the containers see. The spec of a \
             kubelet's pod is with the API server; of static pods it is taken from the kubelet's directory of manifests, of others \
             it is reconstructed from what the runtime was told, and said to be. --manifest gives it.
+
+            A container of Docker's that is no pod's has its own options and the node's file in the margin.
             """
     )
 
@@ -45,7 +47,9 @@ struct ExplainCommand: ParsableCommand {
         guard let running = question.running, let comparison = question.comparison else { return text }
         if question.answer == nil {
             text += style.dim("\(running.title), written by \(running.runtime)") + "\n\n"
-            text += String(decoding: comparison.written ?? [], as: UTF8.self)
+            text +=
+                question.dockerOrigins.map { $0.explanation(style).joined(separator: "\n") + "\n" }
+                ?? String(decoding: comparison.written ?? [], as: UTF8.self)
         }
         let lines = comparison.lines().map { "  \($0)\n" }.joined()
         return text + "\n" + style.bold("now") + "\n" + lines
@@ -54,7 +58,7 @@ struct ExplainCommand: ParsableCommand {
     private func document(_ question: Question) -> Value {
         var members = question.answer?.document.members ?? []
         if question.answer == nil {
-            // The lists as the file has them: where they come from is not known.
+            // The lists as the file has them.
             let file = question.comparison?.written
             let resolver = NodeResolver(file ?? [])
             func list(_ entries: [Entry]) -> Value { .strings(entries.map(\.word.description)) }
@@ -63,6 +67,21 @@ struct ExplainCommand: ParsableCommand {
                 .init("options", list(resolver.options)), .init("events", .array([])), .init("error", .null),
                 .init("resolvConf", file.map { .string(String(decoding: $0, as: UTF8.self)) } ?? .null),
             ]
+            if let origins = question.dockerOrigins {
+                let runtime = question.node.runtime
+                members +=
+                    origins.members + [
+                        .init(
+                            "runtime",
+                            .object([
+                                "name": .string(runtime.kind.rawValue),
+                                "version": runtime.version.map { .string($0.description) } ?? .null,
+                                "chosenBy": .string(question.node.runtimeSource), "wrote": .string("docker"),
+                                "error": .null,
+                            ])
+                        ), .init("advice", .array([])),
+                    ]
+            }
         }
         members.append(.init("running", question.comparison?.document ?? .null))
         return .object(members)

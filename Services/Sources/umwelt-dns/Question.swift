@@ -13,6 +13,8 @@ package struct Question {
     package var answer: Answer?
     package var running: RunningPod?
     package var comparison: Comparison?
+    /// Of a container of Docker's that is no pod's.
+    var dockerOrigins: DockerOrigins?
 
     /// What the options name: a manifest's pod, or something that runs.
     static func find(
@@ -80,6 +82,15 @@ extension Question {
             answer?.isReconstructed = true
         }
         self.init(node: node, answer: answer, running: found, comparison: comparison)
+        if found.identity == nil, node.runtime.kind == .docker, let file = comparison.written {
+            dockerOrigins = DockerOrigins(
+                of: file,
+                found.given ?? .init(),
+                node.runtime,
+                node.host,
+                node.network ?? found.network
+            )
+        }
     }
 }
 

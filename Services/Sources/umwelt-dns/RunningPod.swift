@@ -123,7 +123,12 @@ package struct RunningPod {
             throw Failure.failed("Docker has several pods \(name): give NAMESPACE/NAME, or an id")
         }
         let id = sandboxes.first ?? DockerConnection.escaped(name)
-        let details = try docker.json("GET", "/containers/\(id)/json", call: "look at \(name)")
+        var details = try docker.json("GET", "/containers/\(id)/json", call: "look at \(name)")
+        // A pod's container has the network and the file of its sandbox.
+        if let sandbox = details["Config"]?["Labels"]?["io.kubernetes.sandbox.id"]?.string {
+            let path = "/containers/\(DockerConnection.escaped(sandbox))/json"
+            details = try docker.json("GET", path, call: "look at the sandbox of \(name)")
+        }
         let config = details["Config"] ?? .null
         let host = details["HostConfig"] ?? .null
         let marks = config["Labels"] ?? .null
@@ -140,7 +145,7 @@ package struct RunningPod {
         func words(_ key: String) -> [Word] { (host[key]?.array ?? []).compactMap { $0.string.map { Word($0) } } }
         let lists = Rendering.Lists(servers: words("Dns"), searches: words("DnsSearch"), options: words("DnsOptions"))
         var processes: [(name: String, pid: Int)] = []
-        if podName != nil, let sandbox = sandboxes.first {
+        if podName != nil, let sandbox = details["Id"]?.string {
             let filter = Value.object(["label": .strings(["io.kubernetes.sandbox.id=\(sandbox)"])]).compactJSON
             let path = "/containers/json?filters=\(DockerConnection.escaped(filter))"
             for entry in try docker.json("GET", path, call: "list containers").array ?? [] {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright the Umwelt authors
 
+import Documents
 import Foundation
 import Testing
 
@@ -106,6 +107,15 @@ extension EngineSuite {
             #expect(
                 try lab.dns("explain", ["p"] + there).text.contains("is as it should be, and the containers see it so")
             )
+            // A container's id stands for its pod.
+            let rows = try Value.json(Array(try lab.pod("ps", ["-o", "json"]).text.utf8))
+            let id = try #require(rows.array?.first?["containers"]?.array?.first?["id"]?.string)
+            let answers = try ["p", id].map { name in
+                try Value.json(Array(try lab.dns("explain", [name, "-o", "json"] + there).text.utf8))
+            }
+            #expect(answers[0] == answers[1])
+            let names = answers[1]["running"]?["seen"]?.array?.compactMap { $0["name"]?.string }
+            #expect(names.map(Set.init) == ["a", "b", "the sandbox"])
             try lab.setNode("nameserver 192.0.2.1\nsearch after\n")
             let expected = try lab.dns("render", ["shop/p"] + there).text
             #expect(expected.contains(" after\n"))
@@ -127,6 +137,34 @@ extension EngineSuite {
             #expect(try lab.dns("apply", ["p", "--manifest", nothing] + there).text.contains("is left as it is"))
             #expect(try seen("a") == expected)
             #expect(try lab.pod("rm", ["shop/p", "--grace-seconds", "0"]).code == 0)
+            try lab.expectNothingLeft()
+        }
+
+        /// A container that is no pod's has its own options and the node's lines in the margin.
+        @Test(.enabled(if: Lab.engines.contains(.docker), "no Docker"))
+        func aContainerThatIsNoPodsIsExplained() throws {
+            let lab = try Lab(.docker)
+            try lab.setNode("nameserver 192.0.2.1\nsearch lan\n")
+            let words = [
+                "run", "-d", "--name", "plain", "--dns-search", "x.y", "localhost/umwelt/box:1", "sleep", "1000",
+            ]
+            let run = try lab.engineTool(words, [])
+            #expect(run.code == 0, "\(run.errors)")
+            let explained = try lab.dns("explain", ["plain", "--socket", lab.socket])
+            let document = try lab.dns("explain", ["plain", "--socket", lab.socket, "-o", "json"])
+            #expect(try lab.engineTool(["rm", "-f", "plain"], []).code == 0)
+            #expect(explained.code == 0, "\(explained.errors)")
+            for part in [
+                "| /etc/resolv.conf:1\n", "| the container's --dns-search\n",
+                "  search lan (/etc/resolv.conf:2): the container has --dns-search\n",
+                "is as the runtime was told, and the containers see it so",
+            ] {
+                #expect(explained.text.contains(part), "\(part) in \(explained.text)")
+            }
+            let value = try Value.json(Array(document.text.utf8))
+            #expect(value["origins"]?["searches"]?.array?.first?["origin"]?["option"] == .string("--dns-search"))
+            #expect(value["dropped"]?.array?.first?["value"] == .string("lan"))
+            #expect(value["runtime"]?["wrote"] == .string("docker"))
             try lab.expectNothingLeft()
         }
 
