@@ -130,14 +130,6 @@ package enum LocalFile {
     /// Whether something is at the path; symbolic links are followed.
     package static func exists(_ path: String) -> Bool { System.exists(path) }
 
-    /// The user that what is at the path belongs to; nil where nothing is.
-    package static func owner(_ path: String) -> UInt32? {
-        var status = stat()
-        // SAFETY: the structure is valid during the call.
-        guard unsafe stat(path, &status) == 0 else { return nil }
-        return status.st_uid
-    }
-
     /// What a symbolic link says; nil where there is none.
     package static func link(_ path: String) -> String? {
         var buffer = [CChar](repeating: 0, count: 4096)
