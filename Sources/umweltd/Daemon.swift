@@ -142,6 +142,14 @@ final class Daemon {
         }
     }
 
+    /// By SIGSTOP, and not by a debugger.
+    private static func isStopped(_ pid: Int32) -> Bool {
+        let text = (try? Fd.contents(of: Path("/proc/\(pid)/stat"), limit: 4096)) ?? []
+        // "PID (NAME) STATE"
+        guard let close = text.lastIndex(of: UInt8(ascii: ")")) else { return false }
+        return text[close...].dropFirst(2).first == UInt8(ascii: "T")
+    }
+
     private func serve() throws(DaemonError) {
         var trim = ProgramTrim(goal: Self.residentGoal)
         let startedAt = Clock.monotonic
@@ -155,6 +163,8 @@ final class Daemon {
                 throw DaemonError("cannot wait for clients: \(error)")
             }
             inheritance.area.beat()
+            // Somebody stopped it: nobody would follow this process.
+            if Self.isStopped(keeper) { try? ProcessID.kill(keeper, SIGCONT) }
             if ready.contains(inheritance.channel.raw) {
                 guard let words = inheritance.hear() else {
                     if relievedBy != nil {

@@ -58,7 +58,8 @@ extension Keeper {
         for word in words.prefix(count) {
             switch Inheritance.Word(rawValue: word) {
             case .ready: serves(worker)
-            case .unmounted: finish("")
+            // While views are taken away, there may still be dead ones of an earlier connection.
+            case .unmounted: if stage != .stopping { finish("") }
             // Once views are taken away, it has nothing to come back for.
             case .aborted: if stage == .serving { remount() }
             case .idle: stop(by: 0)

@@ -25,6 +25,8 @@ case .run(let options):
     }
     // Inherited by every thread: signals are the keeper's business, which reads them.
     signal(SIGPIPE, SIG_IGN)
+    // A key on the terminal would stop both processes, and with them every reader.
+    for number in [SIGTSTP, SIGTTIN, SIGTTOU] { signal(number, SIG_IGN) }
     do throws(DaemonError) {
         switch options.part {
         case .keeper(let held):

@@ -485,6 +485,43 @@ extension DaemonSuite {
             #expect(Clock.monotonic - began < 5_000_000_000 * UInt64(Programs.patience))
         }
 
+        /// A file that does not tell its version for long: the service goes on all the while.
+        @Test func slowProgramHoldsUpNobody() throws {
+            let lab = try DaemonLab(isStarted: false)
+            let program = lab.directory.appending("umweltd")
+            try FileTree.write(try Fd.contents(of: Programs.umweltd, limit: 1 << 28), to: program, mode: 0o755)
+            try lab.start(program: program)
+            let keeper = try #require(lab.daemon?.pid)
+            try FileTree.write(Array("#!/bin/sh\nexec sleep 100\n".utf8), to: Path("\(program).new"), mode: 0o755)
+            try Directories.rename(Path("\(program).new"), to: program)
+            let worker = lab.workerPID
+            try ProcessID.kill(keeper, SIGHUP)
+            usleep(100_000)
+            try ProcessID.kill(worker, SIGKILL)
+            let began = Clock.monotonic
+            #expect(try lab.shell().run("cat \(lab.mount)/proc/meminfo").code == 0)
+            #expect(Clock.monotonic - began < 3_000_000_000 * UInt64(Programs.patience))
+            #expect(!lab.said.contains("does not run"), "\(lab.said)")
+            for _ in 0..<400 where !lab.said.contains("does not run") { usleep(20_000) }
+            #expect(lab.said.contains("does not run"), "\(lab.said)")
+        }
+
+        /// Another container has the id already: two engines, or two namespaces of one.
+        @Test func twoContainersOfOneID() throws {
+            let lab = try DaemonLab()
+            let cgroup = try lab.cgroup()
+            try cgroup.limitMemory(77 << 20)
+            let container = try lab.container(in: cgroup)
+            let pid = container.initPID
+            try lab.register("pid-\(pid)", pid: getpid())
+            let attached = try lab.umwelt("attach \(pid)")
+            #expect(attached.code == 0, "\(attached.text)")
+            #expect(try memory(container.shell) == 77 << 10)
+            #expect(try lab.umwelt("detach \(pid)").code == 0)
+            let left = try lab.request(Message(.containers)).map { String(decoding: $0, as: UTF8.self) }
+            #expect(left.contains("pid-\(pid)") && left.count == 4, "\(left)")
+        }
+
         /// Programs that tell their version, and then do not come to serve.
         enum BadProgram: String, CaseIterable {
             case crashes = "kill -SEGV $$"

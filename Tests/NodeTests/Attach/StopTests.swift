@@ -80,6 +80,34 @@ extension DaemonSuite {
             #expect(failed.isEmpty, "\(failed.prefix(5)) \(lab.said)")
         }
 
+        /// In the middle of replacing dead mounts: none is put back, and none is left.
+        @Test(arguments: [100, 300, 600] as [UInt32]) func stopWhileContainersAreMended(milliseconds: UInt32) throws {
+            let lab = try DaemonLab()
+            let count = Programs.share(of: 150)
+            let shell = try lab.shell()
+            let bind = "mount --bind \(lab.mount)/proc/meminfo /proc/meminfo"
+            try shell.run(
+                """
+                pids=; for i in $(seq \(count)); do
+                  unshare -m sh -c '\(bind); echo >>\(lab.directory)/started; exec sleep 1000' >/dev/null 2>&1 & pids="$pids $!"
+                done
+                until [ $(wc -l <\(lab.directory)/started) = \(count) ]; do sleep 0.1; done
+                """,
+                seconds: 60
+            )
+            try lab.crash()
+            try lab.start()
+            usleep(milliseconds * 1000)
+            try lab.daemon?.kill(SIGTERM)
+            #expect(lab.waitForEnd(seconds: 20) == .exited(0), "\(lab.said)")
+            let output = try shell.run(
+                "for p in $pids; do head -n 1 /proc/$p/root/proc/meminfo || echo failed $p; done; kill $pids",
+                seconds: 60
+            )
+            let lines = output.text.split(separator: "\n")
+            #expect(lines.filter { $0.hasPrefix("MemTotal:") }.count == count, "\(lines.suffix(4)) \(lab.said)")
+        }
+
         private func lines(_ lab: DaemonLab, _ name: String) throws -> [Substring] {
             let path = lab.directory.appending(Path(name))
             guard FileTree.isThere(path) else { return [] }

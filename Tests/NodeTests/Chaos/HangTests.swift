@@ -90,6 +90,19 @@ extension DaemonSuite {
             frozen.end()
         }
 
+        /// A keeper that somebody stopped goes on: its worker sees to that, so that somebody follows it.
+        @Test func keeperIsStopped() throws {
+            let lab = try DaemonLab()
+            let keeper = try #require(lab.daemon?.pid)
+            let worker = lab.workerPID
+            try ProcessID.kill(keeper, SIGSTOP)
+            usleep(2_500_000 * UInt32(Programs.patience))
+            try ProcessID.kill(worker, SIGKILL)
+            let output = try lab.shell().run("cat \(lab.mount)/proc/meminfo", seconds: 5)
+            #expect(output.code == 0, "\(output.text) \(lab.said)")
+            #expect(lab.daemon?.pid == keeper && lab.workerPID != worker)
+        }
+
         /// Workers that end before they serve: their table cannot be written.
         private func keepWorkersFromServing(_ lab: DaemonLab) throws -> Path {
             let table = Path("\(lab.socket).table")
