@@ -113,9 +113,12 @@ extension EngineSuite {
             let answers = try ["p", id].map { name in
                 try Value.json(Array(try lab.dns("explain", [name, "-o", "json"] + there).text.utf8))
             }
-            #expect(answers[0] == answers[1])
-            let names = answers[1]["running"]?["seen"]?.array?.compactMap { $0["name"]?.string }
-            #expect(names.map(Set.init) == ["a", "b", "the sandbox"])
+            #expect(answers[0]["pod"] == answers[1]["pod"])
+            for answer in answers {
+                // In whatever order the engine lists them.
+                let names = answer["running"]?["seen"]?.array?.compactMap { $0["name"]?.string }
+                #expect(names.map(Set.init) == ["a", "b", "the sandbox"])
+            }
             try lab.setNode("nameserver 192.0.2.1\nsearch after\n")
             let expected = try lab.dns("render", ["shop/p"] + there).text
             #expect(expected.contains(" after\n"))
