@@ -43,7 +43,7 @@ import Testing
         }
         // Small nodes are their callers'.
         bench.files.state.withLock { $0.content[5] = [UInt8](repeating: 5, count: size) }
-        for pid in [777, 778, 779] as [UInt32] { for _ in 0..<3000 { _ = bench.open(5, pid: pid) } }
+        for pid in [777, 778, 779] as [UInt32] { for _ in 0..<500 { _ = bench.open(5, pid: pid) } }
         bench.files.state.withLock { $0.content = [:] }
         let kept = others.count { bench.read($0.node, handle: $0.handle).bytes == [UInt8($0.node / 100)] }
         #expect(kept == others.count)

@@ -143,7 +143,7 @@ import Testing
         let tree = try FixtureTree()
         let accounts = try AccountStore(cpus: 2)
         let table = ContainerTable(hierarchies: tree.hierarchies, accounts: accounts)
-        for index in 0..<1500 as Range<UInt64> {
+        for index in 0..<700 as Range<UInt64> {
             try tree.cgroup("/s\(index)")
             let container = table.discovered(FixtureTree.membership("/s\(index)"), start: Identity.Start(bootNs: index))
             #expect(container.state.withLock { $0.accountPlace } != nil)
