@@ -186,11 +186,15 @@ extension DaemonSuite {
                 "unshare -U -r -m sleep 1000 & until grep -q sleep /proc/$!/comm; do sleep 0.1; done"
             )
             let inner = try #require(cgroup.processes.last)
-            func seen() throws -> LabShell.Output { try lab.shell().run("head -n 1 /proc/\(inner)/root/proc/meminfo") }
+            let host = try lab.shell()
+            func seen() throws -> LabShell.Output { try host.run("head -n 1 /proc/\(inner)/root/proc/meminfo") }
             #expect(try seen().number("MemTotal:") == 66 << 10)
             try lab.crash()
             try lab.start()
-            for _ in 0..<100 * Programs.patience where try seen().number("MemTotal:") != 66 << 10 { usleep(50_000) }
+            for _ in 0..<100 {
+                if try seen().number("MemTotal:") == 66 << 10 { break }
+                usleep(50_000 * UInt32(Programs.patience))
+            }
             #expect(try seen().number("MemTotal:") == 66 << 10, "\(lab.said)")
             for round in 0..<2 {
                 let ended = try lab.umwelt(round == 0 ? "detach \(inner)" : "stop")
