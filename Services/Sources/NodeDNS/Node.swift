@@ -54,14 +54,16 @@ package struct Node {
             nodeIPs: (settings.nodeIPs?.value ?? []).map { Word($0) },
             behaviour: Behaviour(options.kubernetesVersion, featureGates: settings.featureGates)
         )
-        (file, filePath) = Self.nodeFile(path, options)
+        // Its files as it sees them: in kind or k3d the kubelet is in a container, and its runtime with it.
+        let place = settings.hasOwnFiles ? settings.process.map { "/proc/\($0)/root" } ?? "" : ""
+        (file, filePath) = Self.nodeFile(path, below: place, options)
         if let given = options.resolvConf, case .cannotOpen(let reason) = file {
             remarks.append("--resolv-conf: \(given): \(reason); composed as for a node without its file")
         }
-        let hostPath = options.hostResolvConf ?? options.resolvConf ?? "/etc/resolv.conf"
+        let hostPath = options.hostResolvConf ?? options.resolvConf ?? place + "/etc/resolv.conf"
         host = Rendering.Host(
             resolvConf: try? LocalFile.contents(of: hostPath, limit: Limits.fileSize),
-            systemdResolvConf: try? LocalFile.contents(of: Self.systemdPath, limit: Limits.fileSize)
+            systemdResolvConf: try? LocalFile.contents(of: place + Self.systemdPath, limit: Limits.fileSize)
         )
         network = options.network
         if let runtime = options.runtime {
@@ -73,9 +75,13 @@ package struct Node {
         }
     }
 
-    private static func nodeFile(_ path: String, _ options: NodeOptions) -> (Kubelet.NodeFile, String?) {
+    private static func nodeFile(
+        _ path: String,
+        below place: String,
+        _ options: NodeOptions
+    ) -> (Kubelet.NodeFile, String?) {
         guard path != "" else { return (.contents([]), nil) }
-        let real = options.resolvConf ?? path
+        let real = options.resolvConf ?? place + path
         do throws(FileError) {
             let waits = options.resolvConf != nil
             return (.contents(try LocalFile.contents(of: real, limit: Limits.fileSize + 1, waits: waits)), real)

@@ -33,8 +33,13 @@ package struct Question {
             if let manifest {
                 var other = pod
                 other.subject = manifest
-                guard case .manifest(_, let value) = try Subject.find(other) else {
+                guard case .manifest(_, var value) = try Subject.find(other) else {
                     throw .failed("--manifest: there is no file \(manifest)")
+                }
+                // Who it is the runtime knows; most manifests name no namespace, and a workload's template no pod.
+                if let identity = found.identity {
+                    (value.name, value.namespace, value.uid) = (identity.name, identity.namespace, identity.uid)
+                    value.isOnHostNetwork = identity.isOnHostNetwork
                 }
                 (found.pod, found.specSource) = (value, manifest)
             }
