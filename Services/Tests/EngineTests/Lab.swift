@@ -75,8 +75,8 @@ struct Lab: Sendable {
         process.arguments =
             ["--default-signal=INT", program.hasPrefix("/") ? program : programs + "/" + program] + arguments
         let out = work + "/out-" + UUID().uuidString
-        FileManager.default.createFile(atPath: out, contents: nil)
-        FileManager.default.createFile(atPath: out + ".err", contents: nil)
+        _ = FileManager.default.createFile(atPath: out, contents: nil)
+        _ = FileManager.default.createFile(atPath: out + ".err", contents: nil)
         process.standardOutput = try FileHandle(forWritingTo: URL(fileURLWithPath: out))
         process.standardError = try FileHandle(forWritingTo: URL(fileURLWithPath: out + ".err"))
         process.standardInput = try FileHandle(forReadingFrom: URL(fileURLWithPath: write("input", input)))

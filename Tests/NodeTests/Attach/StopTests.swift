@@ -63,7 +63,7 @@ extension DaemonSuite {
                 while [ ! -e \(stop) ] && [ $((i += 1)) -lt 400 ]; do
                   unshare -m sh -c '\(container)' 2>>\(wrong) &
                   unshare -m unshare -m sh -c '\(container)' 2>>\(wrong) &
-                  sleep 0.01
+                  sleep \(0.01 * Double(Programs.patience))
                 done; wait
                 """
             )
