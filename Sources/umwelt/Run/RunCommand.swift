@@ -37,14 +37,13 @@ struct RunCommand: ParsableCommand {
     /// The parser's time grows with the square of the number of words, and a command may have thousands.
     static func parsingCommandApart(_ arguments: [String]) throws -> (any ParsableCommand)? {
         guard arguments.dropFirst().first == configuration.commandName,
-            let end = arguments.firstIndex(of: "--"), end + 1 < arguments.count
+            let end = arguments.dropFirst().firstIndex(of: "--"), end + 1 < arguments.count
         else { return nil }
         // One word of it, so that the parser sees that there is one.
-        var command = try Umwelt.parseAsRoot(Array(arguments[1...end + 1]))
-        guard var run = command as? RunCommand else { return command }
+        let parsed = try Umwelt.parseAsRoot(Array(arguments[1...end + 1]))
+        guard var run = parsed as? RunCommand else { return parsed }
         run.command = Array(arguments[(end + 1)...])
-        command = run
-        return command
+        return run
     }
 
     func run() throws {

@@ -103,7 +103,7 @@ struct InvariantsTests {
             previous = sample
             count += 1
         }
-        #expect(count >= Self.wanted / 60, "only \(count) samples")
+        #expect(count >= Self.wanted / 30, "only \(count) samples")
         #expect(turn >= 8, "only \(turn) changes")
         let worst = complaints.sorted { $0.value > $1.value }.prefix(12).map { "\($0.value) x \($0.key)" }
         #expect(complaints.isEmpty, "of \(count) samples: \(worst.joined(separator: "; "))")
