@@ -3,6 +3,7 @@
 
 import FoundationEssentials
 import Kernel
+import Samples
 
 /// Finds running containers in the state directories of runtimes and engines; asks no daemon.
 struct EngineStates {
@@ -24,19 +25,14 @@ struct EngineStates {
     /// By how much a process's own clock since boot is ahead of the machine's, in the units of its start (time namespaces).
     var clockOffset: (Int32) -> Int64 = { pid in
         let text = (try? Fd.contents(of: Path("/proc/\(pid)/timens_offsets"), limit: 4096)) ?? []
-        for line in String(decoding: text, as: UTF8.self).split(separator: "\n") where line.hasPrefix("boottime") {
-            let numbers = line.split(separator: " ").dropFirst().compactMap { Int64($0) }
-            guard numbers.count == 2 else { return 0 }
-            return numbers[0].multipliedReportingOverflow(by: 100).partialValue &+ numbers[1] / 10_000_000
-        }
-        return 0
+        return TimeOffsets(parsing: text.span).boottimeNs / 10_000_000
     }
 
     /// Whether a runtime noted this start of the process: as the machine tells it, or as its own clock does.
     private func isStart(_ noted: UInt64, of pid: Int32, _ now: UInt64) -> Bool {
         guard noted != now else { return true }
         let offset = clockOffset(pid)
-        return offset != 0 && abs(Int64(clamping: noted) &- Int64(clamping: now) &- offset) <= 2
+        return offset != 0 && (Int64(clamping: noted) &- Int64(clamping: now) &- offset).magnitude <= 2
     }
 
     private static let directoryLimit = 65536
