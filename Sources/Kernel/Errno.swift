@@ -24,6 +24,7 @@ package struct Errno: Error, RawRepresentable, Hashable, Sendable, CustomStringC
     package static var io: Errno { Errno(rawValue: EIO) }
     package static var isDirectory: Errno { Errno(rawValue: EISDIR) }
     package static var nameTooLong: Errno { Errno(rawValue: ENAMETOOLONG) }
+    package static var noChildProcess: Errno { Errno(rawValue: ECHILD) }
     package static var noDevice: Errno { Errno(rawValue: ENODEV) }
     package static var noEntry: Errno { Errno(rawValue: ENOENT) }
     package static var noProcess: Errno { Errno(rawValue: ESRCH) }

@@ -129,6 +129,14 @@ package struct Child: Sendable {
     package func kill(_ signal: Int32) throws(Errno) { try ProcessID.kill(pid, signal) }
 }
 
+/// Becoming the parent of descendants whose own parent ends.
+package enum Subreaper {
+    package static func become() throws(Errno) {
+        // PR_SET_CHILD_SUBREAPER, of prctl(2)
+        _ = try Errno.check(clinux_prctl(36, 1, 0))
+    }
+}
+
 /// How a process ended.
 package enum ExitStatus: Equatable, Sendable {
     case exited(Int32)

@@ -30,12 +30,16 @@ package final class TableJournal: Sendable {
     /// Reads what an earlier process left there, and writes it anew, without what was undone since.
     ///
     /// Where there is no room for that, or the file system is read-only by now, it goes on as it is. Errors: those of making
-    /// a file where there is none.
+    /// a file where there is none, and of reading one that is there: it is not taken for empty, and replaced by nothing.
     package init(at path: Path, proc: Path = "/proc") throws(Errno) {
         self.path = path
         let id = (try? Fd.contents(of: proc.appending("sys/kernel/random/boot_id"), limit: 64)) ?? []
         boot = id.filter { $0 > 0x20 }
-        let text = (try? Fd.contents(of: path, limit: Self.sizeLimit)) ?? []
+        let text: [UInt8]
+        do throws(Errno) { text = try Fd.contents(of: path, limit: Self.sizeLimit) } catch {
+            guard error == .noEntry else { throw error }
+            text = []
+        }
         let table = DurableTable(parsing: text, boot: boot)
         var isStale = false
         let file: Fd

@@ -84,9 +84,9 @@ import Testing
 
 @Suite struct RuntimeFailureTests {
     @Test func noErrorInTheLogIsTheCommandsOwnStatus() {
-        #expect(Runtime.failure(log: []) == nil)
+        #expect(Runtime.failure(log: [], isSaid: false) == nil)
         let log = #"{"level":"warning","msg":"signal: killed","time":"2024-01-01T00:00:00Z"}"# + "\nnot json\n"
-        #expect(Runtime.failure(log: Array(log.utf8)) == nil)
+        #expect(Runtime.failure(log: Array(log.utf8), isSaid: false) == nil)
     }
 
     @Test func theLastErrorIsTheMessage() {
@@ -96,20 +96,27 @@ import Testing
             error mounting \\"/x\\": no space left on device","time":"t"}
             """
         #expect(
-            Runtime.failure(log: Array(log.utf8))
+            Runtime.failure(log: Array(log.utf8), isSaid: false)
                 == Failure(code: 1, #"the container does not start: error mounting "/x": no space left on device"#)
         )
     }
 
     @Test(arguments: ["fork/exec /x: resource temporarily unavailable", "clone: Resource temporarily unavailable"])
     func tooFewProcessesNameTheRemedy(_ message: String) {
-        #expect(Runtime.failure(message: message).message?.contains("--pids") == true)
-        #expect(Runtime.failure(message: "no space left on device").message?.contains("--pids") == false)
+        for isSaid in [false, true] {
+            #expect(Runtime.failure(message: message, isSaid: isSaid).message?.contains("--pids") == true)
+        }
+        #expect(Runtime.failure(message: "no space left", isSaid: false).message?.contains("--pids") == false)
+    }
+
+    /// The runtime has said it itself: there is no second line of the same.
+    @Test func whatTheRuntimeSaidIsNotRepeated() {
+        #expect(Runtime.failure(message: "no space left", isSaid: true) == Failure(code: 1, nil))
     }
 
     @Test func anErrorOfCrunHasNoLevel() {
         let log = #"{ "msg": "executable file `x` not found in $PATH: No such file or directory", "time": "t" }"#
-        #expect(Runtime.failure(log: Array(log.utf8))?.code == 127)
+        #expect(Runtime.failure(log: Array(log.utf8), isSaid: false)?.code == 127)
     }
 
     @Test(arguments: [
@@ -125,7 +132,7 @@ import Testing
         ("error mounting: permission denied", 1), ("", 1),
     ])
     func codes(_ message: String, _ code: Int32) {
-        let failure = Runtime.failure(message: message)
+        let failure = Runtime.failure(message: message, isSaid: false)
         #expect(failure.code == code)
         #expect(failure.message?.contains(".go:") == false)
     }

@@ -200,6 +200,23 @@ extension RunSuite {
             #expect(try lab.run([], ["cat"], input: "hello\n").output == "hello\n")
         }
 
+        /// The command writes to the caller's own files: both streams in order, and a full disk is its to know.
+        @Test(arguments: runtimes) func standardOutputIsTheCallers(_ runtime: String) throws {
+            let lab = try RunLab()
+            let umwelt = "'\(Programs.umwelt)' run --state-dir '\(lab.state)' --runtime \(runtime)"
+            let ordered = "\(umwelt) -- sh -c 'for i in 1 2 3 4; do echo $i; echo $i >&2; done' 2>&1"
+            #expect(try lab.start(["sh", "-c", ordered]).end().output == "1\n1\n2\n2\n3\n3\n4\n4\n")
+            let full = try lab.start(["sh", "-c", "\(umwelt) -- echo lost >/dev/full"]).end()
+            #expect(full.code == 1 && full.errors.contains("No space left"), "\(full.errors)")
+            // Runtimes give the streams to the command's user, so that it can open them by name.
+            let file = lab.files + "/out"
+            let line = "\(umwelt) --user 1234 -- sh -c 'echo one >>/dev/stdout' >>'\(file)'"
+            let named = try lab.start(["sh", "-c", line]).end()
+            #expect(named.code == 0, "\(named.errors)")
+            #expect(try Fd.contents(of: Path(file), limit: 100) == Array("one\n".utf8))
+            #expect(try FileStatus.of(Path(file)).user == 0)
+        }
+
         @Test(.enabled(if: RunLab.has("script"), "needs script(1)"), arguments: runtimes)
         func aTerminalOfItsOwn(_ runtime: String) throws {
             let lab = try RunLab()

@@ -2,6 +2,7 @@
 // Copyright the Umwelt authors
 
 import Cgroups
+import Glibc
 import Kernel
 import Testing
 
@@ -107,9 +108,27 @@ struct DurableTableTests {
         }
         let again = ContainerTable(hierarchies: tree.hierarchies, journal: try TableJournal(at: path))
         #expect(again.registered.map(\.id) == ["a", "b", "c"].map { Array($0.utf8) })
-        // What is no table is not taken for one.
+        // What is no table is not taken for one, as long as it cannot be replaced.
         try FileTree.write(Array("something\n".utf8), to: path, mode: 0o600)
         #expect(throws: Errno.self) { try TableJournal(at: path) }
+    }
+
+    /// A table that is there and cannot be read is not taken for an empty one, which would replace it.
+    @Test func journalThatCannotBeReadIsKept() throws {
+        let tree = try FixtureTree()
+        let path = tree.root.appending("table")
+        let kept = tree.root.appending("kept")
+        do {
+            let table = ContainerTable(hierarchies: tree.hierarchies, journal: try TableJournal(at: path))
+            _ = try table.register(id: Array("a".utf8), route: [])
+        }
+        try Directories.rename(path, to: kept)
+        // A loop of links: rename(2) would replace it.
+        #expect(symlink("\(path)", "\(path)") == 0)
+        #expect(throws: Errno.self) { try TableJournal(at: path) }
+        try Directories.rename(kept, to: path)
+        let again = ContainerTable(hierarchies: tree.hierarchies, journal: try TableJournal(at: path))
+        #expect(again.registered.map(\.id) == [Array("a".utf8)])
     }
 
     /// A container that comes and goes for ever does not fill the disk.

@@ -13,6 +13,8 @@ enum RunHelp {
         Every file of the host that root can read can be read in there; no socket file of the host can be reached. \
         Abstract sockets belong to the network, which is the host's.
 
+        Without --tty the command has umwelt's own standard output and error, as without a container.
+
         EXAMPLES
           umwelt run --memory 256M -- free -m
           umwelt run --cpus 0.5 -- getconf _NPROCESSORS_ONLN

@@ -143,6 +143,8 @@ final class Runner {
         var lock: Fd? = try state.lockFile(state.cgroupsLock)
         try lock?.lockShared()
         let terminal = options.hasTerminal ? TerminalModes(of: 0) : nil
+        let owners = options.hasTerminal ? nil : StandardOwners()
+        undo.append { owners?.restore() }
         let child = try startRuntime(bundle)
         var supervisor = Supervisor(runtime: child, bundle: bundle, hasTerminal: options.hasTerminal)
         let status: ExitStatus
@@ -158,7 +160,8 @@ final class Runner {
         lock = nil
         terminal?.restore()
         if let signal = supervisor.endedBy { return 128 + signal }
-        if let failure = Runtime.failure(log: bundle.read(bundle.log) ?? []) { throw failure }
+        if supervisor.hasCommand { return status.code }
+        if let failure = Runtime.failure(log: bundle.read(bundle.log) ?? [], isSaid: !options.hasTerminal) { throw failure }
         if case .signaled(let signal) = status {
             throw Failure(code: 128 + signal, "\(runtime.name) was ended by signal \(signal)")
         }
@@ -174,11 +177,17 @@ final class Runner {
     private var isHybridCrun: Bool { runtime.isCrun && facts.layout == .hybrid }
 
     private func startRuntime(_ bundle: Bundle) throws(Failure) -> Child {
-        var command = runtime.runCommand(bundle)
+        var command = runtime.runCommand(bundle, isDetached: !options.hasTerminal)
         // The terminal's signals come to umwelt, which hands them on. With --tty the runtime must be in the foreground,
         // and what it says would only disturb: it is in its log.
         command.group = options.hasTerminal ? .callers : .own
-        if options.hasTerminal { command.files = [0, 1, -1] }
+        if options.hasTerminal {
+            command.files = [0, 1, -1]
+        } else {
+            do throws(Errno) { try Subreaper.become() } catch {
+                throw .failed("cannot become the parent of the container's first process: \(error)")
+            }
+        }
         guard isHybridCrun else { return try start(command) }
         let join = try cgroups.makeUnified(options.name)
         if let directory = cgroupTree.unified?.directory {
@@ -211,23 +220,5 @@ final class Runner {
         case .none: break
         }
         return try command.spawn()
-    }
-}
-
-/// How a terminal is set, to set it so again after a runtime that could not.
-struct TerminalModes {
-    private let file: Int32
-    private var modes = termios()
-
-    init?(of file: Int32) {
-        self.file = file
-        // SAFETY: tcgetattr fills the struct within the call.
-        guard unsafe tcgetattr(file, &modes) == 0 else { return nil }
-    }
-
-    func restore() {
-        var modes = modes
-        // SAFETY: tcsetattr only reads it.
-        _ = unsafe tcsetattr(file, TCSANOW, &modes)
     }
 }

@@ -35,9 +35,13 @@ struct Runtime: Equatable {
         throw .failed("--runtime \(wanted): no such program in PATH; install it, or give its path")
     }
 
-    /// `run`: from the bundle to the end of the command.
-    func runCommand(_ bundle: Bundle) -> Command {
-        command(["--log", bundle.log, "--log-format", "json", "run", "--bundle", bundle.path, bundle.id])
+    /// `run`: from the bundle to the end of the command, or, detached, to its beginning.
+    ///
+    /// A runtime that stays copies what the command writes through pipes of its own (runc): the order of the two streams is
+    /// lost, and so are errors of writing. Detached, the command has the caller's streams themselves.
+    func runCommand(_ bundle: Bundle, isDetached: Bool) -> Command {
+        let options = (isDetached ? ["--detach"] : []) + ["--bundle", bundle.path]
+        return command(["--log", bundle.log, "--log-format", "json", "run"] + options + [bundle.id])
     }
 
     /// `delete --force`: whatever is left of the container.
@@ -63,7 +67,7 @@ struct Runtime: Equatable {
     func hasState(of id: String) -> Bool { FileTree.isThere(Path(root + "/" + id)) }
 
     /// The last error of its log; nil where there is none: the exit status is the command's.
-    static func failure(log: [UInt8]) -> Failure? {
+    static func failure(log: [UInt8], isSaid: Bool) -> Failure? {
         struct Entry: Decodable {
             var level: String?
             var msg: String
@@ -74,11 +78,12 @@ struct Runtime: Equatable {
             return ["error", "fatal", "panic", nil].contains(entry.level) ? entry.msg : nil
         }
         guard let last = errors.last else { return nil }
-        return failure(message: last)
+        return failure(message: last, isSaid: isSaid)
     }
 
-    /// A runtime's own words as ours, with the exit code that they mean.
-    static func failure(message: String) -> Failure {
+    /// A runtime's own words as ours, with the exit code that they mean; where the caller has read them already (`isSaid`),
+    /// only what there is to add.
+    static func failure(message: String, isSaid: Bool) -> Failure {
         var text = message[...]
         let prefixes = [
             "runc run failed: ", "unable to start container process: ", "error during container init: ",
@@ -101,7 +106,8 @@ struct Runtime: Equatable {
         let code: Int32 = isExec && isMissing ? 127 : isExec && isDenied ? 126 : 1
         // fork(2) and clone(2) beyond pids.max, as runc (Go) and crun (C) say it.
         let isFull = text.contains("esource temporarily unavailable")
-        let remedy = isFull ? "; the runtime needs some processes of its own to start it: a --pids of 16 is enough" : ""
-        return Failure(code: code, "the container does not start: \(text)\(remedy)")
+        let remedy = isFull ? "the runtime needs some processes of its own to start it: a --pids of 16 is enough" : nil
+        if isSaid { return Failure(code: code, remedy) }
+        return Failure(code: code, "the container does not start: \(text)" + (remedy.map { "; " + $0 } ?? ""))
     }
 }

@@ -4,14 +4,21 @@
 import Glibc
 import Kernel
 
-/// Waits for the runtime to end, and hands signals on to the command.
+/// Waits for the command to end, and hands signals on to it.
 struct Supervisor {
     let runtime: Child
     let bundle: Bundle
-    /// The runtime has the terminal, and hears of its size itself.
+    /// The runtime has the terminal, hears of its size itself, and ends with the command. Else it ends when the command has
+    /// begun, which is this process's child then.
     let hasTerminal: Bool
 
     private var initPID: Int32?
+    /// The command, from the runtime's end on.
+    private var command: Child?
+    /// It is still the child of what is left of the runtime.
+    private var orphanMilliseconds: Int32 = 0
+    /// What the runtime runs from: its first process is that too, until it becomes the command.
+    private var runtimeProgram: Path?
     /// Came before the command had started.
     private var pending: [SignalQueue.Event] = []
     private var pendingMilliseconds: Int32 = 0
@@ -24,6 +31,8 @@ struct Supervisor {
         /// How long the process has had a CPU at the last look.
         var ran: [UInt8]
     }
+    /// The runtime has started the command and ended: how the command ends is not the runtime's word any more.
+    var hasCommand: Bool { command != nil }
     /// The signal that the command would have died of.
     private(set) var endedBy: Int32?
 
@@ -35,22 +44,24 @@ struct Supervisor {
         self.runtime = runtime
         self.bundle = bundle
         self.hasTerminal = hasTerminal
+        runtimeProgram = Self.program(of: runtime.pid)
     }
 
-    /// Returns how the runtime ended.
+    /// Returns how the command ended, or the runtime where that comes first.
     ///
     /// `started` is called when the container's first process and its cgroups exist.
     mutating func wait(_ interrupts: borrowing Interrupts, started: () -> Void) throws(Errno) -> ExitStatus {
         var isStarted = false
         while true {
-            if let status = try runtime.poll() { return status }
+            let status = try poll()
             if !isStarted, let pid = bundle.initPID {
                 initPID = pid
                 isStarted = true
                 started()
             }
+            if let status { return status }
             // Nothing tells when the command has started; until then, or a signal waits for it, look again and again.
-            let isWaiting = !isStarted || !pending.isEmpty
+            let isWaiting = !isStarted || !pending.isEmpty || orphanMilliseconds > 0
             let wait = watched.isEmpty ? isWaiting ? Self.stepMilliseconds : -1 : Self.lookMilliseconds
             let event = interrupts.next(milliseconds: wait)
             if let event, event.signal != SIGCHLD, !(event.signal == SIGWINCH && hasTerminal) { pending.append(event) }
@@ -59,9 +70,27 @@ struct Supervisor {
         }
     }
 
+    private mutating func poll() throws(Errno) -> ExitStatus? {
+        if command == nil {
+            guard let status = try runtime.poll() else { return nil }
+            guard !hasTerminal, status == .exited(0), let pid = bundle.initPID else { return status }
+            command = Child(adopting: pid)
+        }
+        do throws(Errno) {
+            let status = try command?.poll()
+            orphanMilliseconds = 0
+            return status
+        } catch {
+            // crun ends before the process of its that started the command.
+            guard error == .noChildProcess, orphanMilliseconds < Self.patienceMilliseconds else { throw error }
+            orphanMilliseconds += Self.stepMilliseconds
+            return nil
+        }
+    }
+
     private mutating func deliverPending() {
         guard !pending.isEmpty else { return pendingMilliseconds = 0 }
-        guard let pid = initPID, Self.hasBecomeCommand(pid, runtime: runtime.pid) else {
+        guard let pid = initPID, hasBecomeCommand(pid) else {
             pendingMilliseconds += Self.stepMilliseconds
             // Not even the runtime's part comes to an end: the container is cleaned up without it.
             if pendingMilliseconds > Self.patienceMilliseconds, let first = pending.first {
@@ -121,11 +150,14 @@ struct Supervisor {
     }
 
     /// The container's first process is the runtime's own program until it becomes the command.
-    private static func hasBecomeCommand(_ pid: Int32, runtime: Int32) -> Bool {
-        guard let program = try? FileTree.linkTarget(Path("/proc/\(pid)/exe")) else { return false }
-        let name = program.description
+    private mutating func hasBecomeCommand(_ pid: Int32) -> Bool {
+        // A script for a runtime becomes the runtime itself.
+        if command == nil, let program = Self.program(of: runtime.pid) { runtimeProgram = program }
+        guard let program = Self.program(of: pid) else { return false }
         // runc and crun protect their own file by running from a copy in memory.
-        return !name.hasPrefix("/memfd:") && program != (try? FileTree.linkTarget(Path("/proc/\(runtime)/exe")))
+        return !program.description.hasPrefix("/memfd:") && program != runtimeProgram
             && (try? Fd.contents(of: Path("/proc/\(pid)/comm"), limit: 64))?.starts(with: "runc:[".utf8) != true
     }
+
+    private static func program(of pid: Int32) -> Path? { try? FileTree.linkTarget(Path("/proc/\(pid)/exe")) }
 }

@@ -532,9 +532,10 @@ extension DaemonSuite {
             case ends = "exit 3"
             /// With a child that holds all it was given.
             case hangs = "sleep 100"
-            /// The keeper comes up, and three workers in a row do not: for a second the table cannot be written.
+            /// The keeper comes up, and three workers in a row do not: for a second the table can neither be read nor
+            /// replaced. It is covered, since a covered file is back in one step: between two, a worker would find none.
             case workersEnd = """
-                mv TABLE TABLE.kept; mkdir TABLE; (sleep 1; rmdir TABLE; mv TABLE.kept TABLE) >/dev/null 2>&1 &
+                mount --bind /dev/null TABLE; (sleep 1; umount TABLE) >/dev/null 2>&1 &
                 exec PROGRAM "$@"
                 """
         }
