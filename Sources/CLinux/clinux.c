@@ -138,6 +138,14 @@ int clinux_signalfd(const int *signals, size_t count) {
     if (error) return -error;
     return OR_ERRNO_ONCE(signalfd(-1, &set, SFD_CLOEXEC));
 }
+void clinux_default_signal(int signal) {
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, signal);
+    pthread_kill(pthread_self(), signal);
+    pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+    pthread_sigmask(SIG_BLOCK, &set, NULL);
+}
 int clinux_reset_signals(void) {
     for (int s = 1; s < 65; s++) signal(s, SIG_DFL);
     sigset_t none;

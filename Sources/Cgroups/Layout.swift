@@ -13,7 +13,7 @@ struct Hierarchy: Sendable {
     let top: Node
 
     /// The most levels of one path that are looked at.
-    static let depthLimit = 64
+    static let depthLimit = 256
 
     /// The node of the cgroup `path`; nil where it is not below what is mounted.
     func node(_ path: CgroupPath) -> Node? {

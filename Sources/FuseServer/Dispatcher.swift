@@ -86,7 +86,8 @@ package struct Dispatcher<FS: FileSystem>: Sendable {
             // The mount is read-only; this holds for whoever remounts it.
             guard flags & 0o3 == 0 else { throw .readOnly }
             let content = try fileSystem.content(of: node, for: caller)
-            let handle = snapshots.insert(content, owner: fileSystem.owner(of: node, for: caller))
+            let owner = fileSystem.owner(of: node, for: caller)
+            let handle = snapshots.insert(content, owner: owner, thread: caller.pid)
             reply.put(handle: handle, flags: [.directIO, .noFlush])
             // The size the kernel has may be of a smaller content, or of another reader's. Programs that seek from the end
             // (tail, tac) go by it.
@@ -108,6 +109,10 @@ package struct Dispatcher<FS: FileSystem>: Sendable {
             case .nothing:
                 counters.countRerendered()
                 content = try fileSystem.content(of: node, for: caller)
+                // Read from its start, it is whole.
+                if offset == 0 {
+                    snapshots.restore(content, of: handle, owner: fileSystem.owner(of: node, for: caller))
+                }
             }
             let start = min(offset, UInt64(content.count))
             let end = min(start + UInt64(min(size, UInt32(maxRead))), UInt64(content.count))

@@ -5,9 +5,10 @@ import Synchronization
 
 /// What open files will read: each open gets its own copy of the content, whole and consistent however it is read.
 ///
-/// A cache, not a registry: bounded in number and bytes, set-associative by owner, and a handle that is not here (dropped,
-/// or given out by an earlier process) is answered by producing the content again. Of a full set, the owner that has the most
-/// loses its oldest. So a container that opens 100,000 files and closes none costs others nothing, and never gets an error.
+/// A cache, not a registry: bounded in number and bytes, set-associative by owner and thread, and a handle that is not here
+/// (dropped, or given out by an earlier process) is answered by producing the content again. Of a full set, the owner that
+/// has the most loses its oldest. So a container that opens 100,000 files and closes none costs others nothing, and never
+/// gets an error; one of many processes has more than one set.
 final class Snapshots: Sendable {
     static let ways = 32
     /// A power of two.
@@ -50,8 +51,11 @@ final class Snapshots: Sendable {
     }
 
     /// Keeps a snapshot; returns its handle: 48 bits of sequence, 8 of set, 8 of way.
-    func insert(_ content: [UInt8], owner: UInt64) -> UInt64 {
-        let index = Int(truncatingIfNeeded: (owner &* 0x9E37_79B9_7F4A_7C15) >> 59) & (Self.setCount - 1)
+    ///
+    /// `thread`: the opener's, of those of the owner.
+    func insert(_ content: [UInt8], owner: UInt64, thread: Int32) -> UInt64 {
+        let place = owner &+ UInt64(UInt32(bitPattern: thread)) << 32
+        let index = Int(truncatingIfNeeded: (place &* 0x9E37_79B9_7F4A_7C15) >> 59) & (Self.setCount - 1)
         return sets[index].value.withLock { set in
             Self.makeRoom(for: content, in: &set)
             if !set.slots.contains(where: { $0.handle == 0 }) { Self.drop(from: &set) { _ in 1 } }
@@ -103,6 +107,20 @@ final class Snapshots: Sendable {
         }
     }
 
+    /// Keeps again what was produced for a handle that was dropped, where its place is free: a file that stays open (top's)
+    /// is whole again once those that crowded it out are gone.
+    func restore(_ content: [UInt8], of handle: UInt64, owner: UInt64) {
+        guard let (index, way) = Self.position(of: handle) else { return }
+        sets[index].value.withLock { set in
+            guard set.slots[way].handle == 0, set.bytes + content.count <= Self.bytesPerSet else { return }
+            let place = index * Self.ways + way
+            set.slots[way] = Slot(handle: handle, content: content, owner: owner, isRead: true)
+            set.bytes += content.count
+            store?.put(content, handle: handle, place: place)
+            store?.markRead(place: place)
+        }
+    }
+
     func remove(_ handle: UInt64) {
         _ = withSlot(of: handle) { set, way, place in
             set.bytes -= set.slots[way].content.count
@@ -125,10 +143,13 @@ final class Snapshots: Sendable {
     }
 
     /// `handle` comes from the kernel, which had it from us or from a predecessor: every value of it is possible.
+    private static func position(of handle: UInt64) -> (index: Int, way: Int)? {
+        let position = (index: Int(handle >> 8 & 0xFF), way: Int(handle & 0xFF))
+        return handle != 0 && position.index < setCount && position.way < ways ? position : nil
+    }
+
     private func withSlot<Result>(of handle: UInt64, _ body: (inout Set, Int, Int) -> Result) -> Result? {
-        let index = Int(handle >> 8 & 0xFF)
-        let way = Int(handle & 0xFF)
-        guard handle != 0, index < sets.count, way < Self.ways else { return nil }
+        guard let (index, way) = Self.position(of: handle) else { return nil }
         return sets[index].value.withLock { set in
             let place = index * Self.ways + way
             if set.slots[way].handle != handle {

@@ -158,6 +158,8 @@ package struct Attributes: Equatable, Sendable {
     package var links: UInt32
     /// Seconds since the epoch, the same for the three times.
     package var time: UInt64
+    /// Whether they are the same for ever and for everybody: the size of a large file is of this moment and this reader.
+    package var areSteady = true
 
     package init(node: UInt64, mode: UInt32, size: UInt64, links: UInt32, time: UInt64) {
         self.node = node
@@ -169,9 +171,6 @@ package struct Attributes: Equatable, Sendable {
 
     /// What files show as their size that are not larger, as sysfs's do.
     package static var nominalSize: UInt64 { 4096 }
-
-    /// Whether they are the same for ever and for everybody: the size of a larger file is of this moment.
-    package var areSteady: Bool { size <= Self.nominalSize }
 
     var wire: fuse_attr {
         var out = fuse_attr()

@@ -27,6 +27,12 @@ package struct SignalQueue: ~Copyable {
         package var fromKernel: Bool
     }
 
+    /// Has `signal` do to this process what it does by default, in the thread that made the queue.
+    ///
+    /// For the signals of job control: returns when the process is continued, and at once where the kernel stops no
+    /// process of its group, since nobody could continue it.
+    package borrowing func stop(by signal: Int32) { clinux_default_signal(signal) }
+
     /// The next signal; nil after `milliseconds` without one (negative: waits for ever).
     package borrowing func next(milliseconds: Int32) throws(Errno) -> Event? {
         guard try Errno.check(clinux_poll(fd.raw, milliseconds)) != 0 else { return nil }

@@ -168,7 +168,7 @@ package final class UmweltFS: FileSystem {
         }
         if let file = id.entry.procFile {
             var result = attributes(id, 0o100000 | file.permissions)
-            result.size = size(of: file, node, caller)
+            (result.size, result.areSteady) = size(of: file, node, caller)
             return result
         }
         switch id.entry {
@@ -249,10 +249,15 @@ package final class UmweltFS: FileSystem {
     ///
     /// Of a file of no size sendfile(2) takes nothing, and says that it was all (filemap_splice_read()); at the size cp and
     /// tail end.
-    private func size(of file: ProcFile, _ node: UInt64, _ caller: Caller) -> UInt64 {
+    ///
+    /// By caller, one node is everybody's: where it is large for one, no size of it holds for long.
+    private func size(of file: ProcFile, _ node: UInt64, _ caller: Caller) -> (bytes: UInt64, isSteady: Bool) {
         let known = Attributes.nominalSize
-        guard file.canBeLarge, let content = try? content(of: node, for: caller) else { return known }
-        return max(known, UInt64(content.count))
+        guard file.canBeLarge, let content = try? content(of: node, for: caller) else { return (known, true) }
+        let bytes = max(known, UInt64(content.count))
+        let isShared = NodeID(rawValue: node).key == 0
+        let most = isShared ? UInt64((try? host.content(of: file))?.count ?? 0) : 0
+        return (bytes, max(bytes, most) <= known)
     }
 
     private func attributes(_ id: NodeID, _ node: SysTree.Node) -> Attributes {

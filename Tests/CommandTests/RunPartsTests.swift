@@ -83,10 +83,12 @@ import Testing
 }
 
 @Suite struct RuntimeFailureTests {
+    private func runtime(_ name: String) -> Runtime { Runtime(program: "/usr/bin/\(name)", state: StateDirectory("/x")) }
+
     @Test func noErrorInTheLogIsTheCommandsOwnStatus() {
-        #expect(Runtime.failure(log: [], isSaid: false) == nil)
+        #expect(runtime("runc").failure(log: [], isSaid: false) == nil)
         let log = #"{"level":"warning","msg":"signal: killed","time":"2024-01-01T00:00:00Z"}"# + "\nnot json\n"
-        #expect(Runtime.failure(log: Array(log.utf8), isSaid: false) == nil)
+        #expect(runtime("runc").failure(log: Array(log.utf8), isSaid: false) == nil)
     }
 
     @Test func theLastErrorIsTheMessage() {
@@ -96,7 +98,7 @@ import Testing
             error mounting \\"/x\\": no space left on device","time":"t"}
             """
         #expect(
-            Runtime.failure(log: Array(log.utf8), isSaid: false)
+            runtime("runc").failure(log: Array(log.utf8), isSaid: false)
                 == Failure(code: 1, #"the container does not start: error mounting "/x": no space left on device"#)
         )
     }
@@ -114,9 +116,9 @@ import Testing
         #expect(Runtime.failure(message: "no space left", isSaid: true) == Failure(code: 1, nil))
     }
 
-    @Test func anErrorOfCrunHasNoLevel() {
-        let log = #"{ "msg": "executable file `x` not found in $PATH: No such file or directory", "time": "t" }"#
-        #expect(Runtime.failure(log: Array(log.utf8), isSaid: false)?.code == 127)
+    @Test func anErrorOfCrunIsALine() {
+        let log = "executable file `x` not found in $PATH: No such file or directory\n"
+        #expect(runtime("crun").failure(log: Array(log.utf8), isSaid: false)?.code == 127)
     }
 
     @Test(arguments: [
@@ -125,6 +127,7 @@ import Testing
             Int32(127)
         ),
         (#"unable to start container process: exec: "/x": permission denied"#, 126),
+        ("runc run failed: unable to start container process: exec /x: permission denied", 126),
         (
             "container_linux.go:380: starting container process caused: exec: \"x\": stat x: no such file or directory",
             127
@@ -256,16 +259,30 @@ import Testing
     @Test func theLoaderOfAnElfFile() {
         var head = [UInt8](repeating: 0, count: 200)
         head.replaceSubrange(0..<6, with: [0x7f, 0x45, 0x4c, 0x46, 2, 1])
-        #expect(ExecutableFormat(head: head) == .elf(loader: nil))
+        head[16] = 3  // e_type: ET_DYN
+        #if arch(x86_64)
+        head[18] = 62  // e_machine
+        #else
+        head[18] = 183
+        #endif
+        // No segment: nothing to run.
+        #expect(ExecutableFormat(head: head) == .unknown)
         head[32] = 64  // e_phoff
         head[54] = 56  // e_phentsize
         head[56] = 1  // e_phnum
+        #expect(ExecutableFormat(head: head) == .elf(loader: nil))
         head[64] = 3  // PT_INTERP
         head[72] = 150  // p_offset
         head[96] = 7  // p_filesz
         head.replaceSubrange(150..<157, with: Array("/ld.so\0".utf8))
         #expect(ExecutableFormat(head: head) == .elf(loader: "/ld.so"))
         head[96] = 200
+        #expect(ExecutableFormat(head: head) == .elf(loader: nil))
+        head[18] = 243
+        #expect(ExecutableFormat(head: head) == .foreign)
+        #expect(ExecutableFormat(head: Array(head.prefix(40))) == .unknown)
+        // 32 bits: the kernel may run it.
+        head[4] = 1
         #expect(ExecutableFormat(head: head) == .elf(loader: nil))
     }
 }

@@ -27,7 +27,9 @@ final class FakeFileSystem: FileSystem {
         state.withLock { $0.callers.append(caller.pid) }
         guard node < 1000 else { throw .noEntry }
         let size = UInt64(state.withLock { $0.content[node]?.count } ?? 0)
-        return Attributes(node: node, mode: node == 1 ? 0o040555 : 0o100444, size: size, links: 1, time: 1)
+        var result = Attributes(node: node, mode: node == 1 ? 0o040555 : 0o100444, size: size, links: 1, time: 1)
+        result.areSteady = size <= Attributes.nominalSize
+        return result
     }
 
     func linkTarget(of node: UInt64, for caller: Caller) throws(Errno) -> [UInt8] { throw .invalidArgument }

@@ -81,6 +81,31 @@ import Testing
         #expect(bench.counters.all.contains { $0.name == "fuse_rerendered_total" && $0.value == 1 })
     }
 
+    /// A container's processes have a file open each: more than one set holds.
+    @Test func manyThreadsOfOneOwnerKeepTheirs() {
+        let bench = Bench()
+        bench.files.state.withLock { $0.content[200] = Array("old".utf8) }
+        let handles = (UInt32(1)...200).map { bench.open(200, pid: $0).handle }
+        bench.files.state.withLock { $0.content[200] = Array("new".utf8) }
+        #expect(handles.allSatisfy { bench.read(200, handle: $0).bytes == Array("old".utf8) })
+    }
+
+    /// A file that stays open is whole again, once what crowded it out is gone.
+    @Test func droppedSnapshotIsKeptAgain() {
+        let bench = Bench()
+        bench.files.state.withLock { $0.content[200] = Array("first".utf8) }
+        let top = bench.open(200).handle
+        let crowd = (0..<64).map { _ in bench.open(200).handle }
+        for handle in crowd { bench.release(200, handle: handle) }
+        bench.files.state.withLock { $0.content[200] = Array("second".utf8) }
+        #expect(bench.read(200, handle: top, size: 3).bytes == Array("sec".utf8))
+        bench.files.state.withLock { $0.content[200] = Array("3".utf8) }
+        #expect(bench.read(200, handle: top, offset: 3).bytes == Array("ond".utf8))
+        #expect(bench.read(200, handle: top).bytes == Array("3".utf8))
+        bench.release(200, handle: top)
+        #expect(bench.dispatcher.snapshotStatistics.count == 0)
+    }
+
     @Test func closeGivesBack() {
         let bench = Bench()
         bench.files.state.withLock { $0.content[200] = [UInt8](repeating: 7, count: 999) }

@@ -127,6 +127,25 @@ extension DaemonSuite {
             #expect(output.text.isEmpty && output.code == 0, "\(output.text)")
         }
 
+        /// A container whose slabinfo is small looks at the same file all the while: its size is not the host's.
+        @Test func sizesAreEachReadersOwn() throws {
+            let lab = try DaemonLab()
+            let container = try lab.container(in: try lab.cgroup())
+            let file = "\(lab.mount)/proc/slabinfo"
+            try container.shell.begin("while [ -e \(lab.mount)/proc/slabinfo ] && [ ! -e \(lab.directory)/end ]; do :; done")
+            let output = try lab.shell().run(
+                """
+                for i in $(seq 50); do
+                    names() { cut -d' ' -f1; }
+                    [ "$(tail -n 1 \(file) | names)" = "$(cat \(file) | tail -n 1 | names)" ] || echo "tail, $i"
+                    [ "$(tac \(file) | names | tail -n 1)" = "$(cat \(file) | names | head -n 1)" ] || echo "tac, $i"
+                done; touch \(lab.directory)/end
+                """
+            )
+            #expect(output.text.isEmpty && output.code == 0, "\(output.text)")
+            _ = try container.shell.result(seconds: 10)
+        }
+
         /// A service with a limit of its own is no container: it sees the host as without the daemon.
         @Test(arguments: [[], ["unshare", "-m"], ["unshare", "-m", "-n"]]) func hostServiceGetsTheHosts(
             wrapper: [String]

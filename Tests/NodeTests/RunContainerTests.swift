@@ -227,15 +227,27 @@ extension RunSuite {
             #expect(result.output.contains("/dev/pts/0"))
         }
 
-        /// Without --tty the runtime is in the terminal's background: were it to read the terminal, the kernel would stop it.
+        /// Without --tty it is the command that reads the terminal, not the runtime, nor umwelt for it: what it does not read
+        /// is left to who comes after it.
         @Test(.enabled(if: RunLab.has("script"), "needs script(1)"), arguments: runtimes)
         func aTerminalAsStandardInput(_ runtime: String) throws {
             let lab = try RunLab()
             let command =
                 "\(Programs.umwelt) run --state-dir \(lab.state) --runtime \(runtime) -- sh -c 'read line; echo got-$line; exit 9'"
-            let result = try lab.start(["script", "-qec", command, "/dev/null"], input: "typed\n").end()
-            #expect(result.code == 9, "\(result.output)")
+            let line = "\(command); echo ended-$?; read line; echo left-$line"
+            let result = try lab.start(["script", "-qec", line, "/dev/null"], input: "typed\nmore\n").end()
             #expect(result.output.contains("got-typed"), "\(result.output)")
+            #expect(result.output.contains("ended-9"), "\(result.output)")
+            #expect(result.output.contains("left-more"), "\(result.output)")
+        }
+
+        /// In the background it reads nothing: what is typed is for who is in the foreground.
+        @Test(.enabled(if: RunLab.has("script"), "needs script(1)"))
+        func aTerminalInTheBackground() throws {
+            let lab = try RunLab()
+            let line = "set -m; \(Programs.umwelt) run --state-dir \(lab.state) -- cat & wait; read line; echo left-$line"
+            let result = try lab.start(["script", "-qec", "bash -c '\(line)'", "/dev/null"], input: "typed\n").end()
+            #expect(result.output.contains("left-typed"), "\(result.output)")
         }
 
         @Test func viewPrintsWhatTheContainerReads() throws {

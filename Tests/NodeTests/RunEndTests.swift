@@ -26,9 +26,13 @@ extension RunSuite {
                 #expect(result.errors.hasPrefix("umwelt: \(command): "))
                 #expect(result.errors.split(separator: "\n").count == 1)
             }
-            for (content, code) in [("#!/no/such/interpreter\n", 127), ("nonsense", 126)] {
+            let foreign = "\u{7f}ELF\u{2}\u{1}" + String(repeating: "\0", count: 58)
+            for (content, code) in [
+                ("#!/no/such/interpreter\n", 127), ("nonsense", 126), ("#!/etc/passwd\n", 126), (foreign, 126),
+            ] {
                 try FileTree.write(Array(content.utf8), to: Path(lab.files + "/bad"), mode: 0o755)
-                #expect(try lab.run(["--volume", lab.files + ":/v"], ["/v/bad"]).code == Int32(code))
+                let result = try lab.run(["--volume", lab.files + ":/v"], ["/v/bad"])
+                #expect(result.code == Int32(code) && result.errors.split(separator: "\n").count == 1, "\(result.errors)")
             }
         }
 
@@ -106,6 +110,26 @@ extension RunSuite {
             try lab.waitForOutput(running)
             try running.child.kill(SIGTERM)
             #expect(try running.end(seconds: 5).code == 44)
+        }
+
+        /// Ctrl-Z, fg: the command stops and goes on with its job.
+        @Test(arguments: RunContainerTests.runtimes) func jobControl(_ runtime: String) throws {
+            let lab = try RunLab()
+            let count = lab.files + "/count"
+            let pause = "sleep \(Double(Programs.patience) * 0.3)"
+            let counts = "i=0; while :; do i=$((i+1)); echo $i > /v/count; sleep 0.02; done"
+            let script = """
+                '\(Programs.umwelt)' run --state-dir '\(lab.state)' --runtime \(runtime) --volume '\(lab.files):/v' -- \
+                    sh -c '\(counts)' & run=$!
+                while [ ! -s '\(count)' ]; do sleep 0.05; done
+                kill -TSTP $run; \(pause); a=$(cat '\(count)'); \(pause); b=$(cat '\(count)')
+                state=$(awk '/^State/ { print $2 }' /proc/$run/status)
+                kill -CONT $run; \(pause); c=$(cat '\(count)')
+                kill -TERM $run; wait $run; echo "$? $state $((b - a)) $((c > b))"
+                """
+            let result = try lab.start(["sh", "-c", script]).end()
+            #expect(result.output == "143 T 0 1\n", "\(result.output) \(result.errors)")
+            #expect(lab.leftovers() == [])
         }
 
         /// A shell blocks signals whenever it forks, and a signal that comes then must not be lost.

@@ -87,6 +87,8 @@ extension RunSuite {
             expect(try lab.run(["--runtime", "/bin/false"], ["true"]), says: "is it an OCI runtime")
             let line = "exec '\(Programs.umwelt)' run -- printf %s \"$(printf 'a\\377b')\""
             expect(try lab.start(["sh", "-c", line]).end(), says: "argument 5 is not UTF-8", code: 2)
+            let inherited = "export X=\"$(printf 'a\\377b')\"; exec '\(Programs.umwelt)' run --env X -- true"
+            expect(try lab.start(["sh", "-c", inherited]).end(), says: "--env X: its value is no UTF-8")
         }
 
         /// The socket of a daemon that was killed.

@@ -65,6 +65,8 @@ int clinux_join(uint64_t handle);
 
 // Blocks `signals` in the calling thread (and those it makes) and returns a signalfd for them.
 int clinux_signalfd(const int *signals, size_t count);
+/* Delivers a blocked signal, with what it does by default. */
+void clinux_default_signal(int signal);
 // Gives every signal its default action and an empty mask; for a child before exec.
 int clinux_reset_signals(void);
 

@@ -48,7 +48,9 @@ struct CommandLookup {
     }
 
     /// What execve(2) would say when it is too late for a word of ours.
-    private func checkFormat(_ path: String, name: String) throws(Failure) {
+    ///
+    /// `depth`: of scripts whose interpreter is a script, which the kernel follows five times.
+    private func checkFormat(_ path: String, name: String, depth: Int = 0) throws(Failure) {
         guard let file = try? open(path), let head = try? file.contents(limit: ExecutableFormat.headSize) else {
             return
         }
@@ -57,15 +59,26 @@ struct CommandLookup {
             guard status(loader) == nil else { return }
             throw Failure(code: 127, "\(name): its loader \(loader) is not there")
         case .script(let interpreter):
-            guard interpreter.hasPrefix("/"), status(interpreter) == nil else { return }
-            throw Failure(code: 127, "\(name): its interpreter \(interpreter) is not there")
-        case .unknown:
-            // binfmt_misc may know more formats.
-            let formats = try? Fd.open("/proc/sys/fs/binfmt_misc", .directory).entries(limit: 16)
-            guard (formats?.count ?? 0) <= 2 else { return }
+            guard interpreter.hasPrefix("/") else { return }
+            switch find(interpreter) {
+            case .missing: throw Failure(code: 127, "\(name): its interpreter \(interpreter) is not there")
+            case .directory, .notExecutable:
+                throw Failure(code: 126, "\(name): its interpreter \(interpreter) is not executable")
+            case .executable where depth < 5:
+                try checkFormat(interpreter, name: "\(name): \(interpreter)", depth: depth + 1)
+            case .executable: return
+            }
+        case .foreign where !hasOtherFormats:
+            throw Failure(code: 126, "\(name): a program for another kind of processor (exec format error)")
+        case .unknown where !hasOtherFormats:
             throw Failure(code: 126, "\(name): the file is no program (exec format error)")
-        case .elf(nil): return
+        case .elf(nil), .foreign, .unknown: return
         }
+    }
+
+    /// Whether binfmt_misc may know more formats.
+    private var hasOtherFormats: Bool {
+        ((try? Fd.open("/proc/sys/fs/binfmt_misc", .directory).entries(limit: 16))?.count ?? 0) > 2
     }
 
     /// The working directory, where it was asked for by name.

@@ -7,6 +7,8 @@ enum ExecutableFormat: Equatable {
     case elf(loader: String?)
     /// `#!`, and the interpreter after it.
     case script(interpreter: String)
+    /// A program of another machine's: ENOEXEC, but where binfmt_misc knows it.
+    case foreign
     /// Neither: ENOEXEC, but where binfmt_misc knows it.
     case unknown
 
@@ -15,7 +17,7 @@ enum ExecutableFormat: Equatable {
 
     init(head: [UInt8]) {
         if head.starts(with: [0x7f, 0x45, 0x4c, 0x46]) {
-            self = .elf(loader: Self.loader(head))
+            self = Self.elf(head)
         } else if head.starts(with: "#!".utf8) {
             let line = head.dropFirst(2).prefix { $0 != UInt8(ascii: "\n") }
             let words = line.split { $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: "\t") }
@@ -25,28 +27,42 @@ enum ExecutableFormat: Equatable {
         }
     }
 
-    /// The path in the PT_INTERP segment of a 64-bit little-endian file; nil where there is none in the first bytes.
-    private static func loader(_ head: [UInt8]) -> String? {
+    /// What the kernel's binfmt_elf would make of a 64-bit little-endian file; others it may run as well, or not.
+    private static func elf(_ head: [UInt8]) -> ExecutableFormat {
         func number(_ offset: Int, _ size: Int) -> Int? {
             guard offset >= 0, size <= 8, offset <= head.count - size else { return nil }
             var value: UInt64 = 0
             for index in 0..<size { value |= UInt64(head[offset + index]) << UInt64(8 * index) }
             return Int(exactly: value)
         }
-        // ELFCLASS64, ELFDATA2LSB; e_phoff, e_phentsize, e_phnum.
-        guard head.count >= 64, head[4] == 2, head[5] == 1, let table = number(32, 8), let size = number(54, 2),
-            let count = number(56, 2), table < headSize, size >= 56
-        else { return nil }
+        // ELFCLASS64, ELFDATA2LSB
+        guard head.count > 5, head[4] == 2, head[5] == 1 else { return .elf(loader: nil) }
+        // e_type, e_machine, e_phoff, e_phentsize, e_phnum
+        guard let type = number(16, 2), let machine = number(18, 2), let table = number(32, 8),
+            let size = number(54, 2), let count = number(56, 2)
+        else { return .unknown }
+        guard machine == ownMachine else { return .foreign }
+        // ET_EXEC, ET_DYN
+        guard type == 2 || type == 3, size == 56, count > 0 else { return .unknown }
+        guard table < headSize else { return .elf(loader: nil) }
         for index in 0..<min(count, 64) {
             let entry = table + index * size
-            guard let type = number(entry, 4) else { return nil }
-            // p_offset, p_filesz
+            // PT_INTERP
+            guard let type = number(entry, 4) else { break }
             guard type == 3 else { continue }
+            // p_offset, p_filesz
             guard let offset = number(entry + 8, 8), let length = number(entry + 32, 8), length > 1, length < headSize,
                 offset <= head.count - length
-            else { return nil }
-            return String(decoding: head[offset..<(offset + length)].prefix { $0 != 0 }, as: UTF8.self)
+            else { break }
+            let path = head[offset..<(offset + length)].prefix { $0 != 0 }
+            return .elf(loader: String(decoding: path, as: UTF8.self))
         }
-        return nil
+        return .elf(loader: nil)
     }
+
+    #if arch(x86_64)
+    private static let ownMachine = 62
+    #else
+    private static let ownMachine = 183
+    #endif
 }

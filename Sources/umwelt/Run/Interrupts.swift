@@ -7,10 +7,8 @@ import Kernel
 /// The signals that come to `umwelt run`, from its first moment on.
 struct Interrupts: ~Copyable {
     /// Those that go to the command.
-    ///
-    /// SIGTSTP, SIGTTIN and SIGTTOU stop umwelt alone, as its terminal's job control wants.
     static let forwarded: [Int32] = [
-        SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGALRM, SIGWINCH, SIGCONT,
+        SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGALRM, SIGWINCH, SIGCONT, SIGTSTP,
     ]
 
     private let queue: SignalQueue
@@ -34,6 +32,9 @@ struct Interrupts: ~Copyable {
         try? queue.next(milliseconds: milliseconds)
     }
 
+    /// Ctrl-Z: stops umwelt as if it did not wait for signals, and returns when it is to go on.
+    borrowing func stop() { queue.stop(by: SIGTSTP) }
+
     /// Before the command has started, what would end it ends the whole.
     ///
     /// Waits for as long, and then returns.
@@ -44,6 +45,7 @@ struct Interrupts: ~Copyable {
             let left = end.subtractingReportingOverflow(Clock.monotonic)
             let wait = left.overflow ? 0 : Int32(clamping: (left.partialValue + 999_999) / 1_000_000)
             guard let event = next(milliseconds: wait) else { return }
+            if event.signal == SIGTSTP { stop() }
             if SignalRule.endsByDefault(event.signal) { throw .interrupted(by: event.signal) }
         }
     }

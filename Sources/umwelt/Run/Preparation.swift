@@ -23,7 +23,14 @@ struct Preparation {
                 throw .failed("--volume \(volume.source): \(Self.lowercased(error))")
             }
         }
-        facts = HostFacts.read(environment: Self.environment())
+        let variables = Self.environment()
+        // What is no UTF-8 cannot be said in OCI's JSON: it counts as not there.
+        facts = HostFacts.read(environment: variables.compactMap { String(validating: $0, as: UTF8.self) })
+        for case .inherit(let name) in options.environment where facts.variable(name) == nil {
+            guard !variables.contains(where: { $0.starts(with: Array((name + "=").utf8)) }) else {
+                throw .failed("--env \(name): its value is no UTF-8; a container's configuration cannot hold it")
+            }
+        }
         try LimitCheck.check(options, facts)
         guard facts.layout != .missing else {
             throw .failed(
@@ -74,9 +81,7 @@ struct Preparation {
     private static func lowercased(_ error: Errno) -> String { error.description.lowercased() }
 
     /// The caller's variables.
-    private static func environment() -> [String] {
-        let block = (try? Fd.contents(of: "/proc/self/environ", limit: 4 << 20)) ?? []
-        // What is no UTF-8 cannot be said in OCI's JSON: it counts as not there.
-        return block.split(separator: 0).compactMap { String(validating: $0, as: UTF8.self) }
+    private static func environment() -> [ArraySlice<UInt8>] {
+        ((try? Fd.contents(of: "/proc/self/environ", limit: 4 << 20)) ?? []).split(separator: 0)
     }
 }

@@ -13,7 +13,8 @@ enum RunHelp {
         Every file of the host that root can read can be read in there; no socket file of the host can be reached. \
         Abstract sockets belong to the network, which is the host's.
 
-        Without --tty the command has umwelt's own standard output and error, as without a container.
+        Without --tty the command has umwelt's own standard streams, as without a container; in the terminal's background \
+        it has nothing to read.
 
         EXAMPLES
           umwelt run --memory 256M -- free -m
@@ -25,7 +26,7 @@ enum RunHelp {
         SIGNALS
           What is sent to umwelt goes to the command. One that the command does not
           handle ends it, as it would outside a container: Ctrl-C ends
-          'umwelt run -- sleep 1000' at once. With --tty the terminal is the
+          'umwelt run -- sleep 1000' at once; Ctrl-Z stops it. With --tty the terminal is the
           container's own, and keys go there; a first process that does not handle
           Ctrl-C ignores it, as in any container.
 

@@ -142,7 +142,7 @@ final class Runner {
         }
         var lock: Fd? = try state.lockFile(state.cgroupsLock)
         try lock?.lockShared()
-        let terminal = options.hasTerminal ? TerminalModes(of: 0) : nil
+        let terminal = TerminalModes(of: 0)
         let owners = options.hasTerminal ? nil : StandardOwners()
         undo.append { owners?.restore() }
         let child = try startRuntime(bundle)
@@ -161,7 +161,7 @@ final class Runner {
         terminal?.restore()
         if let signal = supervisor.endedBy { return 128 + signal }
         if supervisor.hasCommand { return status.code }
-        if let failure = Runtime.failure(log: bundle.read(bundle.log) ?? [], isSaid: !options.hasTerminal) { throw failure }
+        if let failure = runtime.failure(log: bundle.read(bundle.log) ?? [], isSaid: !options.hasTerminal) { throw failure }
         if case .signaled(let signal) = status {
             throw Failure(code: 128 + signal, "\(runtime.name) was ended by signal \(signal)")
         }
@@ -184,6 +184,9 @@ final class Runner {
         if options.hasTerminal {
             command.files = [0, 1, -1]
         } else {
+            // The command is in a session of its own, where the kernel lets it read the terminal whoever is in its
+            // foreground. What is typed for somebody else is not the command's.
+            if TerminalModes.isInBackground { command.files = [-1, 1, 2] }
             do throws(Errno) { try Subreaper.become() } catch {
                 throw .failed("cannot become the parent of the container's first process: \(error)")
             }
@@ -205,20 +208,8 @@ final class Runner {
         case .some(let file): command.joins = [file.raw]
         case .none: break
         }
-        do throws(Errno) {
-            let typed = options.hasTerminal ? nil : try TerminalInput.relay()
-            return try spawn(command, input: typed)
-        } catch {
+        do throws(Errno) { return try command.spawn() } catch {
             throw .failed("cannot start \(runtime.program): \(error)")
         }
-    }
-
-    private func spawn(_ command: Command, input: borrowing Fd?) throws(Errno) -> Child {
-        var command = command
-        switch input {
-        case .some(let file): command.files = [file.raw, 1, 2]
-        case .none: break
-        }
-        return try command.spawn()
     }
 }

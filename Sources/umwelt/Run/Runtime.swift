@@ -41,7 +41,7 @@ struct Runtime: Equatable {
     /// lost, and so are errors of writing. Detached, the command has the caller's streams themselves.
     func runCommand(_ bundle: Bundle, isDetached: Bool) -> Command {
         let options = (isDetached ? ["--detach"] : []) + ["--bundle", bundle.path]
-        return command(["--log", bundle.log, "--log-format", "json", "run"] + options + [bundle.id])
+        return command(["--log", bundle.log, "--log-format", logFormat, "run"] + options + [bundle.id])
     }
 
     /// `delete --force`: whatever is left of the container.
@@ -51,6 +51,9 @@ struct Runtime: Equatable {
         command.group = .own
         return command
     }
+
+    /// crun says what it has to say in its log's format, wherever it says it: as text, the caller can read it.
+    private var logFormat: String { isCrun ? "text" : "json" }
 
     private func command(_ arguments: [String]) -> Command {
         Command(
@@ -67,18 +70,19 @@ struct Runtime: Equatable {
     func hasState(of id: String) -> Bool { FileTree.isThere(Path(root + "/" + id)) }
 
     /// The last error of its log; nil where there is none: the exit status is the command's.
-    static func failure(log: [UInt8], isSaid: Bool) -> Failure? {
+    func failure(log: [UInt8], isSaid: Bool) -> Failure? {
         struct Entry: Decodable {
             var level: String?
             var msg: String
         }
         let errors = log.split(separator: UInt8(ascii: "\n")).compactMap { line -> String? in
+            // Text has errors alone.
+            if isCrun { return String(decoding: line, as: UTF8.self) }
             guard let entry = try? JSONDecoder().decode(Entry.self, from: Data(line)) else { return nil }
-            // crun writes no level to its errors.
             return ["error", "fatal", "panic", nil].contains(entry.level) ? entry.msg : nil
         }
         guard let last = errors.last else { return nil }
-        return failure(message: last, isSaid: isSaid)
+        return Self.failure(message: last, isSaid: isSaid)
     }
 
     /// A runtime's own words as ours, with the exit code that they mean; where the caller has read them already (`isSaid`),
@@ -100,7 +104,7 @@ struct Runtime: Equatable {
                 isCleaning = true
             }
         }
-        let isExec = text.contains("exec: ") || text.contains("executable file") || text.contains("exec user process")
+        let isExec = text.contains("exec: ") || text.hasPrefix("exec ") || text.contains("executable file") || text.contains("exec user process")
         let isMissing = text.contains("not found in $PATH") || text.contains("no such file or directory")
         let isDenied = text.contains("permission denied") || text.contains("exec format error")
         let code: Int32 = isExec && isMissing ? 127 : isExec && isDenied ? 126 : 1

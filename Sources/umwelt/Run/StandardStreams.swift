@@ -3,7 +3,7 @@
 
 import Glibc
 
-/// How a terminal is set, to set it so again after a runtime that could not.
+/// How a terminal is set, to set it so again after a runtime or command that could not.
 struct TerminalModes {
     private let file: Int32
     private var modes = termios()
@@ -14,7 +14,15 @@ struct TerminalModes {
         guard unsafe tcgetattr(file, &modes) == 0 else { return nil }
     }
 
+    /// Whether descriptor 0 is this process's terminal, in which others are in the foreground.
+    static var isInBackground: Bool {
+        let foreground = tcgetpgrp(0)
+        return foreground > 0 && foreground != getpgrp()
+    }
+
+    /// Nothing where others are in the foreground: it is theirs.
     func restore() {
+        guard !Self.isInBackground else { return }
         var modes = modes
         // SAFETY: tcsetattr only reads it.
         _ = unsafe tcsetattr(file, TCSANOW, &modes)

@@ -65,7 +65,7 @@ struct Supervisor {
             let wait = watched.isEmpty ? isWaiting ? Self.stepMilliseconds : -1 : Self.lookMilliseconds
             let event = interrupts.next(milliseconds: wait)
             if let event, event.signal != SIGCHLD, !(event.signal == SIGWINCH && hasTerminal) { pending.append(event) }
-            deliverPending()
+            deliverPending(interrupts)
             watch()
         }
     }
@@ -88,19 +88,31 @@ struct Supervisor {
         }
     }
 
-    private mutating func deliverPending() {
+    private mutating func deliverPending(_ interrupts: borrowing Interrupts) {
         guard !pending.isEmpty else { return pendingMilliseconds = 0 }
         guard let pid = initPID, hasBecomeCommand(pid) else {
             pendingMilliseconds += Self.stepMilliseconds
             // Not even the runtime's part comes to an end: the container is cleaned up without it.
-            if pendingMilliseconds > Self.patienceMilliseconds, let first = pending.first {
+            let first = pending.first { SignalRule.endsByDefault($0.signal) }
+            if pendingMilliseconds > Self.patienceMilliseconds, let first {
                 endedBy = first.signal
                 try? runtime.kill(SIGKILL)
             }
             return
         }
-        for event in pending { deliver(event, to: pid) }
+        for event in pending {
+            if event.signal == SIGTSTP { stop(pid, interrupts) } else { deliver(event, to: pid) }
+        }
         pending = []
+    }
+
+    /// Ctrl-Z stops the command as well, which then reads nothing of the terminal, until umwelt goes on.
+    ///
+    /// The terminal of --tty is the container's own: keys go there, and umwelt alone is stopped by who sends the signal.
+    private func stop(_ pid: Int32, _ interrupts: borrowing Interrupts) {
+        if !hasTerminal { try? ProcessID.kill(-pid, SIGSTOP) }
+        interrupts.stop()
+        if !hasTerminal { try? ProcessID.kill(-pid, SIGCONT) }
     }
 
     private mutating func deliver(_ event: SignalQueue.Event, to pid: Int32) {
