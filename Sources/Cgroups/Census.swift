@@ -79,8 +79,7 @@ private struct ThreadWalk {
     func census(proc: Path) -> Census {
         var census = Census()
         census.threads = count
-        var newest: (thread: UInt64, start: UInt64) = (0, 0)
-        var oldest: (thread: UInt64, start: UInt64) = (0, .max)
+        var starts: [(ticks: UInt64, thread: UInt64)] = []
         let step = max((threads.count + Self.lookLimit - 1) / Self.lookLimit, 1)
         var looked: UInt64 = 0
         for index in stride(from: 0, to: threads.count, by: step) {
@@ -89,25 +88,37 @@ private struct ThreadWalk {
             looked += 1
             if stat.state == UInt8(ascii: "R") { census.running += 1 }
             if stat.state == UInt8(ascii: "D") { census.blocked += 1 }
-            // Threads that start in the same tick (10 ms): the greater id is most likely the later.
-            if (stat.startTicks, thread) >= (newest.start, newest.thread) { newest = (thread, stat.startTicks) }
-            if (stat.startTicks, thread) < (oldest.start, oldest.thread) { oldest = (thread, stat.startTicks) }
+            starts.append((stat.startTicks, thread))
         }
         if step > 1 || count > UInt64(threads.count) {
             census.running = census.running.scaled(by: count, over: max(looked, 1))
             census.blocked = census.blocked.scaled(by: count, over: max(looked, 1))
         }
-        census.newestThread = Self.number(of: newest.thread, asSeenBy: oldest.thread, proc)
+        // Threads that start in the same tick (10 ms): the greater id is most likely the later.
+        starts.sort { ($0.ticks, $0.thread) < ($1.ticks, $1.thread) }
+        census.newestThread = Self.newestNumber(starts.map(\.thread), proc)
         return census
     }
 
-    /// The id of `thread` in the pid namespace of `first`, which is the container's: it is its oldest thread.
-    private static func number(of thread: UInt64, asSeenBy first: UInt64, _ proc: Path) -> UInt64 {
-        guard thread != 0 else { return 0 }
-        let numbers = status(thread, proc)
-        let depth = thread == first ? numbers.count : min(max(status(first, proc).count, 1), numbers.count)
-        return depth > 0 ? numbers[depth - 1] : 0
+    /// The id of the newest of these threads, in the order of their starts, in the container's pid namespace: its oldest
+    /// thread's.
+    ///
+    /// Who made that namespace may be in the container's cgroup too, and older (unshare, a supervisor). So where the oldest
+    /// thread is in this process's own namespace, one that is not tells the number; a container with the host's pid
+    /// namespace has none.
+    private static func newestNumber(_ threads: [UInt64], _ proc: Path) -> UInt64 {
+        guard let first = threads.first, let last = threads.last else { return 0 }
+        let depth = max(status(first, proc).count, 1)
+        guard depth == 1 else {
+            let numbers = status(last, proc)
+            return numbers.isEmpty ? 0 : numbers[min(depth, numbers.count) - 1]
+        }
+        let newest = threads.suffix(makersLimit).reversed().map { status($0, proc) }
+        return newest.first { $0.count > 1 }?[1] ?? newest.first?.first ?? 0
     }
+
+    /// How many of the newest threads are looked at for one in a namespace below.
+    private static let makersLimit = 8
 
     private static func stat(_ thread: UInt64, _ proc: Path) -> ProcessStat? {
         (try? Fd.open(proc.appending(Path("\(thread)/stat"))).withContents(limit: 4096) { ProcessStat(parsing: $0) })

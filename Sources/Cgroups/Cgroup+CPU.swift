@@ -61,6 +61,7 @@ extension Cgroup {
         if let leaf = try? node(.cpuacct), leaf.version == .v1 {
             if let all = try leaf.read(.cpuUsageAll, { CPUUsage(parsingUsageAll: $0) }) {
                 usage = all
+                _ = try leaf.read(.cpuUsagePercpu) { usage.takeTotals(parsingUsagePercpu: $0) }
             } else {
                 usage = try usageOfOldKernel(leaf)
             }

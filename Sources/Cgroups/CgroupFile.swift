@@ -7,9 +7,9 @@ enum CgroupFile: Equatable, Sendable {
     /// v1: memory and swap together (memsw). v2: swap alone.
     case swapLimit, swapUsage
     case swappiness
-    case cpuQuota, cpuPeriod, cpuStat, cpuUsageAll
+    case cpuQuota, cpuPeriod, cpuStat, cpuUsageAll, cpuUsagePercpu
     /// Kernels before 4.7.
-    case cpuUsagePercpu, cpuacctStat
+    case cpuacctStat
     case cpusetCPUs, cpusetNodes
     case ioStat, ioOperations, ioBytesBFQ, ioOperationsBFQ
     case pidsLimit, pidsUsage

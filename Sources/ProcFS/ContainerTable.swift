@@ -181,10 +181,17 @@ package final class ContainerTable: Sendable {
 
     /// The container with exactly these cgroups that is known by its callers, made known now if it was not.
     ///
-    /// One whose cgroup was removed and made again under its name is another container.
-    func discovered(_ membership: Membership, start: Identity.Start?) -> Container {
+    /// One whose cgroup was removed and made again under its name is another container; so is one that began later in a
+    /// cgroup that somebody keeps (a systemd unit's), once the first process of the one before has ended.
+    func discovered(
+        _ membership: Membership,
+        start: Identity.Start?,
+        isRunning: (Identity.Start) -> Bool
+    ) -> Container {
         let known = state.withLock { $0.discovered[membership] }
-        let gone = known.flatMap { $0.isGone ? $0 : nil }
+        let gone = known.flatMap { known in
+            known.isGone || Self.isOver(known, before: start, isRunning) ? known : nil
+        }
         if let known, gone == nil { return known }
         let cgroup = hierarchies.cgroup(membership)
         let inode = try? cgroup.inode()
@@ -209,6 +216,15 @@ package final class ContainerTable: Sendable {
             state.discovered[membership] = container
             return container
         }
+    }
+
+    private static func isOver(
+        _ known: Container,
+        before start: Identity.Start?,
+        _ isRunning: (Identity.Start) -> Bool
+    ) -> Bool {
+        guard let start, let old = known.start, old.initPID > 0, old.bootNs < start.bootNs else { return false }
+        return !isRunning(old)
     }
 
     /// Forgets containers known by their callers whose cgroups are gone.

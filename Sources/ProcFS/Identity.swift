@@ -31,6 +31,11 @@ package final class Identity: Sendable {
         package var bootNs: UInt64
         /// In nanoseconds; not 0 only in a time namespace whose boot clock was shifted.
         package var clockOffsetNs: Int64 = 0
+        /// The first process of its pid namespace, without which nothing of it goes on; 0: it has no such namespace, or
+        /// that is not known.
+        ///
+        /// Another process may have the number by now.
+        package var initPID: Int32 = 0
     }
 
     private struct CallerEntry: Sendable {
@@ -101,7 +106,7 @@ package final class Identity: Sendable {
     init(processes: ProcessSource, table: ContainerTable) {
         self.processes = processes
         self.table = table
-        limit = min(max((ProcessLimits.openFiles ?? 1024) / 16, 64), 2048)
+        limit = min(max((ProcessLimits.openFiles ?? 1024) / 16, 16), 2048)
         let hosts = processes.hosts
         hostNamespaces =
             hosts.lazy.compactMap { try? $0.namespaces() }.first
@@ -211,7 +216,7 @@ package final class Identity: Sendable {
         }
         let families = families.withLock { $0 }.filter { hasEnded($0.value.first) }
         self.families.withLock { all in for key in families.keys { all[key] = nil } }
-        let homes = homes.withLock { $0 }.filter { hasEnded($0.value) }
+        let homes = homes.withLock { $0 }.filter { !isHome($0.value, of: $0.key) }
         self.homes.withLock { all in for key in homes.keys { all[key] = nil } }
     }
 
@@ -308,13 +313,16 @@ package final class Identity: Sendable {
                 isInAnother(namespaces, than: registered)
             else { return .container(registered) }
         }
-        return .container(table.discovered(top, start: first.flatMap(start)))
+        let start = first.flatMap(start)
+        return .container(table.discovered(top, start: start) { processes.isRunning($0.initPID, since: $0.bootNs) })
     }
 
     /// When the container of which `process` is the first process began.
     func start(_ process: ProcessSource.Handle) -> Start? {
         guard let bootNs = processes.start(of: process.pid) else { return nil }
         var start = Start(bootNs: bootNs)
+        let numbers = (try? process.contents(of: "status")).map { ProcessStatus(parsing: $0.span).namespacePIDs } ?? []
+        if numbers.count > 1, numbers.last == 1 { start.initPID = process.pid }
         if let namespaces = try? process.namespaces(), namespaces.time != hostNamespaces.time,
             let offsets = try? process.contents(of: "timens_offsets")
         {
@@ -383,8 +391,17 @@ package final class Identity: Sendable {
         return result?.pid
     }
 
+    /// Whether the process lives, in the namespace that it stands for.
+    ///
+    /// A process that has ended and is not waited for yet still has a cgroup, but no mount namespace, whose number the
+    /// kernel gives to the next one.
+    private func isHome(_ process: ProcessSource.Handle, of key: NamespacePair) -> Bool {
+        guard (try? process.cgroupText()) != nil, let namespaces = try? process.namespaces() else { return false }
+        return key.mount != 0 ? namespaces.mount == key.mount : namespaces.pid == key.pid
+    }
+
     private func home(_ key: NamespacePair, find: () -> Int32?) -> ProcessSource.Handle? {
-        if let known = homes.withLock({ $0[key] }), (try? known.cgroupText()) != nil { return known }
+        if let known = homes.withLock({ $0[key] }), isHome(known, of: key) { return known }
         guard let pid = find(), let handle = try? processes.handle(pid) else { return nil }
         homes.withLock { homes in
             if homes.count >= limit { homes.removeAll() }

@@ -90,6 +90,14 @@ struct ProcessSource: Sendable {
         return ProcessStat(parsing: bytes.span).map { $0.startTicks.multiplied(orMax: 10_000_000) }
     }
 
+    /// Whether the process that was started then runs: one that has ended and is not waited for yet does not.
+    func isRunning(_ pid: Int32, since bootNs: UInt64) -> Bool {
+        guard let bytes = try? Fd.contents(of: root.appending(Path("\(pid)/stat")), limit: 4096),
+            let stat = ProcessStat(parsing: bytes.span)
+        else { return false }
+        return stat.startTicks.multiplied(orMax: 10_000_000) == bootNs && stat.state != UInt8(ascii: "Z")
+    }
+
     /// The process that made it, or that took it over; 0 where that is in a pid namespace above.
     func parent(of pid: Int32) -> Int32? {
         guard let bytes = try? Fd.contents(of: root.appending(Path("\(pid)/stat")), limit: 4096) else { return nil }

@@ -14,6 +14,9 @@ extension CPUUsage {
 
     /// cpuacct.usage_all of cgroup v1 (kernel kernel/sched/cpuacct.c, cpuacct_all_seq_show): the times of every CPU, and
     /// their sums.
+    ///
+    /// The kernel counts them by the tick: who runs when the tick comes has run since the last one. What a quota holds up
+    /// is counted with up to a fifth too much that way; see `takeTotals`.
     package init(parsingUsageAll bytes: Span<UInt8>) {
         self.init()
         var reader = Reader(bytes)
@@ -25,19 +28,32 @@ extension CPUUsage {
         }
     }
 
+    /// cpuacct.usage_percpu of cgroup v1, for the times of usage_all: what the scheduler has measured of each possible CPU
+    /// in order (the same as usage_all has), parted into user and system as the times are.
+    package mutating func takeTotals(parsingUsagePercpu bytes: Span<UInt8>) {
+        var reader = Reader(bytes)
+        let estimated = perCPU
+        user = 0
+        system = 0
+        for cpu in estimated.keys.sorted() {
+            guard let times = estimated[cpu] else { continue }
+            let total = reader.blankNumber() ?? times.user.adding(orMax: times.system)
+            add(times.scaled(to: total), cpu: UInt64(clamping: cpu))
+        }
+    }
+
     /// cpuacct.usage_percpu and cpuacct.stat of cgroup v1, for kernels before 4.7, which have no usage_all.
     ///
     /// The first tells the times of each possible CPU in order, user and system together; they are parted as the
     /// second's totals are.
     package init(parsingUsagePercpu percpu: Span<UInt8>, stat: Span<UInt8>) {
         self.init()
-        let totals = CPUUsage(parsingCpuacctStat: stat)
-        let sum = totals.user.adding(orMax: totals.system)
+        let usage = CPUUsage(parsingCpuacctStat: stat)
+        let totals = CPUTimes(user: usage.user, system: usage.system)
         var reader = Reader(percpu)
         var cpu: UInt64 = 0
         while let time = reader.blankNumber() {
-            let user = sum == 0 ? time : min(time.scaled(by: totals.user, over: sum), time)
-            add(CPUTimes(user: user, system: time.subtracting(orMin: user)), cpu: cpu)
+            add(totals.scaled(to: time), cpu: cpu)
             cpu += 1
         }
     }
@@ -73,4 +89,13 @@ extension CPUUsage {
         .init("user") { $0.user = $1.multiplied(orMax: tickNs) },
         .init("system") { $0.system = $1.multiplied(orMax: tickNs) },
     ])
+}
+
+extension CPUTimes {
+    /// `total`, parted as these are; all of it user time where they are 0.
+    fileprivate func scaled(to total: UInt64) -> CPUTimes {
+        let sum = user.adding(orMax: system)
+        let user = sum == 0 ? total : min(total.scaled(by: user, over: sum), total)
+        return CPUTimes(user: user, system: total.subtracting(orMin: user))
+    }
 }

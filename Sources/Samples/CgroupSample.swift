@@ -97,7 +97,7 @@ package struct CPUUsage: Equatable, Sendable {
     package var system: UInt64 = 0
     /// Time its threads were runnable and held back by the quota (cpu.stat throttled_usec, v1 throttled_time).
     package var throttled: UInt64 = 0
-    /// The same by CPU number, where the kernel tells (v1 cpuacct.usage_all); else empty.
+    /// The same by CPU number, where the kernel tells (v1); else empty.
     package var perCPU: [Int: CPUTimes] = [:]
 
     package init() {}

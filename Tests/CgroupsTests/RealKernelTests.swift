@@ -119,6 +119,19 @@ struct RealKernelTests {
         _ = try? cgroup.io()
     }
 
+    /// Who made the container's pid namespace is in its cgroup too, and older: its own number is no number of the container.
+    @Test func makerOfTheNamespaceInTheCgroup() throws {
+        let lab = try Lab()
+        try lab.make("/c")
+        let process = try lab.run("unshare --pid --fork sh -c 'sleep 60 & wait'", in: "/c")
+        var census = Census()
+        for _ in 0..<200 where census.threads < 3 {
+            usleep(20_000)
+            census = try lab.cgroup("/c").census()
+        }
+        #expect((1...20).contains(census.newestThread) && census.newestThread < UInt64(process.pid))
+    }
+
     /// ENODEV from a kept descriptor: gone, and the next one under the name is another.
     @Test func removedAndMadeAgain() throws {
         let lab = try Lab()

@@ -83,7 +83,9 @@ import Testing
 }
 
 @Suite struct RuntimeFailureTests {
-    private func runtime(_ name: String) -> Runtime { Runtime(program: "/usr/bin/\(name)", state: StateDirectory("/x")) }
+    private func runtime(_ name: String) -> Runtime {
+        Runtime(program: "/usr/bin/\(name)", state: StateDirectory("/x"))
+    }
 
     @Test func noErrorInTheLogIsTheCommandsOwnStatus() {
         #expect(runtime("runc").failure(log: [], isSaid: false) == nil)

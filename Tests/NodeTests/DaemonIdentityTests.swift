@@ -127,23 +127,63 @@ extension DaemonSuite {
             #expect(output.text.isEmpty && output.code == 0, "\(output.text)")
         }
 
-        /// A container whose slabinfo is small looks at the same file all the while: its size is not the host's.
+        /// A container's first process has ended and nobody waits for it; the next container's mount namespace has its
+        /// namespace's number.
+        @Test(.enabled(if: RunLab.has("python3") && RunLab.has("busybox"), "needs python3 and busybox"))
+        func numbersOfNamespacesThatAreGone() throws {
+            let lab = try DaemonLab()
+            var places: [String] = []
+            for (name, megabytes) in [("a", 40), ("b", 44)] as [(String, UInt64)] {
+                let cgroup = try lab.cgroup(name)
+                try cgroup.limitMemory(megabytes << 20)
+                places.append(cgroup.processFiles.map { "\($0)" }.joined(separator: " "))
+            }
+            let script = """
+                import os, subprocess, sys
+                root, mount, *places = sys.argv[1:]
+                line = "for f in %s; do echo $$ > $f; done; exec unshare -m chroot %s /busybox sh -c '" \
+                    "/busybox stat -L -c %%i /proc/self/ns/mnt; /busybox head -n 1 /m/proc/meminfo; exec /busybox sleep 100'"
+                def read(place):
+                    process = subprocess.Popen(["sh", "-c", line % (place, root)], stdout=subprocess.PIPE, text=True)
+                    return process, process.stdout.readline(), process.stdout.readline().split()[1]
+                kept, again = [], 0
+                for round in range(6):
+                    numbers = []
+                    for place, total in zip(places, ["40960", "45056"]):
+                        process, number, told = read(place)
+                        process.kill()
+                        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+                        kept.append(process)
+                        again += number in numbers
+                        numbers.append(number)
+                        if told != total: print("told", told, "not", total)
+                print("again" if again else "none")
+                """
+            let output = try lab.shell().run(
+                """
+                r=\(lab.directory)/root; mkdir -p $r/proc $r/m; cp "$(command -v busybox)" $r/busybox
+                mount --bind \(lab.mount) $r/m; mount -t proc proc $r/proc
+                cat > \(lab.directory)/read.py <<'END'
+                \(script)
+                END
+                python3 \(lab.directory)/read.py $r \(lab.mount) \(places.map { "'\($0)'" }.joined(separator: " "))
+                umount $r/m $r/proc
+                """
+            )
+            print("numbers of mount namespaces that came again: \(output.text)")
+            #expect(output.text == "again" || output.text == "none", "\(output.text)")
+        }
+
+        /// A container whose slabinfo is small looks at the file that the host has just opened: its size is not the host's.
         @Test func sizesAreEachReadersOwn() throws {
             let lab = try DaemonLab()
             let container = try lab.container(in: try lab.cgroup())
+            let host = try lab.shell()
             let file = "\(lab.mount)/proc/slabinfo"
-            try container.shell.begin("while [ -e \(lab.mount)/proc/slabinfo ] && [ ! -e \(lab.directory)/end ]; do :; done")
-            let output = try lab.shell().run(
-                """
-                for i in $(seq 50); do
-                    names() { cut -d' ' -f1; }
-                    [ "$(tail -n 1 \(file) | names)" = "$(cat \(file) | tail -n 1 | names)" ] || echo "tail, $i"
-                    [ "$(tac \(file) | names | tail -n 1)" = "$(cat \(file) | names | head -n 1)" ] || echo "tac, $i"
-                done; touch \(lab.directory)/end
-                """
-            )
-            #expect(output.text.isEmpty && output.code == 0, "\(output.text)")
-            _ = try container.shell.result(seconds: 10)
+            #expect(try host.run("exec 3< \(file)").code == 0)
+            #expect(try container.shell.run("stat -c %s \(file)").text == "4096")
+            let lines = try host.run("tac <&3 | wc -l; exec 3<&-; wc -l < \(file)").text.split(separator: "\n")
+            #expect(lines.count == 2 && lines.first == lines.last, "\(lines)")
         }
 
         /// A service with a limit of its own is no container: it sees the host as without the daemon.

@@ -195,6 +195,14 @@ extension RunSuite {
             #expect(result.code == 7, "\(result.errors)")
         }
 
+        @Test func theCallersUmaskIsNotTheContainers() throws {
+            let lab = try RunLab()
+            let options = "--state-dir '\(lab.state)' --user 1234 --volume '\(lab.files):/srv/deep/er'"
+            let line = "umask 077; exec '\(Programs.umwelt)' run \(options) -- ls -d /srv/deep /bin/sh"
+            let result = try lab.start(["sh", "-c", line]).end()
+            #expect(result.output == "/bin/sh\n/srv/deep\n", "\(result.errors)")
+        }
+
         @Test func standardInputIsPassed() throws {
             let lab = try RunLab()
             #expect(try lab.run([], ["cat"], input: "hello\n").output == "hello\n")
@@ -245,7 +253,8 @@ extension RunSuite {
         @Test(.enabled(if: RunLab.has("script"), "needs script(1)"))
         func aTerminalInTheBackground() throws {
             let lab = try RunLab()
-            let line = "set -m; \(Programs.umwelt) run --state-dir \(lab.state) -- cat & wait; read line; echo left-$line"
+            let line =
+                "set -m; \(Programs.umwelt) run --state-dir \(lab.state) -- cat & wait; read line; echo left-$line"
             let result = try lab.start(["script", "-qec", "bash -c '\(line)'", "/dev/null"], input: "typed\n").end()
             #expect(result.output.contains("left-typed"), "\(result.output)")
         }

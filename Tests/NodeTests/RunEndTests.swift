@@ -32,7 +32,10 @@ extension RunSuite {
             ] {
                 try FileTree.write(Array(content.utf8), to: Path(lab.files + "/bad"), mode: 0o755)
                 let result = try lab.run(["--volume", lab.files + ":/v"], ["/v/bad"])
-                #expect(result.code == Int32(code) && result.errors.split(separator: "\n").count == 1, "\(result.errors)")
+                #expect(
+                    result.code == Int32(code) && result.errors.split(separator: "\n").count == 1,
+                    "\(result.errors)"
+                )
             }
         }
 
@@ -129,6 +132,21 @@ extension RunSuite {
                 """
             let result = try lab.start(["sh", "-c", script]).end()
             #expect(result.output == "143 T 0 1\n", "\(result.output) \(result.errors)")
+            #expect(lab.leftovers() == [])
+        }
+
+        /// A runtime that is a script is run by a shell, as the command is.
+        @Test func aCommandWithTheRuntimesProgramIsEnded() throws {
+            let lab = try RunLab()
+            let runtime = lab.files + "/runtime"
+            try FileTree.write(Array("#!/bin/sh\nrunc \"$@\"\n".utf8), to: Path(runtime), mode: 0o755)
+            let running = try lab.begin(
+                ["--runtime", runtime],
+                ["sh", "-c", "echo started; while :; do sleep 0.1; done"]
+            )
+            try lab.waitForOutput(running)
+            try running.child.kill(SIGTERM)
+            #expect(try running.end(seconds: 8).code == 143)
             #expect(lab.leftovers() == [])
         }
 

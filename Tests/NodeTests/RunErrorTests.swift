@@ -104,7 +104,10 @@ extension RunSuite {
             let lab = try RunLab()
             let result = try lab.run(["--volume", "/etc/passwd:/etc"], ["true"])
             #expect(result.code == 1)
-            #expect(result.errors.split(separator: "\n").count == 1 && result.errors.contains("/etc"), "\(result.errors)")
+            #expect(
+                result.errors.split(separator: "\n").count == 1 && result.errors.contains("/etc"),
+                "\(result.errors)"
+            )
             #expect(lab.leftovers() == [])
         }
     }

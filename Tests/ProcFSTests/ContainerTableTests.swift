@@ -57,16 +57,34 @@ import Testing
         }
     }
 
+    /// Somebody keeps the cgroup, and starts one container after the other in it.
+    @Test func theNextContainerInACgroupIsAnother() {
+        let membership = FixtureTree.membership("/kept")
+        let (one, two) = (Identity.Start(bootNs: 10, initPID: 7), Identity.Start(bootNs: 20, initPID: 8))
+        let first = table.discovered(membership, start: one) { _ in true }
+        // A process that came in by nsenter, or of a mount namespace of its own.
+        #expect(table.discovered(membership, start: two) { _ in true } === first)
+        #expect(table.discovered(membership, start: nil) { _ in false } === first)
+        let second = table.discovered(membership, start: two) { $0 == two }
+        #expect(second !== first && second.start == two)
+        // What is found of the earlier one is late.
+        #expect(table.discovered(membership, start: one) { _ in false } === second)
+        // Without a pid namespace of its own others go on when the first ends.
+        let shared = FixtureTree.membership("/shared")
+        let third = table.discovered(shared, start: Identity.Start(bootNs: 10)) { _ in true }
+        #expect(table.discovered(shared, start: two) { _ in false } === third)
+    }
+
     @Test func discoveredAreBoundedAndTheLeastReadGoes() {
         var first: Container?
         for index in 0..<(ContainerTable.discoveredLimit + 50) {
-            let container = table.discovered(FixtureTree.membership("/d\(index)"), start: nil)
+            let container = table.discovered(FixtureTree.membership("/d\(index)"), start: nil) { _ in true }
             if index == 0 { first = container }
             // The first is read all the time, and stays.
             first?.state.withLock { $0.lastRead = .max }
         }
         #expect(table.all.count == ContainerTable.discoveredLimit)
-        #expect(table.discovered(FixtureTree.membership("/d0"), start: nil) === first)
+        #expect(table.discovered(FixtureTree.membership("/d0"), start: nil) { _ in true } === first)
     }
 
     @Test func innermostRegisteredContainerIsMeant() throws {
@@ -124,15 +142,15 @@ import Testing
         try tree.cgroup("/again")
         let table = ContainerTable(hierarchies: tree.hierarchies)
         let membership = FixtureTree.membership("/again")
-        let first = table.discovered(membership, start: Identity.Start(bootNs: 1))
-        #expect(table.discovered(membership, start: nil) === first)
+        let first = table.discovered(membership, start: Identity.Start(bootNs: 1)) { _ in true }
+        #expect(table.discovered(membership, start: nil) { _ in true } === first)
         // Kept elsewhere, so that its inode number is not given out again, as cgroupfs never does.
         for controller in ["memory", "cpuset"] {
             let hierarchy = tree.root.appending(Path(controller))
             try Directories.rename(hierarchy.appending("again"), to: hierarchy.appending("before"))
         }
         try tree.cgroup("/again")
-        let second = table.discovered(membership, start: Identity.Start(bootNs: 2))
+        let second = table.discovered(membership, start: Identity.Start(bootNs: 2)) { _ in true }
         #expect(second !== first)
         #expect(second.start == Identity.Start(bootNs: 2))
         #expect(table.all.count == 1)
@@ -146,6 +164,7 @@ import Testing
         for index in 0..<700 as Range<UInt64> {
             try tree.cgroup("/s\(index)")
             let container = table.discovered(FixtureTree.membership("/s\(index)"), start: Identity.Start(bootNs: index))
+            { _ in true }
             #expect(container.state.withLock { $0.accountPlace } != nil)
             for controller in ["memory", "cpuset"] {
                 try FileTree.removeAll(tree.root.appending(Path("\(controller)/s\(index)")))
@@ -161,8 +180,8 @@ import Testing
         try tree.cgroup("/stays")
         try tree.cgroup("/goes")
         let table = ContainerTable(hierarchies: tree.hierarchies)
-        _ = table.discovered(FixtureTree.membership("/stays"), start: nil)
-        _ = table.discovered(FixtureTree.membership("/goes"), start: nil)
+        _ = table.discovered(FixtureTree.membership("/stays"), start: nil) { _ in true }
+        _ = table.discovered(FixtureTree.membership("/goes"), start: nil) { _ in true }
         table.sweep()
         #expect(table.all.count == 2)
         try FileTree.removeAll(tree.root.appending("memory/goes"))

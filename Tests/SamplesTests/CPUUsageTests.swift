@@ -32,6 +32,21 @@ import Testing
         #expect(usage.system == 121_501_590_209 + 214_559_348_350)
     }
 
+    /// The tick's estimate gives the parts, the scheduler the whole; possible CPUs may have gaps between their numbers.
+    @Test func usagePercpuTellsHowMuch() {
+        let (all, percpu) = (bytes("cpu user system\n0 300 100\n2 0 0\n5 50 50\n"), bytes("200 7 80 \n"))
+        var usage = CPUUsage(parsingUsageAll: all.span)
+        usage.takeTotals(parsingUsagePercpu: percpu.span)
+        #expect(usage.perCPU[0] == CPUTimes(user: 150, system: 50))
+        #expect(usage.perCPU[2] == CPUTimes(user: 7, system: 0))
+        #expect(usage.perCPU[5] == CPUTimes(user: 40, system: 40))
+        #expect(usage.user == 197 && usage.system == 90)
+        // Less than all of them: the others stay estimates.
+        let cut = bytes("100")
+        usage.takeTotals(parsingUsagePercpu: cut.span)
+        #expect(usage.user + usage.system == 187)
+    }
+
     /// LXCFS puts the one number of usage_percpu into both user and system, and so doubles it.
     @Test func lxcfsUsagePercpuDoubled() {
         let percpu = bytes("1000 3000 \n")

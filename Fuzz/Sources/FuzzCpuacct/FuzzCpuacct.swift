@@ -8,7 +8,8 @@ import Samples
 @c(LLVMFuzzerTestOneInput)
 public func fuzz(_ data: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
     withInput(data, count) {
-        _ = CPUUsage(parsingUsageAll: $0)
+        var usage = CPUUsage(parsingUsageAll: $0)
+        usage.takeTotals(parsingUsagePercpu: $0)
         _ = CPUUsage(parsingUsagePercpu: $0, stat: $0)
     }
 }

@@ -2,6 +2,7 @@
 // Copyright the Umwelt authors
 
 import ArgumentParser
+import Glibc
 import Samples
 
 /// `umwelt run`: the command line of it.
@@ -47,6 +48,8 @@ struct RunCommand: ParsableCommand {
     }
 
     func run() throws {
+        // What is made for the container has the modes it is made with, and not what the caller's files should have.
+        umask(0o022)
         let status = try Runner.run(try options(), state: StateDirectory(stateDir))
         if status != 0 { throw Failure(code: status, nil) }
     }

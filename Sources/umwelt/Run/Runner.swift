@@ -161,7 +161,9 @@ final class Runner {
         terminal?.restore()
         if let signal = supervisor.endedBy { return 128 + signal }
         if supervisor.hasCommand { return status.code }
-        if let failure = runtime.failure(log: bundle.read(bundle.log) ?? [], isSaid: !options.hasTerminal) { throw failure }
+        if let failure = runtime.failure(log: bundle.read(bundle.log) ?? [], isSaid: !options.hasTerminal) {
+            throw failure
+        }
         if case .signaled(let signal) = status {
             throw Failure(code: 128 + signal, "\(runtime.name) was ended by signal \(signal)")
         }

@@ -104,7 +104,9 @@ struct Runtime: Equatable {
                 isCleaning = true
             }
         }
-        let isExec = text.contains("exec: ") || text.hasPrefix("exec ") || text.contains("executable file") || text.contains("exec user process")
+        let isExec =
+            text.contains("exec: ") || text.hasPrefix("exec ") || text.contains("executable file")
+            || text.contains("exec user process")
         let isMissing = text.contains("not found in $PATH") || text.contains("no such file or directory")
         let isDenied = text.contains("permission denied") || text.contains("exec format error")
         let code: Int32 = isExec && isMissing ? 127 : isExec && isDenied ? 126 : 1

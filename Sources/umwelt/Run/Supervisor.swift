@@ -8,8 +8,9 @@ import Kernel
 struct Supervisor {
     let runtime: Child
     let bundle: Bundle
-    /// The runtime has the terminal, hears of its size itself, and ends with the command. Else it ends when the command has
-    /// begun, which is this process's child then.
+    /// The runtime has the terminal, hears of its size itself, and ends with the command.
+    ///
+    /// Else it ends when the command has begun, which is this process's child then.
     let hasTerminal: Bool
 
     private var initPID: Int32?
@@ -39,6 +40,7 @@ struct Supervisor {
     private static let stepMilliseconds: Int32 = 10
     private static let lookMilliseconds: Int32 = 3
     private static let patienceMilliseconds: Int32 = 5000
+    private static let commandMilliseconds: Int32 = 1000
 
     init(runtime: Child, bundle: Bundle, hasTerminal: Bool) {
         self.runtime = runtime
@@ -90,11 +92,11 @@ struct Supervisor {
 
     private mutating func deliverPending(_ interrupts: borrowing Interrupts) {
         guard !pending.isEmpty else { return pendingMilliseconds = 0 }
-        guard let pid = initPID, hasBecomeCommand(pid) else {
+        guard let pid = initPID, hasBecomeCommand(pid) || pendingMilliseconds > patience else {
             pendingMilliseconds += Self.stepMilliseconds
-            // Not even the runtime's part comes to an end: the container is cleaned up without it.
+            // The runtime's part does not come to an end: the container is cleaned up without it.
             let first = pending.first { SignalRule.endsByDefault($0.signal) }
-            if pendingMilliseconds > Self.patienceMilliseconds, let first {
+            if initPID == nil, pendingMilliseconds > Self.patienceMilliseconds, let first {
                 endedBy = first.signal
                 try? runtime.kill(SIGKILL)
             }
@@ -145,9 +147,12 @@ struct Supervisor {
     }
 
     private mutating func kill(_ pid: Int32, _ signal: Int32) {
+        guard (try? ProcessID.kill(pid, SIGKILL)) != nil else { return }
         endedBy = endedBy ?? signal
-        try? ProcessID.kill(pid, SIGKILL)
     }
+
+    /// For how long a first process that runs from the runtime's program is taken for the runtime: it may be the command.
+    private var patience: Int32 { hasCommand ? Self.commandMilliseconds : Self.patienceMilliseconds }
 
     /// The first number of /proc/PID/schedstat, in nanoseconds.
     private static func runTime(of pid: Int32) -> [UInt8] {

@@ -124,10 +124,12 @@ struct PeerCgroup {
                 Double(number("cpu", "cpu.stat", "system_usec") ?? 0) / 10_000
             )
         }
-        return (
-            Double(number("cpuacct", "cpuacct.usage_user") ?? 0) / 10_000_000,
-            Double(number("cpuacct", "cpuacct.usage_sys") ?? 0) / 10_000_000
-        )
+        let user = Double(number("cpuacct", "cpuacct.usage_user") ?? 0)
+        let system = Double(number("cpuacct", "cpuacct.usage_sys") ?? 0)
+        // These two are counted by the tick; how much it was in all is measured.
+        let used = Double(number("cpuacct", "cpuacct.usage") ?? 0) / 10_000_000
+        let part = user + system > 0 ? user / (user + system) : 1
+        return (used * part, used * (1 - part))
     }
 
     /// Kills what is in it and removes it, and all below it.

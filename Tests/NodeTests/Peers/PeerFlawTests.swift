@@ -112,6 +112,28 @@ struct PeerFlawTests {
         }
     }
 
+    /// cpuacct.usage_all counts by the tick, and who is let run by a quota runs from the tick on.
+    @Test(.enabled(if: !PeerCgroup.isV2, "v2 tells what the scheduler measured")) func timesCountedByTheTick() throws {
+        try both { lab, umwelt, lxcfs in
+            let limits = PeerLimits(cpus: 0.5, cpuset: "0-1")
+            let guest = try PeerGuest("throttled", limits, umwelt: umwelt, lxcfs: lxcfs, lab: lab)
+            func ticks() throws -> (ours: Double, peer: Double, used: Double) {
+                func busy(_ fields: PeerFields) -> Double {
+                    (fields.number("cpu.user") ?? 0) + (fields.number("cpu.system") ?? 0)
+                }
+                let used = guest.cgroup.usedTicks
+                let (own, theirs) = (try ours("proc/stat", guest), try peer("proc/stat", guest))
+                return (busy(own), busy(theirs), used.user + used.system)
+            }
+            let before = try ticks()
+            try guest.run("for i in 1 2 3; do timeout 8 sh -c 'while :; do :; done' & done; wait")
+            let after = try ticks()
+            let (told, used) = (after.ours - before.ours, after.used - before.used)
+            print("quota: used \(used) ticks, told \(told), by lxcfs \(after.peer - before.peer)")
+            #expect(used > 200 && abs(told - used) <= 5 + used / 50)
+        }
+    }
+
     /// lxc/lxcfs#653.
     @Test func diskstatsOfTheHost() throws {
         try both { lab, umwelt, lxcfs in
