@@ -160,6 +160,8 @@ struct AttachPartsTests {
         #expect(Restart.hasRestart(jobs, "umweltd.service"))
         #expect(!Restart.hasRestart(jobs, "other.service"))
         #expect(!Restart.hasRestart("", "umweltd.service"))
+        #expect(Restart.hasJob(jobs, "other.service") { $0 == "stop" })
+        #expect(!Restart.hasJob(jobs, "umweltd.service") { $0 == "stop" })
     }
 
     @Test func tableHasColumns() {
