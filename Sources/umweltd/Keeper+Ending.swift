@@ -120,7 +120,7 @@ extension Keeper {
         }
         notices.print("the connection of \(options.mount) was aborted; making another")
         if let worker {
-            try? worker.child.kill(SIGKILL)
+            kill(worker)
             leaving[worker.child.pid] = worker
             self.worker = nil
         }
