@@ -159,14 +159,6 @@ final class Daemon {
         return false
     }
 
-    /// By SIGSTOP, and not by a debugger.
-    private static func isStopped(_ pid: Int32) -> Bool {
-        let text = (try? Fd.contents(of: Path("/proc/\(pid)/stat"), limit: 4096)) ?? []
-        // "PID (NAME) STATE"
-        guard let close = text.lastIndex(of: UInt8(ascii: ")")) else { return false }
-        return text[close...].dropFirst(2).first == UInt8(ascii: "T")
-    }
-
     private func serve() throws(DaemonError) {
         var trim = ProgramTrim(goal: Self.residentGoal)
         let startedAt = Clock.monotonic
@@ -181,7 +173,7 @@ final class Daemon {
             }
             inheritance.area.beat()
             // Somebody stopped it: nobody would follow this process.
-            if Self.isStopped(keeper) { try? ProcessID.kill(keeper, SIGCONT) }
+            if ProcessID.state(keeper) == UInt8(ascii: "T") { try? ProcessID.kill(keeper, SIGCONT) }
             if ready.contains(inheritance.channel.raw) {
                 guard let words = inheritance.hear() else {
                     if relievedBy != nil {

@@ -67,7 +67,7 @@ struct HelperPart {
 
     init(_ options: Options) { self.options = options }
 
-    /// Says in a line what it did, where there was something to do.
+    /// Says in a line what it did, where there was something to do; fails where dead mounts are left that it found.
     func run() throws(DaemonError) {
         ProcessID.setName("umweltd-mounts")
         let (report, words) = try attempt("look at the containers' mounts") { () throws(Errno) in
@@ -80,5 +80,6 @@ struct HelperPart {
             return (mending.replaceDead(), "replaced")
         }
         for line in report.lines(words) { Notice.print(line) }
+        if options.part == .mend, !report.failures.isEmpty { throw DaemonError("") }
     }
 }

@@ -15,6 +15,7 @@ extension Keeper {
     private static let drainLimitNs: UInt64 = 2_000_000_000
     private static let lastLimitNs: UInt64 = 3_000_000_000
     private static let mendLimitNs: UInt64 = 60_000_000_000
+    private static let mendPauseLimitNs: UInt64 = 32_000_000_000
     /// How long the first worker of a connection that took an aborted one's place may take.
     private static let serveLimitNs: UInt64 = 30_000_000_000
 
@@ -140,6 +141,7 @@ extension Keeper {
         }
         keepAll()
         hasMended = false
+        mendsAgain = nil
         restart(after: 0)
     }
 
@@ -171,6 +173,23 @@ extension Keeper {
     func mendOnce() {
         guard !hasMended, stage == .serving else { return }
         hasMended = true
-        help(with: .mend, limitNs: Self.mendLimitNs) {}
+        mend(pauseNs: 1_000_000_000)
+    }
+
+    /// Looks once more after this pause, then after twice as long, while any is left: a machine can have been too busy.
+    func mend(pauseNs: UInt64) {
+        mendsAgain = nil
+        guard stage == .serving else { return }
+        let again = { [unowned self] in
+            if pauseNs <= Self.mendPauseLimitNs { mendsAgain = (Clock.monotonic &+ pauseNs, pauseNs * 2) }
+        }
+        do throws(Errno) {
+            helper = try Helper.start(.mend, of: options, device: device.raw, limitNs: Self.mendLimitNs) {
+                if !$0 { again() }
+            }
+        } catch {
+            Notice.print("cannot look at the containers' mounts: \(error)")
+            again()
+        }
     }
 }

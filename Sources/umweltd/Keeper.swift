@@ -63,6 +63,8 @@ final class Keeper {
     var helper: Helper?
     /// Containers with dead mounts of ours were looked for.
     var hasMended = false
+    /// When they are looked for again, of the monotonic clock, and how long after that once more.
+    var mendsAgain: (at: UInt64, pauseNs: UInt64)?
     /// A client asked for the end, and not whoever restarts the service.
     var isMeant = false
     var isMounted = true
@@ -189,6 +191,7 @@ final class Keeper {
             try look()
             trim.look(now)
             helper?.hurry()
+            if let (due, pause) = mendsAgain, now >= due { mend(pauseNs: pause) }
             if trial?.isOverdue == true { trialEnded(nil) }
             if upgrade?.isOverdue == true { upgradeFailed("its worker does not come to serve") }
             manager.ping()
