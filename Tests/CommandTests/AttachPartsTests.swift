@@ -81,14 +81,17 @@ struct AttachPartsTests {
         }
         func mount(_ source: String) -> String { #"{"source":"\#(source)","destination":"/etc/hostname"}"# }
         let root = try fixture([
-            "/run/docker/runtime-runc/moby/\(ids[0])/state.json": runc(10, mount("/srv/d/containers/\(ids[0])/hostname")),
+            "/run/docker/runtime-runc/moby/\(ids[0])/state.json":
+                runc(10, mount("/srv/d/containers/\(ids[0])/hostname")),
             "/srv/d/containers/\(ids[0])/config.v2.json": #"{"Name":"/web"}"#,
             // In the network of the first.
-            "/run/docker/runtime-runc/moby/\(ids[1])/state.json": runc(11, mount("/srv/d/containers/\(ids[0])/hostname")),
+            "/run/docker/runtime-runc/moby/\(ids[1])/state.json":
+                runc(11, mount("/srv/d/containers/\(ids[0])/hostname")),
             "/srv/d/containers/\(ids[1])/config.v2.json": #"{"Name":"/side"}"#,
             "/run/runc/\(ids[2])/state.json": runc(12, "", "/srv/p/overlay-containers/\(ids[2])/userdata"),
             "/srv/p/overlay-containers/containers.json": #"[{"id":"\#(ids[2])","names":["db"]}]"#,
-            "/run/runc/\(ids[3])/state.json": runc(13, #"{"destination":"/etc/hostname"},{},{"source":"x"}"#),
+            // A user's own.
+            "/run/user/1000/runc/\(ids[3])/state.json": runc(13, #"{"destination":"/etc/hostname"},{},{"source":"x"}"#),
         ])
         defer { try? FileTree.removeAll(Path(root)) }
         let found = EngineStates(root: root, stateDirectory: "/none") { _ in 100 }.containers()

@@ -68,7 +68,10 @@ struct EngineStates {
                 result.append(("/run/containerd/\(runtime)/\(namespace)", engine))
             }
         }
-        return result + [("/run/runc", "runc"), ("/run/crun", "crun"), ("/run/user/0/runc", "runc")]
+        for directory in ["/run"] + names(in: "/run/user").map({ "/run/user/" + $0 }) {
+            for runtime in ["runc", "crun"] { result.append((directory + "/" + runtime, runtime)) }
+        }
+        return result
     }
 
     private func names(in directory: String) -> [String] {

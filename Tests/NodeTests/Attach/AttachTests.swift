@@ -140,6 +140,48 @@ extension DaemonSuite {
             #expect(sees(nil))
         }
 
+        /// What the container itself has mounted on a directory of ours it keeps, whatever becomes of that.
+        @Test func mountsOnAViewStay() throws {
+            let lab = try DaemonLab()
+            let container = try lab.container(in: try lab.cgroup())
+            let own = lab.directory.appending("own")
+            try FileTree.write(Array("own\n".utf8), to: own, mode: 0o644)
+            #expect(try lab.umwelt("attach \(container.initPID)").code == 0)
+            let online = "/sys/devices/system/cpu/online"
+            #expect(try container.shell.run("mount --bind \(own) \(online)").code == 0)
+            func mounts(_ pattern: String) throws -> String {
+                try container.shell.run("grep -c ' \(pattern)' /proc/self/mountinfo").text
+            }
+            try lab.crash()
+            try lab.start()
+            for _ in 0..<100 * Programs.patience where !lab.said.contains("replaced") { usleep(20_000) }
+            #expect(try container.shell.run("cat \(online)").text == "own", "\(lab.said)")
+            #expect(try container.shell.run("cat /sys/devices/system/cpu/present").code == 0)
+            #expect(try mounts("\(online) ") == "1")
+            #expect(try lab.umwelt("detach \(container.initPID)").code == 0)
+            #expect(try container.shell.run("cat \(online)").text == "own")
+            #expect(try mounts("/sys/devices/system/cpu .*umwelt") == "0")
+        }
+
+        /// Without a daemon it is told what the mounts and the table tell.
+        @Test func listWithoutADaemon() throws {
+            let lab = try DaemonLab()
+            symlink("\(lab.socket).table", "\(lab.directory)/umweltd.sock.table")
+            let container = try lab.container(in: try lab.cgroup())
+            let pid = container.initPID
+            #expect(try lab.umwelt("attach \(pid)").code == 0)
+            try lab.crash()
+            let list = try lab.umwelt("ps")
+            #expect(list.code == 1 && list.text.contains("no umweltd listens"), "\(list.text)")
+            let row = list.text.split(separator: "\n").first { $0.hasPrefix("pid-") }
+            #expect(row?.hasSuffix("attach  no daemon") == true, "\(list.text)")
+            try lab.start()
+            // What ps lists can be named.
+            let id = try #require(row?.split(separator: " ").first)
+            let detached = try lab.umwelt("detach \(id)")
+            #expect(detached.code == 0, "\(detached.text)")
+        }
+
         /// A container without a pid namespace of its own, whose first process is not its last: the others go on, also after
         /// the worker was killed, and the container is forgotten with the last of them.
         @Test func firstProcessEnds() throws {
