@@ -13,11 +13,19 @@ struct Crew {
 
     /// Processes at a time.
     private static let width = 16
-    /// How long one may do nothing.
+    /// How long one may wait for something.
     private static let patienceNs: UInt64 = 2_000_000_000
+    /// More time between two looks does not count: this process stood still too.
+    private static let lookNs: UInt64 = 20_000_000
+    /// How often each is tried: once more after two have found that a file system does not answer.
+    private static let attemptLimit = 3
 
     /// Minor device numbers of file systems that do not answer: nobody is to ask them again.
     private var silent: Set<UInt32> = []
+    /// Those that did not answer one.
+    private var suspected: Set<UInt32> = []
+    /// What was left because of them, for people; a few.
+    private(set) var givenUp: [String] = []
     /// What the processes must not keep open.
     private let secret: Int32
 
@@ -29,11 +37,14 @@ struct Crew {
         _ report: inout Mending.Report,
         body: (Group, Probe) -> Mending.Report
     ) {
-        var waiting = groups[...]
+        var waiting = groups.map { (group: $0, attempt: 1) }[...]
         var members: [Member] = []
+        var lookedAt = Clock.monotonic
         while true {
-            while members.count < Self.width, let group = waiting.popFirst() {
-                do throws(Errno) { members.append(try Member(group, silent, closing: secret, body: body)) } catch {
+            while members.count < Self.width, let (group, attempt) = waiting.popFirst() {
+                do throws(Errno) {
+                    members.append(try Member(group, attempt, silent, closing: secret, body: body))
+                } catch {
                     report.add(failure: "\(group.first?.namespace.pids.first ?? 0): \(error)")
                 }
             }
@@ -42,11 +53,18 @@ struct Crew {
             _ = try? members[0].output.waitReadable(milliseconds: 5)
             for member in members { member.listen() }
             let now = Clock.monotonic
-            for member in members where !member.isOver && now &- member.heardAt > Self.patienceNs {
+            for member in members { member.silenceNs += min(now &- lookedAt, Self.lookNs) }
+            lookedAt = now
+            for member in members where !member.isOver && member.silenceNs > Self.patienceNs && member.isWaiting {
                 member.abandon()
                 // Without the one that it asked last, the others can be seen to.
-                if let minor = member.asked.last, silent.insert(minor).inserted { waiting.append(member.group) }
-                report.add(failure: "\(member.label): does not answer")
+                var isSilent = false
+                if let minor = member.asked.last, !suspected.insert(minor).inserted {
+                    isSilent = silent.insert(minor).inserted
+                }
+                let isLast = member.attempt >= Self.attemptLimit
+                if !isLast { waiting.append((member.group, member.attempt + 1)) }
+                if isSilent || isLast, givenUp.count < 20 { givenUp.append("\(member.label): does not answer") }
             }
             for member in members where member.isOver { report.add(member.report) }
             members.removeAll { $0.isOver }
@@ -91,16 +109,20 @@ struct Crew {
         let output: Fd
         private let child: Child
         private var text: [UInt8] = []
-        private(set) var heardAt = Clock.monotonic
+        let attempt: Int
+        /// For how long it has said nothing.
+        var silenceNs: UInt64 = 0
         private(set) var isOver = false
 
         init(
             _ group: Group,
+            _ attempt: Int,
             _ silent: Set<UInt32>,
             closing secret: Int32,
             body: (Group, Probe) -> Mending.Report
         ) throws(Errno) {
             self.group = group
+            self.attempt = attempt
             let pipe = try Fd.pipe()
             guard let child = try ProcessImage.fork(closing: secret) else {
                 do throws(Errno) {
@@ -117,11 +139,14 @@ struct Crew {
 
         var label: String { "\(group.first?.namespace.pids.first ?? 0)" }
 
+        /// One that would run if it were let has not begun to hang.
+        var isWaiting: Bool { ProcessID.state(child.pid) != UInt8(ascii: "R") }
+
         /// Takes in what it says; at its end, waits for it.
         func listen() {
             while !isOver, (try? output.waitReadable(milliseconds: 0)) == true {
                 var buffer = [UInt8](repeating: 0, count: 4096)
-                heardAt = Clock.monotonic
+                silenceNs = 0
                 guard let count = try? output.read(into: &buffer), count > 0 else {
                     isOver = true
                     _ = try? child.wait()

@@ -7,11 +7,22 @@ import Samples
 /// What is done to the mounts of ours in running containers when a daemon begins or ends.
 package struct Mending {
     /// What was done, for people.
-    package struct Report: Equatable, Sendable {
+    package struct Report: Sendable {
         package var files = 0
         package var namespaces = 0
         /// `pid MOUNTPOINT: why`, a few of them.
         package var failures: [String] = []
+        /// Of the monotonic clock.
+        private let startedAt = Clock.monotonic
+
+        /// What to say of it: a line of what was done and how long that took, and a line for each failure; none where there was
+        /// nothing to do.
+        package func lines(_ done: String) -> [String] {
+            guard namespaces > 0 else { return [] }
+            let milliseconds = (Clock.monotonic &- startedAt) / 1_000_000
+            return ["\(done) \(files) files in \(namespaces) containers in \(milliseconds) ms"]
+                + failures.map { "not \(done): \($0)" }
+        }
 
         mutating func add(failure: String) { if failures.count < 20 { failures.append(failure) } }
 
@@ -26,6 +37,8 @@ package struct Mending {
     /// Of the present connection; nil: it is not asked about.
     private let device: FdBox?
     private var crew: Crew
+    /// nil: this kernel has none, or does not tell.
+    private let connections: FdBox?
 
     /// For the daemon whose file system is mounted at `mountPoint` of the host.
     ///
@@ -35,6 +48,19 @@ package struct Mending {
         visit = try NamespaceVisit()
         if let device = device.take() { self.device = FdBox(device) } else { self.device = nil }
         crew = Crew(closing: self.device?.fd.raw ?? -1)
+        do throws(Errno) { connections = FdBox(try FuseMount.connections()) } catch { connections = nil }
+    }
+
+    /// Which connections are another user's than this process's.
+    ///
+    /// Anybody can mount a file system of our type and name in a user namespace, as many as he likes, and answer nothing: those
+    /// are not asked.
+    private func foreign(_ namespaces: [MountSurvey.Namespace]) -> Set<UInt32> {
+        guard let connections else { return [] }
+        let minors = Set(namespaces.flatMap { $0.mounts.ours(of: mountPoint).map(\.minor) })
+        return minors.filter { minor in
+            do throws(Errno) { return try connections.fd.status(of: Path("\(minor)")).user != 0 } catch { return false }
+        }
     }
 
     /// The mount namespaces in which `choose` finds something to do, those of one together.
@@ -44,8 +70,9 @@ package struct Mending {
     ) -> [Crew.Group] {
         var order: [UInt64: Int] = [:]
         var result: [Crew.Group] = []
+        let foreign = foreign(namespaces)
         for namespace in namespaces {
-            let mounts = choose(namespace)
+            let mounts = choose(namespace).filter { !foreign.contains($0.minor) }
             guard !mounts.isEmpty else { continue }
             if let index = order[namespace.place.inode] {
                 result[index].append((namespace, mounts))
@@ -88,6 +115,7 @@ package struct Mending {
                 return report
             }
         }
+        for failure in crew.givenUp { report.add(failure: failure) }
         return report
     }
 
@@ -110,8 +138,13 @@ package struct Mending {
         return change(namespace, &report) { report in
             for piece in pieces where probe.isDead(piece.mount) {
                 let target = Path(piece.mount.mountPoint)
+                let others = namespace.mounts.filter { mount in !dead.contains { $0.id == mount.id } }
+                let lost = Lost()
+                defer { for (place, cause) in lost.places { report.add(failure: "\(pid) \(place): \(cause)") } }
                 do throws(Errno) {
-                    try Self.replace(target, with: piece.tree.fd, depth: piece.depth)
+                    try Self.keeping(what: others, isOn: piece.mount, lost) { () throws(Errno) in
+                        try Self.replace(target, with: piece.tree.fd, depth: piece.depth)
+                    }
                     report.files += 1
                 } catch {
                     report.add(failure: "\(pid) \(target): \(error)")
@@ -192,15 +225,41 @@ package struct Mending {
         try Mount.unmount(target, lazily: true)
     }
 
+    /// What could not be kept.
+    final class Lost {
+        var places: [(place: Path, cause: Errno)] = []
+    }
+
+    /// Has `body` take off a mount of ours, or put another in its place, and puts what the container itself has mounted on it
+    /// (on a directory of ours) where it was.
+    static func keeping(
+        what mounts: [MountInfo],
+        isOn ours: MountInfo,
+        _ lost: Lost,
+        _ body: () throws(Errno) -> Void
+    ) throws(Errno) {
+        var kept: [(place: Path, tree: FdBox)] = []
+        for mount in mounts where mount.parent == ours.id && mount.mountPoint != ours.mountPoint {
+            let place = Path(mount.mountPoint)
+            do throws(Errno) { kept.append((place, FdBox(try Mount.clone(place, recursive: true)))) } catch {
+                lost.places.append((place, error))
+            }
+        }
+        try body()
+        for (place, tree) in kept {
+            do throws(Errno) { try Mount.attach(tree.fd, on: place) } catch { lost.places.append((place, error)) }
+        }
+    }
+
     /// A container that is made while the others are looked at takes along what the one has that makes it.
     private static let passLimit = 5
 
-    /// Takes the mounts of our file system of this minor device number (0: of any) away from every mount namespace, and dead
-    /// ones; where the file system itself is mounted on the host, it stays.
+    /// Takes the mounts of our file system of this minor device number (0: of any; nil: of none) away from every mount
+    /// namespace, and dead ones; where the file system itself is mounted on the host, it stays.
     ///
     /// What is beneath, the kernel's own files, shows at once. Blocks for the system calls of each mount. Without the connection
     /// another one may have its number: then dead ones only.
-    package mutating func takeAway(of minor: UInt32) -> Report {
+    package mutating func takeAway(of minor: UInt32?) -> Report {
         var report = Report()
         var places: Set<MountSurvey.Namespace.Place> = []
         for _ in 0..<Self.passLimit {
@@ -210,12 +269,13 @@ package struct Mending {
             for round in [all.first, all.others] { takeAway(of: minor, MountSurvey.look(at: round), &report, &places) }
             if report.files == before { break }
         }
+        for failure in crew.givenUp { report.add(failure: failure) }
         report.namespaces = places.count
         return report
     }
 
     private mutating func takeAway(
-        of minor: UInt32,
+        of minor: UInt32?,
         _ namespaces: [MountSurvey.Namespace],
         _ report: inout Report,
         _ places: inout Set<MountSurvey.Namespace.Place>
@@ -244,7 +304,7 @@ package struct Mending {
                     func isMeant(_ mount: MountInfo) -> Bool { isAlive && [0, mount.minor].contains(minor) }
                     // Those of which nothing is asked do not wait for the others.
                     for mounts in [ours.filter(isMeant), ours.filter { !isMeant($0) && probe.isDead($0) }] {
-                        let outcome = Self.takeOff(mounts, kernels)
+                        let outcome = Self.takeOff(mounts, kernels, from: namespace.mounts)
                         report.files += outcome.places.count
                         for failure in outcome.failures {
                             report.add(failure: "\(namespace.pids.first ?? 0) \(failure.place): \(failure.cause)")
@@ -267,30 +327,36 @@ package struct Mending {
     /// Takes mounts of ours off in their order, in the namespace that the caller is in.
     ///
     /// Where one cannot be taken off, for it was there when the container's user namespace was made, the kernel's own file goes
-    /// on top.
+    /// on top. What the container itself has mounted on ours, of `all` its mounts, it keeps.
     static func takeOff(
         _ mounts: [MountInfo],
-        _ kernels: [[UInt8]: FdBox]
+        _ kernels: [[UInt8]: FdBox],
+        from all: [MountInfo]
     ) -> (places: [Path], failures: [(place: Path, cause: Errno)]) {
         var places: [Path] = []
         var failures: [(place: Path, cause: Errno)] = []
+        let own = all.filter { mount in !mounts.contains { $0.id == mount.id } }
+        let lost = Lost()
         for mount in mounts {
             let place = Path(mount.mountPoint)
             // It may have gone with a peer of it, or be covered by now.
             guard let status = try? FileStatus.of(place), [0, mount.id].contains(status.mount) else { continue }
-            do throws(Errno) { try Mount.unmount(place, lazily: true) } catch {
-                // The copy of the whole that a user namespace's first mount namespace got.
-                if mount.root.count == 1 { continue }
-                guard error == .invalidArgument, let file = kernels[mount.root],
-                    (try? Mount.attach(file.fd, on: place, readOnly: true)) != nil
-                else {
-                    failures.append((place, error))
-                    continue
+            do throws(Errno) {
+                try keeping(what: own, isOn: mount, lost) { () throws(Errno) in
+                    do throws(Errno) { try Mount.unmount(place, lazily: true) } catch {
+                        guard error == .invalidArgument, mount.root.count > 1, let file = kernels[mount.root],
+                            (try? Mount.attach(file.fd, on: place, readOnly: true)) != nil
+                        else { throw error }
+                    }
                 }
+            } catch {
+                // The copy of the whole that a user namespace's first mount namespace got.
+                if mount.root.count > 1 { failures.append((place, error)) }
+                continue
             }
             if places.last != place { places.append(place) }
         }
-        return (places, failures)
+        return (places, failures + lost.places)
     }
 }
 

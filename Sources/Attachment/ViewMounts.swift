@@ -35,14 +35,19 @@ package struct ViewMounts {
                 throw Failure(target: step.target, cause: error)
             }
         }
+        let mounts = (try? MountSurvey.mounts(of: pid)) ?? []
+        let top = mounts.topmost
         var placed: [Path] = []
         var failure: Failure?
         do throws(Errno) {
             try visit.inside(pid) { () throws(Errno) in
                 for (step, tree) in trees {
                     do throws(Errno) {
-                        if step.standing == .stale {
-                            try Mending.replace(step.target, with: tree.fd)
+                        if step.standing == .stale, let stale = top.last(where: { $0.mountPoint == step.target.bytes })
+                        {
+                            try Mending.keeping(what: mounts, isOn: stale, Mending.Lost()) { () throws(Errno) in
+                                try Mending.replace(step.target, with: tree.fd)
+                            }
                         } else {
                             try Mount.attach(tree.fd, on: step.target)
                         }
@@ -67,9 +72,10 @@ package struct ViewMounts {
     /// Takes ours off, so that the container sees the kernel's own files; returns where.
     package func remove(_ mounts: [MountInfo], from pid: Int32) throws(Failure) -> [Path] {
         let kernels = Mending.kernelFiles(of: mounts)
+        let all = (try? MountSurvey.mounts(of: pid)) ?? []
         var outcome: (places: [Path], failures: [(place: Path, cause: Errno)]) = ([], [])
         do throws(Errno) {
-            try visit.inside(pid) { () throws(Errno) in outcome = Mending.takeOff(mounts, kernels) }
+            try visit.inside(pid) { () throws(Errno) in outcome = Mending.takeOff(mounts, kernels, from: all) }
         } catch {
             throw Failure(target: Path("/proc/\(pid)/ns/mnt"), cause: error)
         }

@@ -199,6 +199,12 @@ int clinux_poll(int fd, int milliseconds) {
     if (ready == -1) return errno == EINTR ? 0 : -errno;
     return ready ? p.revents : 0;
 }
+int clinux_poll_output(int fd) {
+    struct pollfd p = {fd, POLLOUT, 0};
+    int ready = poll(&p, 1, 0);
+    if (ready == -1) return errno == EINTR ? 0 : -errno;
+    return ready ? p.revents : 0;
+}
 int clinux_poll_many(const int *fds, short *ready, size_t count, int milliseconds) {
     struct pollfd p[64];
     if (count > 64) return -EINVAL;

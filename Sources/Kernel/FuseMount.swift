@@ -44,8 +44,12 @@ package enum FuseMount {
     ///
     /// Through fusectl, whether or not it is mounted in the tree. Errors: ENOENT where there is no such connection.
     package static func abort(minor: UInt32) throws(Errno) {
+        try connections().open(Path("\(minor)/abort"), .writeOnly).write(Array("1\n".utf8))
+    }
+
+    /// Fusectl: a directory for each connection, by its minor device number, which belongs to who mounted it.
+    package static func connections() throws(Errno) -> Fd {
         // SAFETY: the name is a constant; the kernel only reads it.
-        let connections = Fd(adopting: try Errno.check(unsafe clinux_mount_detached("fusectl")))
-        try connections.open(Path("\(minor)/abort"), .writeOnly).write(Array("1\n".utf8))
+        Fd(adopting: try Errno.check(unsafe clinux_mount_detached("fusectl")))
     }
 }

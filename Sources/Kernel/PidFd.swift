@@ -28,6 +28,9 @@ extension Fd {
         return ready < 0 || ready & (0x8 | 0x10) != 0
     }
 
+    /// Whether something can be written without waiting; of a pipe: PIPE_BUF bytes.
+    package var isWritable: Bool { clinux_poll_output(raw) > 0 }
+
     /// Waits until there is something to read, at most so long (-1: for ever).
     ///
     /// False at the end of the time, or where a signal came.

@@ -45,6 +45,13 @@ extension ProcessID {
     /// The process that made this one, or took it over.
     package static var parent: Int32 { getppid() }
 
+    /// What a process does, as /proc/PID/stat has it: `R` runs or would, `T` was stopped; nil where there is none.
+    package static func state(_ pid: Int32) -> UInt8? {
+        let text = (try? Fd.contents(of: Path("/proc/\(pid)/stat"), limit: 4096)) ?? []
+        // "PID (NAME) STATE"
+        return text.lastIndex(of: UInt8(ascii: ")")).flatMap { text[$0...].dropFirst(2).first }
+    }
+
     /// Ends this process at once, as a bug would: to be restarted is better than to go on in a state that is not known.
     package static func abandon() -> Never { abort() }
 

@@ -33,8 +33,7 @@ package final class TableJournal: Sendable {
     /// a file where there is none, and of reading one that is there: it is not taken for empty, and replaced by nothing.
     package init(at path: Path, proc: Path = "/proc") throws(Errno) {
         self.path = path
-        let id = (try? Fd.contents(of: proc.appending("sys/kernel/random/boot_id"), limit: 64)) ?? []
-        boot = id.filter { $0 > 0x20 }
+        boot = Self.boot(proc: proc)
         let text: [UInt8]
         do throws(Errno) { text = try Fd.contents(of: path, limit: Self.sizeLimit) } catch {
             guard error == .noEntry else { throw error }
@@ -58,6 +57,18 @@ package final class TableJournal: Sendable {
         // Behind a line that was cut short.
         if !isWhole { try file.write([UInt8(ascii: "\n")]) }
         return file
+    }
+
+    /// The registered containers that are noted at `path`, whether or not somebody writes there; nothing is changed.
+    package static func noted(at path: Path) -> [(id: [UInt8], route: [UInt8], pid: Int32)] {
+        let text = (try? Fd.contents(of: path, limit: sizeLimit)) ?? []
+        let table = DurableTable(parsing: text, boot: boot(proc: "/proc"))
+        return table.entries.values.sorted { $0.key < $1.key }.map { ($0.id, $0.route, $0.pid) }
+    }
+
+    private static func boot(proc: Path) -> [UInt8] {
+        let id = (try? Fd.contents(of: proc.appending("sys/kernel/random/boot_id"), limit: 64)) ?? []
+        return id.filter { $0 > 0x20 }
     }
 
     /// What was there at the start and what was added since.

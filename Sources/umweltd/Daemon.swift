@@ -47,11 +47,14 @@ final class Daemon {
     private static let residentGoal: UInt64 = 3 << 20
 
     /// Adopts the connection; on return all is ready to be served.
-    init(_ options: Options, _ inheritance: Inheritance, refused: [UInt64]) throws(DaemonError) {
+    ///
+    /// `isEnding`: nothing is to be begun any more.
+    init(_ options: Options, _ inheritance: Inheritance, refused: [UInt64], isEnding: Bool) throws(DaemonError) {
         self.options = options
         self.inheritance = inheritance
         _ = try? ProcessLimits.raiseOpenFiles()
         let ending = try attempt("set up events") { () throws(Errno) in try Ending() }
+        ending.isNear = isEnding
         let exits = try attempt("set up events") { () throws(Errno) in try Exits() }
         self.ending = ending
         self.exits = exits
@@ -135,19 +138,25 @@ final class Daemon {
     /// Watches the first processes that a predecessor was told of; those that have ended meanwhile are found by the sweep.
     private func watchKnownContainers() {
         for container in fileSystem.table.registered where container.pid > 0 {
-            if fileSystem.hasItsProcess(container), (try? exits.watch(container.pid, id: container.id)) != nil {
+            let pid = container.pid
+            if fileSystem.hasItsProcess(container),
+                (try? exits.watch(pid, id: container.id, refuge: fileSystem.refuge(of: pid))) != nil
+            {
                 continue
             }
             _ = fileSystem.deregister(id: container.id)
         }
     }
 
-    /// By SIGSTOP, and not by a debugger.
-    private static func isStopped(_ pid: Int32) -> Bool {
-        let text = (try? Fd.contents(of: Path("/proc/\(pid)/stat"), limit: 4096)) ?? []
-        // "PID (NAME) STATE"
-        guard let close = text.lastIndex(of: UInt8(ascii: ")")) else { return false }
-        return text[close...].dropFirst(2).first == UInt8(ascii: "T")
+    /// Whether others of a container whose first process has ended go on: one of them is watched in its place.
+    private func goesOn(_ end: Exits.End) -> Bool {
+        guard let refuge = end.refuge else { return false }
+        // The one that is found may end meanwhile.
+        for _ in 0..<3 {
+            guard let next = fileSystem.goOn(id: end.id, in: refuge) else { return false }
+            if (try? exits.watch(next, id: end.id, refuge: refuge)) != nil { return true }
+        }
+        return false
     }
 
     private func serve() throws(DaemonError) {
@@ -164,7 +173,7 @@ final class Daemon {
             }
             inheritance.area.beat()
             // Somebody stopped it: nobody would follow this process.
-            if Self.isStopped(keeper) { try? ProcessID.kill(keeper, SIGCONT) }
+            if ProcessID.state(keeper) == UInt8(ascii: "T") { try? ProcessID.kill(keeper, SIGCONT) }
             if ready.contains(inheritance.channel.raw) {
                 guard let words = inheritance.hear() else {
                     if relievedBy != nil {
@@ -189,7 +198,7 @@ final class Daemon {
             }
             if ready.contains(ending.event.raw) { return }
             for end in exits.take() where fileSystem.table.container(id: end.id)?.pid == end.pid {
-                _ = fileSystem.deregister(id: end.id)
+                if !goesOn(end) { _ = fileSystem.deregister(id: end.id) }
             }
             let now = Clock.monotonic
             if now &- forgotAt > Self.forgetNs {

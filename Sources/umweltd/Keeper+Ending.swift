@@ -15,6 +15,7 @@ extension Keeper {
     private static let drainLimitNs: UInt64 = 2_000_000_000
     private static let lastLimitNs: UInt64 = 3_000_000_000
     private static let mendLimitNs: UInt64 = 60_000_000_000
+    private static let mendPauseLimitNs: UInt64 = 32_000_000_000
     /// How long the first worker of a connection that took an aborted one's place may take.
     private static let serveLimitNs: UInt64 = 30_000_000_000
 
@@ -25,6 +26,8 @@ extension Keeper {
         guard stage == .serving else { return }
         stage = .stopping
         guard !manager.keeps || signal == 0 || isMeant else { return handOver() }
+        // Should this process not come to its end: what nobody holds any more is dead, and found as such.
+        manager.forget()
         worker.map(warn)
         helper?.end()
         minor = (try? MountSurvey.minor(ofOursAt: options.mount)) ?? 0
@@ -118,7 +121,7 @@ extension Keeper {
         }
         notices.print("the connection of \(options.mount) was aborted; making another")
         if let worker {
-            try? worker.child.kill(SIGKILL)
+            kill(worker)
             leaving[worker.child.pid] = worker
             self.worker = nil
         }
@@ -138,6 +141,7 @@ extension Keeper {
         }
         keepAll()
         hasMended = false
+        mendsAgain = nil
         restart(after: 0)
     }
 
@@ -169,6 +173,23 @@ extension Keeper {
     func mendOnce() {
         guard !hasMended, stage == .serving else { return }
         hasMended = true
-        help(with: .mend, limitNs: Self.mendLimitNs) {}
+        mend(pauseNs: 1_000_000_000)
+    }
+
+    /// Looks once more after this pause, then after twice as long, while any is left: a machine can have been too busy.
+    func mend(pauseNs: UInt64) {
+        mendsAgain = nil
+        guard stage == .serving else { return }
+        let again = { [unowned self] in
+            if pauseNs <= Self.mendPauseLimitNs { mendsAgain = (Clock.monotonic &+ pauseNs, pauseNs * 2) }
+        }
+        do throws(Errno) {
+            helper = try Helper.start(.mend, of: options, device: device.raw, limitNs: Self.mendLimitNs) {
+                if !$0 { again() }
+            }
+        } catch {
+            Notice.print("cannot look at the containers' mounts: \(error)")
+            again()
+        }
     }
 }

@@ -3,11 +3,30 @@
 
 import Glibc
 import Kernel
+import Synchronization
 
 /// One line on standard error for people.
+///
+/// A log that nobody reads holds up nothing: what does not go at once is lost, and counted.
 enum Notice {
+    private static let lost = Atomic<Int>(0)
+    /// PIPE_BUF: so much has room in a pipe that takes anything.
+    private static let lengthLimit = 4096
+
     static func print(_ message: String) {
-        try? Fd.standardError().write(Array("umweltd: \(message)\n".utf8))
+        let count = lost.load(ordering: .relaxed)
+        let text = (count > 0 ? "umweltd: \(count) lines were lost\n" : "") + "umweltd: \(message)"
+        do throws(Errno) {
+            let output = try Fd.standardError()
+            guard output.isWritable else {
+                lost.wrappingAdd(1, ordering: .relaxed)
+                return
+            }
+            try output.write(Array(text.utf8.prefix(lengthLimit - 1)) + [UInt8(ascii: "\n")])
+            lost.wrappingSubtract(count, ordering: .relaxed)
+        } catch {
+            // There is nobody to tell.
+        }
     }
 }
 
@@ -25,6 +44,8 @@ case .run(let options):
     }
     // Inherited by every thread: signals are the keeper's business, which reads them.
     signal(SIGPIPE, SIG_IGN)
+    // Whoever ignores it passes that on, and would keep what became of the children from us.
+    signal(SIGCHLD, SIG_DFL)
     // A key on the terminal would stop both processes, and with them every reader.
     for number in [SIGTSTP, SIGTTIN, SIGTTOU] { signal(number, SIG_IGN) }
     do throws(DaemonError) {
@@ -36,7 +57,9 @@ case .run(let options):
         case .worker(let negotiated, let refused, let areas):
             ProcessID.setName("umweltd-worker")
             _ = try attempt("set up signals") { () throws(Errno) in try Fd.signals(Keeper.signals) }
-            try Daemon(options, Inheritance(negotiated, unsettled: areas), refused: refused).run()
+            let inheritance = try Inheritance(negotiated, unsettled: areas)
+            let isEnding = try inheritance.waitForTurn(options).contains(.ending)
+            try Daemon(options, inheritance, refused: refused, isEnding: isEnding).run()
         }
         // Threads that still wait for the kernel end with the process.
         exit(0)

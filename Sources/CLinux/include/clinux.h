@@ -84,6 +84,8 @@ int clinux_set_timeouts(int fd, int milliseconds);
 // CLOCK_BOOTTIME, CLOCK_MONOTONIC, CLOCK_REALTIME in nanoseconds.
 int64_t clinux_clock(int clock);
 int clinux_poll(int fd, int milliseconds);
+// Does not wait; POLLOUT and errors.
+int clinux_poll_output(int fd);
 int clinux_poll_many(const int *fds, short *ready, size_t count, int milliseconds);
 
 int clinux_epoll(void);

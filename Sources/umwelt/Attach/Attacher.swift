@@ -38,6 +38,9 @@ struct Attacher {
                 "\(target) can be any of \(ids.joined(separator: ", ")); write more of the id, or its process's number"
             )
         case .none:
+            if let registered = try registered().first(where: { $0.id == target && $0.pid > 0 }) {
+                return EngineContainer(id: registered.id, engine: "-", pid: registered.pid)
+            }
             if let pid = CgroupSearch.firstProcess(of: target) { return try container(of: pid, known, id: target) }
             throw .failed("no running container has the id or name \(target), nor is it a process's number")
         }
@@ -64,13 +67,21 @@ struct Attacher {
         // A security policy can hide process 1; then the first kernel thread is there, where this is the machine's pid namespace.
         let isKernel = (try? Fd.contents(of: "/proc/2/comm", limit: 64))?.elementsEqual("kthreadd\n".utf8) == true
         guard let machine = inode("1") ?? (isKernel ? inode("2") : nil), let own = inode("self"),
-            let daemons = inode("\(daemon.greeting.pid)")
+            let daemons = inode("\(daemonProcess)")
         else {
             throw .failed("cannot tell the host's mount namespace from a container's: /proc/1/ns/mnt cannot be read")
         }
         guard ![machine, own, daemons].contains(namespace) else {
             throw .failed("process \(pid) is in the host's own mount namespace: there is no container to attach to")
         }
+    }
+
+    /// One of the daemon's processes that is there: each can have ended since it was asked.
+    private var daemonProcess: Int32 {
+        for pid in [daemon.greeting.keeper, daemon.greeting.pid]
+        where (try? FileStatus.of(Path("/proc/\(pid)/ns/mnt"))) != nil { return pid }
+        let greeting = try? DaemonClient(socket: state.socket, hold: false).greeting
+        return greeting?.keeper ?? 0
     }
 
     /// What became of one container.
@@ -149,13 +160,17 @@ struct Attacher {
         return removed
     }
 
-    func plan(of container: EngineContainer) throws(Failure) -> ViewPlan {
+    func plan(of container: EngineContainer) throws(Failure) -> ViewPlan { try plan(of: container, registered()) }
+
+    /// `registered`: the containers that the daemon knows.
+    func plan(of container: EngineContainer, _ registered: [Registered]) throws(Failure) -> ViewPlan {
         do throws(Errno) {
             return ViewPlan(
                 mounts: try MountSurvey.mounts(of: MountSurvey.unconfined(container.pid)),
                 // The daemon may be in another mount namespace than process 1.
-                host: try MountSurvey.mounts(of: daemon.greeting.pid) + MountSurvey.mounts(of: 1),
-                mountPoint: mountPoint
+                host: try MountSurvey.mounts(of: daemonProcess) + MountSurvey.mounts(of: 1),
+                mountPoint: mountPoint,
+                known: Set(registered.map(\.id))
             )
         } catch {
             throw .failed("cannot read the mounts of \(container.label): \(error)")
@@ -200,5 +215,5 @@ extension EngineContainer {
     var label: String { name.isEmpty ? shortID : name }
 
     /// An engine's own id is cut, one that people gave is not.
-    var shortID: String { id.utf8.count == 64 && id.allSatisfy(\.isHexDigit) ? String(id.prefix(20)) : id }
+    var shortID: String { hasEngineID ? String(id.prefix(20)) : id }
 }

@@ -5,6 +5,8 @@ import ArgumentParser
 import Attachment
 import Kernel
 import NodeLink
+import ProcFS
+import Samples
 
 /// `umwelt ps`: the command line of it.
 struct PsCommand: ParsableCommand {
@@ -21,7 +23,7 @@ struct PsCommand: ParsableCommand {
               MEMORY   all the memory it has, by its limits
               CPUS     the CPUs it has, by its limits
               ROUTE    how its views came: run, attach, mount (the engine was told to), - (none)
-              HEALTH   ok; part (some files are not its own); dead (they fail: start umweltd); -
+              HEALTH   ok; part (some files are not its own); dead (they fail); no daemon (they fail until umweltd runs); -
 
             EXIT STATUS
               0; 1 where no umweltd runs.
@@ -31,24 +33,69 @@ struct PsCommand: ParsableCommand {
     @Option(help: RunHelp.stateDirectory, transform: RunParsing.stateDirectory) var stateDir: String?
 
     func run() throws {
-        let attacher = try Attacher(state: StateDirectory(stateDir))
-        let registered = try attacher.registered()
-        var containers = EngineStates(stateDirectory: attacher.state.path).containers().filter { !$0.isSandbox }
+        let state = StateDirectory(stateDir)
+        do {
+            let attacher = try Attacher(state: state)
+            let registered = try attacher.registered()
+            try list(state, registered) { container in
+                let plan = try? attacher.plan(of: container, registered)
+                return Row(
+                    memory: memory(container.pid, attacher),
+                    cpus: cpus(container.pid, attacher),
+                    hasViews: plan?.held.isEmpty == false,
+                    health: Self.health(plan)
+                )
+            }
+        } catch let failure as Failure {
+            // What can be told all the same.
+            let registered = TableJournal.noted(at: Path(state.socket + ".table")).map {
+                Attacher.Registered(
+                    id: String(decoding: $0.id, as: UTF8.self),
+                    route: String(decoding: $0.route, as: UTF8.self),
+                    pid: $0.pid
+                )
+            }
+            try list(state, registered.filter { FileTree.isThere(Path("/proc/\($0.pid)/ns")) }) { container in
+                let hasViews = Self.hasViews(container.pid)
+                return Row(hasViews: hasViews, health: hasViews ? "no daemon" : "-")
+            }
+            throw failure
+        }
+    }
+
+    /// What is told of a container beside what its engine says.
+    private struct Row {
+        var memory = "-"
+        var cpus = "-"
+        var hasViews: Bool
+        var health: String
+    }
+
+    private func list(
+        _ state: StateDirectory,
+        _ registered: [Attacher.Registered],
+        _ look: (EngineContainer) -> Row
+    ) throws {
+        var containers = EngineStates(stateDirectory: state.path).containers().filter { !$0.isSandbox }
         for known in registered where known.pid > 0 && !containers.contains(where: { $0.pid == known.pid }) {
             containers.append(EngineContainer(id: known.id, engine: "-", pid: known.pid))
         }
         var rows = [["ID", "NAME", "ENGINE", "PID", "MEMORY", "CPUS", "ROUTE", "HEALTH"]]
         for container in containers {
-            let plan = try? attacher.plan(of: container)
+            let row = look(container)
             let route = registered.first { $0.pid == container.pid }?.route
-            let hasViews = plan?.held.isEmpty == false
             rows.append([
                 container.shortID, container.name.isEmpty ? "-" : container.name, container.engine,
-                "\(container.pid)", memory(container.pid, attacher), cpus(container.pid, attacher),
-                hasViews ? route ?? "mount" : "-", Self.health(plan),
+                "\(container.pid)", row.memory, row.cpus, row.hasViews ? route ?? "mount" : "-", row.health,
             ])
         }
         try Standard.output(Array(Self.table(rows).utf8))
+    }
+
+    /// Whether some daemon's files are mounted in a container, alive or dead.
+    private static func hasViews(_ pid: Int32) -> Bool {
+        let mounts = (try? MountSurvey.mounts(of: MountSurvey.unconfined(pid)))?.topmost ?? []
+        return mounts.contains { ![$0].ours(of: Path($0.source)).isEmpty && $0.mountPoint != $0.source }
     }
 
     static func health(_ plan: ViewPlan?) -> String {

@@ -10,7 +10,10 @@ final class DaemonClient {
     /// What the daemon says of itself.
     struct Greeting: Equatable {
         var version: String
+        /// Who answers: another one after its end.
         var pid: Int32
+        /// Who holds the connection.
+        var keeper: Int32
         var mountPoint: String
         var isEnding: Bool
     }
@@ -20,7 +23,7 @@ final class DaemonClient {
 
     let socket: String
     private let holds: Bool
-    private(set) var greeting = Greeting(version: "", pid: 0, mountPoint: "", isEnding: false)
+    private(set) var greeting = Greeting(version: "", pid: 0, keeper: 0, mountPoint: "", isEnding: false)
     private var link: Link
 
     /// Connects and says hello; `hold`: an embedded daemon stays for as long as this object lives.
@@ -45,6 +48,7 @@ final class DaemonClient {
             greeting = Greeting(
                 version: fields[0],
                 pid: Int32(fields[1]) ?? 0,
+                keeper: fields.dropFirst(4).first.flatMap { Int32($0) } ?? Int32(fields[1]) ?? 0,
                 mountPoint: fields[2],
                 isEnding: Array(fields[3].utf8) == Self.endingWord
             )

@@ -207,6 +207,53 @@ extension DaemonSuite {
             #expect(try device() == before)
         }
 
+        /// A log that nobody reads, and children's ends that whoever started it ignores, hold up nobody.
+        @Test func logIsFullAndChildrenAreIgnored() throws {
+            let lab = try DaemonLab(isStarted: false)
+            let fifo = lab.directory.appending("fifo")
+            let host = try lab.shell()
+            let began = try host.run(
+                """
+                mkfifo \(fifo); exec 7<>\(fifo); dd if=/dev/zero of=\(fifo) bs=4096 oflag=nonblock 2>/dev/null; trap '' CHLD
+                setsid '\(Programs.umweltd)' --socket \(lab.socket) \(lab.mount) >/dev/null 2>&7 &
+                for i in $(seq 100); do [ ! -e \(lab.mount)/proc/meminfo ] || break; sleep 0.1; done; cat \(lab.mount)/proc/meminfo
+                """,
+                seconds: 30
+            )
+            #expect(began.text.contains("MemTotal:"), "\(began.text)")
+            let worker = lab.workerPID
+            try #require(worker > 0)
+            try ProcessID.kill(worker, SIGKILL)
+            let killed = Clock.monotonic
+            #expect(try host.run("cat \(lab.mount)/proc/meminfo").text.contains("MemTotal:"))
+            #expect(Clock.monotonic - killed < 1_000_000_000 * UInt64(Programs.patience))
+            #expect(try lab.umwelt("stop").code == 0)
+        }
+
+        /// What the unit does when all of its processes have ended, and nobody follows; `isHeld`: the service manager still has
+        /// the connection, on which nobody answers.
+        @Test(arguments: [true, false]) func daemonCouldNotBeAsked(isHeld: Bool) throws {
+            let lab = try DaemonLab()
+            let containers = try [lab.container(in: lab.cgroup("a")), lab.container(in: lab.cgroup("b"))]
+            for container in containers { #expect(try lab.umwelt("attach \(container.initPID)").code == 0) }
+            let group = -lab.keeperPID
+            if isHeld { try ProcessID.kill(group, SIGSTOP) } else { try lab.crash() }
+            let left = "stop --left-at \(lab.mount)"
+            #expect(try lab.umwelt("\(left) --unless-restart --unit none.service").code == 0)
+            #expect(!lab.mounts.isEmpty, "no unit is stopped")
+            let stopped = try lab.umwelt(left)
+            #expect(stopped.code == 0 && stopped.text.contains("files in 2 containers"), "\(stopped.text)")
+            #expect(lab.mounts.isEmpty)
+            for container in containers {
+                let seen = try container.shell.run(
+                    "head -n 1 /proc/meminfo && cat /sys/devices/system/cpu/online && ! grep umwelt /proc/self/mountinfo"
+                )
+                #expect(seen.code == 0, "\(seen.text)")
+            }
+            #expect(try lab.umwelt(left).text.isEmpty)
+            if isHeld { try ProcessID.kill(group, SIGKILL) }
+        }
+
         /// Another daemon's mounts are not taken for those of a connection that is over, though they have its number.
         @Test func numberThatIsUsedAgain() throws {
             let lab = try DaemonLab()
