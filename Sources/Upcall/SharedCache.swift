@@ -15,6 +15,10 @@ package final class SharedCache {
     private let file: Fd
     package let page: SharedPage
     private var worker: Int?
+    /// How often everything had been forgotten when this process came.
+    private let generation: UInt64
+    /// Whether a name that is not there yet may be stored, in the place of another.
+    package var takesPlaces = true
     /// Why the last answer was not kept.
     package private(set) var trouble: String?
 
@@ -22,7 +26,11 @@ package final class SharedCache {
         self.path = path
         self.file = file
         self.page = page
+        generation = page.load(CacheLayout.generationOffset)
     }
+
+    /// false once somebody has said that what was known before is no longer so.
+    package var isCurrent: Bool { page.load(CacheLayout.generationOffset) == generation }
 
     /// Opens the file, or makes it, with its directory.
     package static func open(_ path: Path) throws(Errno) -> SharedCache {
@@ -97,6 +105,14 @@ package final class SharedCache {
         return gone
     }
 
+    /// The numbers of helpers that are at work.
+    package var atWork: [Int32] {
+        stride(from: KeyCounter.workersOffset, to: KeyCounter.workersOffset + KeyCounter.workers * 4, by: 8).flatMap {
+            let two = page.load($0)
+            return [UInt32(truncatingIfNeeded: two), UInt32(truncatingIfNeeded: two >> 32)]
+        }.compactMap { Int32(exactly: $0) }.filter { $0 > 0 && FileTree.isThere(Path("/proc/\($0)")) }
+    }
+
     package func leave() {
         if let worker { page.leave(at: KeyCounter.workersOffset, index: worker) }
         // It may be another's from now on.
@@ -107,6 +123,7 @@ package final class SharedCache {
     private func prepareLastWord() {
         page.lastWordCounts(
             late: KeyCounter.deadlines.offset,
+            killed: KeyCounter.killed.offset,
             broken: KeyCounter.crashes.offset,
             workers: KeyCounter.workersOffset,
             index: worker
@@ -170,7 +187,10 @@ package final class SharedCache {
     }
 
     /// Forgets every answer, but not which address a client has; what was counted stays.
+    ///
+    /// Helpers that are asking now keep nothing of what they hear.
     package func forget() throws(Errno) {
+        page.add(1, at: CacheLayout.generationOffset)
         let size = CacheLayout.ways * CacheRecord.size
         for index in 0..<CacheLayout.sets {
             let lock = CacheLayout.setLockOffset(index)
@@ -194,8 +214,9 @@ package final class SharedCache {
             try file.lockByte(at: lock)
             defer { try? file.unlockByte(at: lock) }
             let set = try file.read(count: CacheLayout.ways * CacheRecord.size, at: Int64(offset))
-            let way = CacheLayout.place(record.key, in: set, now: Clock.boot).way
-            try file.write(record.encoded(), at: Int64(offset + way * CacheRecord.size))
+            let place = CacheLayout.place(record.key, in: set, now: Clock.boot)
+            guard isCurrent, takesPlaces || place.record != nil else { return }
+            try file.write(record.encoded(), at: Int64(offset + place.way * CacheRecord.size))
         } catch {
             trouble = "not kept in \(path): \(error)"
         }
