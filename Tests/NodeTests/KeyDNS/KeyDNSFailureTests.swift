@@ -387,7 +387,7 @@ extension KeyDNSSuite {
             .enabled(if: Programs.patience == 1, "its seconds are too short for this machine"),
             arguments: [
                 (3, ["2s", "3s"]), (3600, ["4s", "5s"]), (0, ["0s", "1s", "2s"]), (nil, ["0s", "1s", "2s"]),
-            ]
+            ] as [(UInt32?, [String])]
         )
         func howLongAKeyLives(ttl: UInt32?, expected: [String]) throws {
             let lab = try lab {

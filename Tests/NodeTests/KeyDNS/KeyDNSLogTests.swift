@@ -134,9 +134,10 @@ extension KeyDNSSuite {
 
         /// Where there are two processes both get it, one a little before the other.
         @Test(arguments: [SIGTERM, SIGSEGV], [("", false), ("guard = yes", false), ("guard = yes", true)])
-        func aSignal(signal: Int32, to processes: (settings: String, childFirst: Bool)) throws {
-            let (lab, log, answer) = try ended(processes.settings, by: signal) { _, helpers in
-                processes.childFirst ? helpers.reversed() : helpers
+        func aSignal(signal: Int32, processes: (String, Bool)) throws {
+            let (settings, childFirst) = processes
+            let (lab, log, answer) = try ended(settings, by: signal) { _, helpers in
+                childFirst ? helpers.reversed() : helpers
             }
             let errno = signal == SIGTERM ? EAGAIN : ENOMEM
             #expect(answer == .error(errno))
