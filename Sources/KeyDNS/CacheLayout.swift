@@ -15,6 +15,9 @@ package enum CacheLayout {
     /// Where the first page counts how often everything was forgotten.
     package static let generationOffset = 8
 
+    /// Where the first page says of which start of the machine it is, whose clock the records' times are of.
+    package static let bootOffset = 16
+
     private static func set(of key: CacheRecord.Key) -> Int { Int(truncatingIfNeeded: key.digest % UInt64(sets)) }
 
     /// The set of a key: where its slots start, in bytes.

@@ -8,7 +8,7 @@ import Resolver
 /// What helper processes share: a file of a fixed size with counters and recent answers.
 ///
 /// Not a word in it is trusted: a slot without its digest is no slot; a link, a file of another size, another's or one that
-/// others may write is replaced. What is no file at all is left alone, for it is somebody else's.
+/// others may write, or of another start of the machine, is replaced. What is no file at all is left alone, for it is somebody else's.
 /// Every error means doing without.
 package final class SharedCache {
     private let path: Path
@@ -65,7 +65,14 @@ package final class SharedCache {
             status.size == UInt64(CacheLayout.fileSize)
         else { return nil }
         let page = try SharedPage(file, size: CacheLayout.pageSize)
-        return page.load(0) == CacheLayout.mark ? SharedCache(path, file, page) : nil
+        let isOurs = page.load(0) == CacheLayout.mark && page.load(CacheLayout.bootOffset) == boot(of: path)
+        return isOurs ? SharedCache(path, file, page) : nil
+    }
+
+    /// A number for this start of the machine; 0 for the usual file, which does not outlive it.
+    private static func boot(of path: Path) -> UInt64 {
+        guard path.bytes != Policy.usualCache else { return 0 }
+        return Digest.of((try? Fd.contents(of: "/proc/sys/kernel/random/boot_id", limit: 64)) ?? [])
     }
 
     /// A fresh file; in the place of whatever is there with `replacing`, else EEXIST where there is something.
@@ -80,8 +87,9 @@ package final class SharedCache {
             try? Directories.unlink(stage)
             let file = try Fd.open(stage, [.readWrite, .create, .exclusive], mode: 0o600)
             try file.resize(to: Int64(CacheLayout.fileSize))
-            let mark = CacheLayout.mark
-            try file.write((0..<8).map { UInt8(truncatingIfNeeded: mark >> UInt64($0 * 8)) }, at: 0)
+            for (offset, number) in [(CacheLayout.bootOffset, boot(of: path)), (0, CacheLayout.mark)] {
+                try file.write((0..<8).map { UInt8(truncatingIfNeeded: number >> UInt64($0 * 8)) }, at: Int64(offset))
+            }
             try Directories.rename(stage, to: path, replacing: replacing)
             return file
         } catch {

@@ -67,7 +67,10 @@ import Testing
         }
         #expect(rules(("x.conf", " create dns_resolver x.y * /other %k\n")).winner("x.y") == nil, "a remark")
         #expect(rules(("x.conf", "create dns_resolver a*b* * /p %k\n")).winner("axb*")?.command == "/p %k")
-        #expect(rules(("x.conf", "create user * * /p %k")).problems.first?.contains("newline") == true)
+        #expect(rules(("x.conf", "create dns_resolver * * /p %k")).problems.first?.contains("newline") == true)
+        for text in ["create user * * /p %k", "# a remark"] {
+            #expect(rules(("x.conf", text)).problems.isEmpty, "\(text)")
+        }
     }
 }
 

@@ -55,7 +55,13 @@ extension KeyDNSCommand {
             let end = start + UInt64(policy.deadlineMilliseconds) * 1_000_000
             if zone.strategy == .namespace { return try runStock(query, policy, zone, node, from: start, until: end) }
             for candidate in zone.candidates(query) where query.kind == .host { try say("may mean  \(candidate)") }
-            let cache = noCache ? nil : policy.cache.flatMap { try? SharedCache.open(Path($0)) }
+            var cache: SharedCache?
+            if !noCache, let path = policy.cache.map({ Path($0) }) {
+                do throws(Errno) { cache = try SharedCache.open(path) } catch {
+                    try say("cache     \(path): \(error)")
+                }
+            }
+            if cache == nil { try say("cache     none: of several addresses the kernel may have been given another") }
             var answering = Answering(policy, zone: zone, cache: cache, deadline: end, lockDeadline: end)
             let answer = answering.answer(query, Callout(parsing: Array(callout.utf8)))
             for event in answering.events { try say(Self.line(event)) }
