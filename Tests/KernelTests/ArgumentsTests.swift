@@ -22,7 +22,7 @@ struct ArgumentsTests {
         END
         build() { "$cc" -O2 -static -Wall -Werror -I"$1/include" "$2" main.c -e carguments_start -o "$3"; }
         build "$1" "$1/carguments.c" program
-        sed 's/room = 1 << 20;/room = 1L << 50;/' "$1/carguments.c" > hungry.c
+        sed 's/room = 2 << 20;/room = 1L << 50;/' "$1/carguments.c" > hungry.c
         build "$1" hungry.c hungry
         exec > said
         "$qemu" program 4242 'a b' || echo "= $?"
