@@ -24,6 +24,7 @@ let package = Package(
         .executable(name: "umwelt-keydns", targets: ["umwelt-keydns"]),
         // For Services.
         .library(name: "PodDNS", targets: ["PodDNS"]),
+        .library(name: "Resolver", targets: ["Resolver"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0")

@@ -66,7 +66,7 @@ let package = Package(
             dependencies: [
                 "CNetns", "DockerEngine", "Documents", "LocalFiles", "KubeletSettings", "Manifests", "NodeDNS",
                 "Terminal",
-                .product(name: "PodDNS", package: "umwelt"),
+                .product(name: "PodDNS", package: "umwelt"), .product(name: "Resolver", package: "umwelt"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]
         ),

@@ -80,8 +80,8 @@ __asm__(".globl carguments_start\n"
 #error "a way into the kernel is missing for this processor"
 #endif
 
-// More than is wanted before main.
-static const long room = 1 << 20;
+// More than all of it takes where nothing is unusual: what is only just enough to begin is not enough to end well.
+static const long room = 2 << 20;
 
 __attribute__((no_stack_protector)) void carguments_preflight(const long *stack) {
     const long place = call(SYS_mmap, 0, room, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);

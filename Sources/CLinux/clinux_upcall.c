@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
@@ -34,11 +35,12 @@ long clinux_key_read(int32_t key, void *buffer, size_t size) {
 }
 int clinux_key_assume(int32_t key) { return (int)keyctl(KEYCTL_ASSUME_AUTHORITY, (unsigned long)key, 0, 0, 0); }
 // The kernel adds whole seconds to the current one (ktime_get_real_seconds(), security/keys/key.c): one second, late in the
-// current one, is over before who asked has the key. So to the nearest: half a second less or more.
+// current one, is over before who asked has the key. So it is two there; more than one is long enough as it is.
 static unsigned int from_now(unsigned int seconds) {
+    if (seconds != 1) return seconds;
     struct timespec now = {0};
     clock_gettime(CLOCK_REALTIME_COARSE, &now);
-    return seconds > 0 && now.tv_nsec >= 500000000 ? seconds + 1 : seconds;
+    return now.tv_nsec >= 500000000 ? 2 : 1;
 }
 int clinux_key_timeout(int32_t key, unsigned int seconds) {
     return (int)keyctl(KEYCTL_SET_TIMEOUT, (unsigned long)key, from_now(seconds), 0, 0);
@@ -61,7 +63,7 @@ int32_t clinux_key_request(const char *type, const char *description, const char
 static struct {
     int32_t key;
     int late, broken, silent;
-    uint64_t *late_count, *broken_count;
+    uint64_t *late_count, *killed_count, *broken_count;
     uint32_t *worker;
     pid_t child;
     struct timespec start;
@@ -105,7 +107,8 @@ static int error_of(int signal) {
     }
 }
 
-void clinux_last_word_log(int signal, int is_taken) {
+// With the rejection that is meant for it, or after the key was answered.
+static void log_last_word(int signal, int is_taken) {
     if (last_word.silent) return;
     struct line line = {0};
     add(&line, "<");
@@ -139,12 +142,19 @@ void clinux_last_word_log(int signal, int is_taken) {
 static void say_last_word(int signal) {
     if (last_word.child > 0) kill(last_word.child, SIGKILL);
     const int is_taken = clinux_key_reject(last_word.key, 1, (unsigned int)error_of(signal)) == 0;
-    clinux_last_word_log(signal, is_taken);
+    log_last_word(signal, is_taken);
     // Last: on a full disk the page may be what the signal came for.
-    uint64_t *count = signal == SIGALRM ? last_word.late_count : last_word.broken_count;
+    uint64_t *count = signal == SIGALRM ? last_word.late_count : signal == SIGKILL ? last_word.killed_count : last_word.broken_count;
     if (count) __atomic_fetch_add(count, 1, __ATOMIC_RELAXED);
     if (last_word.worker) __atomic_store_n(last_word.worker, 0, __ATOMIC_RELEASE);
     _exit(128 + signal);
+}
+
+// The real-time signals, 32 to 64, or none: they would end the process as well, and nobody means anything by them. The library's
+// functions leave out those of its own.
+static void block_real_time(int are_blocked) {
+    const uint64_t mask = are_blocked ? ~0ULL << 31 : 0;
+    syscall(SYS_rt_sigprocmask, SIG_SETMASK, &mask, NULL, sizeof mask);
 }
 
 int clinux_last_word(int32_t key, int milliseconds, int late, int broken) {
@@ -164,18 +174,42 @@ int clinux_last_word(int32_t key, int milliseconds, int late, int broken) {
     sigfillset(&action.sa_mask);
     for (size_t i = 0; i < sizeof ending / sizeof *ending; i++)
         if (sigaction(ending[i], &action, NULL) == -1) return -errno;
-    sigset_t none;
-    sigemptyset(&none);
-    sigprocmask(SIG_SETMASK, &none, NULL);
+    block_real_time(1);
     const struct itimerval timer = {.it_value = {milliseconds / 1000, milliseconds % 1000 * 1000}};
     return OR_ERRNO_ONCE(setitimer(ITIMER_REAL, &timer, NULL));
 }
-void clinux_last_word_counts(uint64_t *late, uint64_t *broken, uint32_t *worker) {
+void clinux_last_word_counts(uint64_t *late, uint64_t *killed, uint64_t *broken, uint32_t *worker) {
     last_word.late_count = late;
+    last_word.killed_count = killed;
     last_word.broken_count = broken;
     last_word.worker = worker;
 }
-void clinux_last_word_child(pid_t child) { last_word.child = child; }
+pid_t clinux_last_word_fork(void) {
+    const pid_t own = getpid();
+    sigset_t all;
+    sigfillset(&all);
+    // No signal is to find the copy with handlers of this process.
+    sigprocmask(SIG_SETMASK, &all, NULL);
+    const pid_t child = clinux_fork();
+    if (child > 0) last_word.child = child;
+    if (child == 0) {
+        for (size_t i = 0; i < sizeof ending / sizeof *ending; i++) signal(ending[i], SIG_DFL);
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        if (getppid() != own) _exit(1);
+    }
+    block_real_time(child != 0);
+    return child;
+}
+void clinux_last_word_alone(void) { last_word.child = 0; }
+void clinux_last_word_say(int signal) {
+    sigset_t all;
+    sigfillset(&all);
+    // This is the one last word, whatever comes meanwhile.
+    sigprocmask(SIG_SETMASK, &all, NULL);
+    last_word.child = 0;
+    say_last_word(signal);
+    _exit(128 + signal);
+}
 void clinux_last_word_silence(void) { last_word.silent = 1; }
 void clinux_last_word_hold(void) {
     sigset_t outside;
@@ -186,7 +220,8 @@ void clinux_last_word_hold(void) {
 }
 int clinux_last_word_end(void) {
     const struct itimerval none = {0};
-    // Handlers become defaults with exec.
+    // Handlers become defaults with exec; what is blocked stays so.
+    block_real_time(0);
     return OR_ERRNO_ONCE(setitimer(ITIMER_REAL, &none, NULL));
 }
 

@@ -24,6 +24,12 @@ package struct Key: Equatable, Sendable {
         }
     }
 
+    /// Whose the key is, by its description.
+    package static func user(in description: [UInt8]) -> UInt32? {
+        let fields = description.prefix(64).split(separator: UInt8(ascii: ";"), omittingEmptySubsequences: false)
+        return fields.count > 1 ? UInt32(String(decoding: fields[1], as: UTF8.self)) : nil
+    }
+
     /// The key's content, at most `limit` bytes; EMSGSIZE where it is longer.
     package func content(limit: Int = 4096) throws(Errno) -> [UInt8] {
         // SAFETY: as above.
@@ -45,7 +51,8 @@ package struct Key: Equatable, Sendable {
     /// Takes up the authority to answer for this key, which the process's session keyring holds.
     package func assumeAuthority() throws(Errno) { _ = try Errno.check(clinux_key_assume(serial)) }
 
-    /// Seconds until it expires, half a second less or more (the kernel counts those of the wall clock); 0 means never.
+    /// Seconds until it expires, up to one less as the kernel counts those of the wall clock; of one, half a second less or
+    /// more; 0 means never.
     ///
     /// EACCES once the key has its content, unless its permissions allow it to this process.
     package func setTimeout(seconds: UInt32) throws(Errno) { _ = try Errno.check(clinux_key_timeout(serial, seconds)) }
@@ -113,11 +120,24 @@ package enum LastWord {
         _ = try Errno.check(clinux_last_word(key.serial, milliseconds, late, broken))
     }
 
-    /// Kills this process first.
-    package static func kills(_ child: Child) { clinux_last_word_child(child.pid) }
+    /// Copies the process, which must have no other thread; nil in the copy.
+    ///
+    /// The last word stays with this process, and kills the copy first: there a signal does what it does by default, and the end
+    /// of this process is its end. So one process alone has a last word.
+    package static func fork() throws(Errno) -> Child? {
+        let pid = try Errno.check(clinux_last_word_fork())
+        return pid == 0 ? nil : Child(pid: pid)
+    }
 
-    /// The line alone, for a process that ended by `signal`; `isTaken`: the kernel has taken a rejection for it.
-    package static func log(signal: Int32, isTaken: Bool) { clinux_last_word_log(signal, isTaken ? 1 : 0) }
+    /// Waits until the copy has ended, which is no longer killed from then on.
+    package static func wait(for child: Child) throws(Errno) -> ExitStatus {
+        let status = try child.wait()
+        clinux_last_word_alone()
+        return status
+    }
+
+    /// At once, for a copy that `signal` has ended.
+    package static func say(signal: Int32) -> Never { clinux_last_word_say(signal) }
 
     /// Without the line, from now on.
     package static func silence() { clinux_last_word_silence() }

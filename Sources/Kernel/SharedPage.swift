@@ -58,11 +58,13 @@ import Glibc
     }
 
     /// Tells the last word (`LastWord`) what to count, and which word to clear.
-    package func lastWordCounts(late: Int, broken: Int, workers: Int, index: Int?) {
-        guard contains(late, 8), contains(broken, 8), contains(workers, ((index ?? 0) + 1) * 4) else { return }
+    package func lastWordCounts(late: Int, killed: Int, broken: Int, workers: Int, index: Int?) {
+        guard contains(late, 8), contains(killed, 8), contains(broken, 8), contains(workers, ((index ?? 0) + 1) * 4)
+        else { return }
         // SAFETY: within the mapping, which is never unmapped.
         unsafe clinux_last_word_counts(
             address.advanced(by: late).assumingMemoryBound(to: UInt64.self),
+            address.advanced(by: killed).assumingMemoryBound(to: UInt64.self),
             address.advanced(by: broken).assumingMemoryBound(to: UInt64.self),
             index.map { unsafe clinux_shared_word(address, workers, $0) } ?? nil
         )

@@ -7,8 +7,8 @@ package import Resolver
 package enum AddressChoice {
     /// The one given before where it is still there; else, of all, the one that ranks first for this node and name.
     ///
-    /// So a client stays where it is as long as that pod lives, also after the cache was lost, and nodes spread over
-    /// the pods. nil for none.
+    /// So a client stays where it is as long as that pod lives, after the cache was lost as long as the pods are the same, and
+    /// nodes spread over the pods. nil for none.
     package static func one(
         of addresses: [IPAddress],
         name: DNSName,

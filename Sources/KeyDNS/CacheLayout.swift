@@ -12,6 +12,12 @@ package enum CacheLayout {
     /// What the first page starts with, as a number: what it is, and the version of its layout.
     package static let mark: UInt64 = 0x3230_534e_4459_454b
 
+    /// Where the first page counts how often everything was forgotten.
+    package static let generationOffset = 8
+
+    /// Where the first page says of which start of the machine it is, whose clock the records' times are of.
+    package static let bootOffset = 16
+
     private static func set(of key: CacheRecord.Key) -> Int { Int(truncatingIfNeeded: key.digest % UInt64(sets)) }
 
     /// The set of a key: where its slots start, in bytes.

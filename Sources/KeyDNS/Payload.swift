@@ -10,6 +10,8 @@ package struct CellServer: Equatable, Sendable {
     package var weight: UInt16
     package var port: UInt16
     package var addresses: [IPAddress]
+    /// Nobody could be asked for its addresses, so it may have more than these.
+    package var isUnknown = false
 
     package init(name: DNSName, priority: UInt16, weight: UInt16, port: UInt16, addresses: [IPAddress]) {
         self.name = name
@@ -52,6 +54,7 @@ package enum Payload {
         case good = 1
         case goodWithBad = 2
         case notFound = 4
+        case temporaryFailure = 6
     }
 
     /// The list of servers in its first version (struct dns_server_list_v1_header, linux/dns_resolver.h): little
@@ -74,7 +77,8 @@ package enum Payload {
                 record += [UInt8(truncatingIfNeeded: number), UInt8(truncatingIfNeeded: number >> 8)]
             }
             // The protocol is UDP: what AFS speaks, and what its SRV records are asked for as.
-            record += [source.rawValue, (addresses.isEmpty ? Status.notFound : .good).rawValue, 1, addressCount]
+            let found: Status = !addresses.isEmpty ? .good : server.isUnknown ? .temporaryFailure : .notFound
+            record += [source.rawValue, found.rawValue, 1, addressCount]
             record += name
             for address in addresses { record += [address.isV4 ? 0 : 1] + address.bytes }
             guard 6 + records.count + record.count <= maximumLength else {

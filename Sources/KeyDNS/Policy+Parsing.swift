@@ -232,7 +232,11 @@ private struct PolicyParser {
         case "strategy":
             zone.strategy =
                 try isSecond(name, value, "resolver", "namespace") ? .namespace : .resolver
-        case "relative": zone.relative = Self.shown(value) == "none" ? [] : try names(value)
+        case "relative":
+            zone.relative = Self.shown(value) == "none" ? [] : try names(value)
+            guard !zone.relative.contains(.root) else {
+                throw error("relative has the root in it: every name without a dot at its end would be the zone's")
+            }
         case "search": zone.search = Self.shown(value) == "none" ? [] : try names(value)
         case "ndots": zone.ndots = try number(name, value, 0...15)
         case "patience":

@@ -234,8 +234,9 @@ package struct Exchange: Sendable {
         switch message.code {
         case .noError, .nameError:
             outcome = .answered(message, by: servers[attempt.server])
-        case .formatError where attempt.hasEDNS, .notImplemented where attempt.hasEDNS:
-            // A server from before EDNS0 (RFC 6891, 7).
+        case .formatError where attempt.hasEDNS, .notImplemented where attempt.hasEDNS,
+            .badVersion where attempt.hasEDNS:
+            // A server from before EDNS0 (RFC 6891, 7), or of another version of it.
             attempts[index].isOpen = false
             planned.append(Planned(server: attempt.server, transport: attempt.transport, hasEDNS: false))
         default: fail(index, .code(message.code))
@@ -243,12 +244,8 @@ package struct Exchange: Sendable {
     }
 
     private func answers(_ message: Message, _ attempt: Attempt) -> Bool {
-        guard message.isResponse, message.opcode == 0, message.id == attempt.id else { return false }
-        guard let question = message.questions.first else {
-            // A server that could not read the question cannot repeat it.
-            return message.code == .formatError || message.code == .notImplemented
-        }
-        guard message.questions.count == 1, question == attempt.question else { return false }
-        return !options.randomizesCase || question.name.wire == attempt.question.name.wire
+        guard message.answers(attempt.question, id: attempt.id) else { return false }
+        guard options.randomizesCase, let question = message.questions.first else { return true }
+        return question.name.wire == attempt.question.name.wire
     }
 }

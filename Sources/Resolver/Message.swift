@@ -40,7 +40,19 @@ package struct Message: Equatable, Sendable {
     package var isResponse: Bool { flags & 0x8000 != 0 }
     package var opcode: UInt16 { flags >> 11 & 15 }
     package var isTruncated: Bool { flags & 0x0200 != 0 }
-    package var code: ResponseCode { ResponseCode(rawValue: flags & 15) }
+    /// With the upper bits that EDNS0 has for it (RFC 6891, 6.1.3).
+    package var code: ResponseCode {
+        let upper = additionals.first { $0.type == .opt }.map { UInt16(truncatingIfNeeded: $0.ttl >> 24) } ?? 0
+        return ResponseCode(rawValue: upper << 4 | flags & 15)
+    }
+
+    /// Whether it is a response to this question, asked with that id.
+    func answers(_ question: Question, id: UInt16) -> Bool {
+        guard isResponse, opcode == 0, self.id == id else { return false }
+        // A server that could not read the question, or would not, need not repeat it.
+        guard !questions.isEmpty else { return code != .noError && code != .nameError }
+        return questions == [question]
+    }
 
     /// Decodes all of it; what stands behind the last record is ignored, as resolvers do.
     ///
@@ -103,6 +115,8 @@ package struct ResponseCode: RawRepresentable, Hashable, Sendable, CustomStringC
     package static let nameError = ResponseCode(rawValue: 3)
     package static let notImplemented = ResponseCode(rawValue: 4)
     package static let refused = ResponseCode(rawValue: 5)
+    /// A version of EDNS that the server does not know.
+    package static let badVersion = ResponseCode(rawValue: 16)
 
     package var description: String {
         switch self {
@@ -112,6 +126,7 @@ package struct ResponseCode: RawRepresentable, Hashable, Sendable, CustomStringC
         case .nameError: "NXDOMAIN"
         case .notImplemented: "NOTIMP"
         case .refused: "REFUSED"
+        case .badVersion: "BADVERS"
         default: "RCODE\(rawValue)"
         }
     }

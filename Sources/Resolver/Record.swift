@@ -8,6 +8,7 @@ package struct RecordType: RawRepresentable, Hashable, Sendable, CustomStringCon
     package init(rawValue: UInt16) { self.rawValue = rawValue }
 
     package static let a = RecordType(rawValue: 1)
+    package static let ns = RecordType(rawValue: 2)
     package static let cname = RecordType(rawValue: 5)
     package static let soa = RecordType(rawValue: 6)
     /// RFC 1183: the data base servers of an AFS cell.
@@ -20,6 +21,7 @@ package struct RecordType: RawRepresentable, Hashable, Sendable, CustomStringCon
     package var description: String {
         switch self {
         case .a: "A"
+        case .ns: "NS"
         case .cname: "CNAME"
         case .soa: "SOA"
         case .afsdb: "AFSDB"

@@ -163,11 +163,19 @@ package struct Answering {
         servers.sort { $0.priority < $1.priority }
         servers.removeLast(max(0, servers.count - Self.maximumCellServers))
         var ttl = found.ttl
-        for index in servers.indices { servers[index].addresses = addresses(of: servers[index].name, found, &ttl) }
+        var failure: LookupFailure?
+        for index in servers.indices {
+            let (addresses, problem) = addresses(of: servers[index].name, found, &ttl)
+            servers[index].addresses = addresses
+            guard case .exchange = problem else { continue }
+            // What could not be asked for is not known for any time.
+            (servers[index].isUnknown, ttl, failure) = (true, 0, problem)
+        }
         let payload =
             callout.wantsServers
             ? Payload.servers(servers, source: source) : Payload.text(servers.flatMap(\.addresses))
         guard let payload, servers.contains(where: { !$0.addresses.isEmpty }) else {
+            if let failure { return SharedAnswers.Outcome(failure) }
             return .failed(Rejection(Rejection.ENODATA, "the cell's servers have no addresses"), isAway: false)
         }
         record.payload = payload
@@ -176,13 +184,21 @@ package struct Answering {
 
     private static let maximumCellServers = 8
 
-    private mutating func addresses(of name: DNSName, _ found: Lookup.Found, _ ttl: inout UInt32) -> [IPAddress] {
+    private mutating func addresses(
+        of name: DNSName,
+        _ found: Lookup.Found,
+        _ ttl: inout UInt32
+    ) -> ([IPAddress], LookupFailure?) {
         var records = found.additionals.filter { $0.name == name && ($0.type == .a || $0.type == .aaaa) }
-        if records.isEmpty, case .found(let own) = run(LookupRequest([name], [.a, .aaaa], wantsAllTypes: true)) {
-            records = own.records
-            ttl = min(ttl, own.ttl)
+        if records.isEmpty {
+            switch run(LookupRequest([name], [.a, .aaaa], wantsAllTypes: true)) {
+            case .found(let own):
+                records = own.records
+                ttl = min(ttl, own.ttl)
+            case .failed(let failure): return ([], failure)
+            }
         }
         ttl = records.reduce(ttl) { min($0, $1.lifetime) }
-        return records.compactMap { if case .address(let address) = $0.data { address } else { nil } }
+        return (records.compactMap { if case .address(let address) = $0.data { address } else { nil } }, nil)
     }
 }

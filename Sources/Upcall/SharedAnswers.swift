@@ -65,7 +65,9 @@ package struct SharedAnswers {
             record.storedAt = Clock.boot
             record.freshUntil = record.storedAt + UInt64(seconds) * 1_000_000_000
             cache?.store(record)
-            return give(record, seconds, .dns) ?? .rejected(Rejection(Rejection.ENODATA, "no address"))
+            // The policy has changed since this process read it: what it heard is not to last.
+            let isCurrent = cache?.isCurrent != false
+            return give(record, isCurrent ? seconds : 1, .dns) ?? .rejected(Rejection(Rejection.ENODATA, "no address"))
         case .failed(let rejection, let isAway):
             // Somebody knows that it is not so any more; only the address that a client had is remembered.
             let isOver = !isAway && record.freshUntil > 0

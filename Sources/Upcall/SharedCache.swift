@@ -8,13 +8,17 @@ import Resolver
 /// What helper processes share: a file of a fixed size with counters and recent answers.
 ///
 /// Not a word in it is trusted: a slot without its digest is no slot; a link, a file of another size, another's or one that
-/// others may write is replaced. What is no file at all is left alone, for it is somebody else's.
+/// others may write, or of another start of the machine, is replaced. What is no file at all is left alone, for it is somebody else's.
 /// Every error means doing without.
 package final class SharedCache {
     private let path: Path
     private let file: Fd
     package let page: SharedPage
     private var worker: Int?
+    /// How often everything had been forgotten when this process came.
+    private let generation: UInt64
+    /// Whether a name that is not there yet may be stored, in the place of another.
+    package var takesPlaces = true
     /// Why the last answer was not kept.
     package private(set) var trouble: String?
 
@@ -22,7 +26,11 @@ package final class SharedCache {
         self.path = path
         self.file = file
         self.page = page
+        generation = page.load(CacheLayout.generationOffset)
     }
+
+    /// false once somebody has said that what was known before is no longer so.
+    package var isCurrent: Bool { page.load(CacheLayout.generationOffset) == generation }
 
     /// Opens the file, or makes it, with its directory.
     package static func open(_ path: Path) throws(Errno) -> SharedCache {
@@ -57,7 +65,14 @@ package final class SharedCache {
             status.size == UInt64(CacheLayout.fileSize)
         else { return nil }
         let page = try SharedPage(file, size: CacheLayout.pageSize)
-        return page.load(0) == CacheLayout.mark ? SharedCache(path, file, page) : nil
+        let isOurs = page.load(0) == CacheLayout.mark && page.load(CacheLayout.bootOffset) == boot(of: path)
+        return isOurs ? SharedCache(path, file, page) : nil
+    }
+
+    /// A number for this start of the machine; 0 for the usual file, which does not outlive it.
+    private static func boot(of path: Path) -> UInt64 {
+        guard path.bytes != Policy.usualCache else { return 0 }
+        return Digest.of((try? Fd.contents(of: "/proc/sys/kernel/random/boot_id", limit: 64)) ?? [])
     }
 
     /// A fresh file; in the place of whatever is there with `replacing`, else EEXIST where there is something.
@@ -72,8 +87,9 @@ package final class SharedCache {
             try? Directories.unlink(stage)
             let file = try Fd.open(stage, [.readWrite, .create, .exclusive], mode: 0o600)
             try file.resize(to: Int64(CacheLayout.fileSize))
-            let mark = CacheLayout.mark
-            try file.write((0..<8).map { UInt8(truncatingIfNeeded: mark >> UInt64($0 * 8)) }, at: 0)
+            for (offset, number) in [(CacheLayout.bootOffset, boot(of: path)), (0, CacheLayout.mark)] {
+                try file.write((0..<8).map { UInt8(truncatingIfNeeded: number >> UInt64($0 * 8)) }, at: Int64(offset))
+            }
             try Directories.rename(stage, to: path, replacing: replacing)
             return file
         } catch {
@@ -97,6 +113,14 @@ package final class SharedCache {
         return gone
     }
 
+    /// The numbers of helpers that are at work.
+    package var atWork: [Int32] {
+        stride(from: KeyCounter.workersOffset, to: KeyCounter.workersOffset + KeyCounter.workers * 4, by: 8).flatMap {
+            let two = page.load($0)
+            return [UInt32(truncatingIfNeeded: two), UInt32(truncatingIfNeeded: two >> 32)]
+        }.compactMap { Int32(exactly: $0) }.filter { $0 > 0 && FileTree.isThere(Path("/proc/\($0)")) }
+    }
+
     package func leave() {
         if let worker { page.leave(at: KeyCounter.workersOffset, index: worker) }
         // It may be another's from now on.
@@ -107,6 +131,7 @@ package final class SharedCache {
     private func prepareLastWord() {
         page.lastWordCounts(
             late: KeyCounter.deadlines.offset,
+            killed: KeyCounter.killed.offset,
             broken: KeyCounter.crashes.offset,
             workers: KeyCounter.workersOffset,
             index: worker
@@ -170,7 +195,10 @@ package final class SharedCache {
     }
 
     /// Forgets every answer, but not which address a client has; what was counted stays.
+    ///
+    /// Helpers that are asking now keep nothing of what they hear.
     package func forget() throws(Errno) {
+        page.add(1, at: CacheLayout.generationOffset)
         let size = CacheLayout.ways * CacheRecord.size
         for index in 0..<CacheLayout.sets {
             let lock = CacheLayout.setLockOffset(index)
@@ -194,8 +222,9 @@ package final class SharedCache {
             try file.lockByte(at: lock)
             defer { try? file.unlockByte(at: lock) }
             let set = try file.read(count: CacheLayout.ways * CacheRecord.size, at: Int64(offset))
-            let way = CacheLayout.place(record.key, in: set, now: Clock.boot).way
-            try file.write(record.encoded(), at: Int64(offset + way * CacheRecord.size))
+            let place = CacheLayout.place(record.key, in: set, now: Clock.boot)
+            guard isCurrent, takesPlaces || place.record != nil else { return }
+            try file.write(record.encoded(), at: Int64(offset + place.way * CacheRecord.size))
         } catch {
             trouble = "not kept in \(path): \(error)"
         }

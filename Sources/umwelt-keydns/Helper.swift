@@ -35,6 +35,8 @@ enum Helper {
             }
         } catch let error as Errno {
             problem = "\(invocation.flat): \(error)"
+            // Uninstalled since the kernel began to ask: nothing is to be made again.
+            if error == .noEntry { policy.cache = nil }
         } catch let error as PolicyError {
             problem = "\(invocation.flat): \(error)"
         } catch {
@@ -59,14 +61,19 @@ enum Helper {
         if query == nil, policy.claims(Array(description.prefix { $0 != 0 })) {
             report.reject(Rejection.EINVAL, "no name that DNS could have")
         }
+        // For whatever becomes of this process, and its copies.
+        guard Invocation.isFirst() else {
+            report.reject(Rejection.ELOOP, "the fallback leads back to umwelt-keydns: mend 'fallback' in the policy")
+        }
         guard let query, let zone = policy.zone(of: query) else { passOn(report, to: policy.fallback) }
+        // What anybody else than the kernel's own clients asks for takes no place of theirs.
+        report.cache?.takesPlaces = Key.user(in: description) == 0
         let request = Request(report: report, policy: policy, zone: zone)
+        if policy.hasGuard { request.leaveGuard() }
         let words = Callout(parsing: callout)
         switch zone.strategy {
         case .namespace: request.answerByStock(query, words, invocation)
-        case .resolver:
-            if policy.hasGuard { request.leaveGuard() }
-            request.answer(query, words)
+        case .resolver: request.answer(query, words)
         }
     }
 

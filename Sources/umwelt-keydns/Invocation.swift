@@ -2,6 +2,7 @@
 // Copyright the Umwelt authors
 
 import CArguments
+import Glibc
 import Kernel
 import Upcall
 
@@ -32,6 +33,17 @@ struct Invocation {
         }
         return bytes
     }
+
+    /// false where an earlier one of these processes has become this one: by way of the fallback, or of a script that it is.
+    static func isFirst() -> Bool {
+        // SAFETY: constant strings; the process has one thread.
+        guard unsafe getenv(mark) == nil else { return false }
+        // SAFETY: as above.
+        _ = unsafe setenv(mark, "1", 1)
+        return true
+    }
+
+    private static let mark = "UMWELT_KEYDNS"
 
     private static func serial(_ digits: [UInt8]) -> Int32? {
         guard (1...10).contains(digits.count) else { return nil }

@@ -26,30 +26,16 @@ struct Request {
         report.end(answer, report.tell(answer), questions: answering.questions, ignored: answering.ignored)
     }
 
-    /// Leaves a parent behind that rejects the key should this process be killed; returns in the child alone.
+    /// Leaves a parent behind that has the last word for both; returns in the child alone.
     func leaveGuard() {
         let child: Child?
-        do throws(Errno) { child = try ProcessImage.fork() } catch { return }
-        guard let child else {
-            // The clock does not come along with fork. The line is the parent's.
-            Helper.arm(key, Int32(clamping: policy.deadlineMilliseconds))
-            LastWord.silence()
-            return
-        }
-        LastWord.kills(child)
-        guard let status = try? child.wait() else {
+        do throws(Errno) { child = try LastWord.fork() } catch { return }
+        guard let child else { return }
+        guard let status = try? LastWord.wait(for: child) else {
             report.reject(Rejection.EAGAIN, "how its helper ended is not known")
         }
-        guard status.code > 128 else { ProcessImage.end(code: status.code) }
-        // Where there was a last word, the kernel does not take this one.
-        _ = report.tell(.rejected(Rejection(Rejection.EAGAIN, "the helper was killed")))
-        LastWord.hold()
-        if case .signaled = status {
-            report.cache?.add(.killed)
-            report.cache?.leave()
-        }
-        LastWord.log(signal: status.code - 128, isTaken: true)
-        ProcessImage.end(code: 1)
+        if case .signaled(let signal) = status { LastWord.say(signal: signal) }
+        ProcessImage.end(code: status.code)
     }
 
     /// The stock helper with the zone's resolv.conf, as often as the policy and what is known already allow.
@@ -82,9 +68,8 @@ struct Request {
         defer { if let permissions { try? key.setPermissions(permissions) } }
         let status: ExitStatus
         do throws(Errno) {
-            guard let child = try ProcessImage.fork() else { becomeStock(fallback, invocation) }
-            LastWord.kills(child)
-            status = try child.wait()
+            guard let child = try LastWord.fork() else { becomeStock(fallback, invocation) }
+            status = try LastWord.wait(for: child)
         } catch {
             return failed("no process: \(error)")
         }
@@ -120,8 +105,6 @@ struct Request {
     private static let noNamespace: Int32 = 126
 
     private func becomeStock(_ program: Path, _ invocation: Invocation) -> Never {
-        // The parent has the line.
-        LastWord.silence()
         do throws(Errno) {
             try NamespaceRun.become(
                 program,

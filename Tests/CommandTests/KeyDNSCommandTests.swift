@@ -67,7 +67,10 @@ import Testing
         }
         #expect(rules(("x.conf", " create dns_resolver x.y * /other %k\n")).winner("x.y") == nil, "a remark")
         #expect(rules(("x.conf", "create dns_resolver a*b* * /p %k\n")).winner("axb*")?.command == "/p %k")
-        #expect(rules(("x.conf", "create user * * /p %k")).problems.first?.contains("newline") == true)
+        #expect(rules(("x.conf", "create dns_resolver * * /p %k")).problems.first?.contains("newline") == true)
+        for text in ["create user * * /p %k", "# a remark"] {
+            #expect(rules(("x.conf", text)).problems.isEmpty, "\(text)")
+        }
     }
 }
 
@@ -94,6 +97,21 @@ import Testing
         #expect(KernelKeys(parsing: []).caches.isEmpty)
     }
 
+    /// The kernel's ring stands behind all that users have: however many keys that are, it is found.
+    @Test func thereMayBeMoreKeysThanFitIntoAMegabyte() throws {
+        let path = Path("/tmp/umwelt-keys-\(ProcessID.own)")
+        defer { try? Directories.unlink(path) }
+        var text = ""
+        for serial in 1...20_000 {
+            let number = String(serial, radix: 16)
+            text += "\(number) I--Q---     1 perm 3f010000     0     0 user      some:\(serial): 32 bytes\n"
+        }
+        text += "3ccc203d I------     1 perm 1f030000     0     0 keyring   .dns_resolver: empty\n"
+        try FileTree.write(Array(text.utf8), to: path)
+        #expect(text.utf8.count > 1 << 20)
+        #expect(try KernelKeys.read(path).caches == [0x3ccc_203d])
+    }
+
     /// Any user can have a key with a newline in its description, and so a line of his own.
     @Test func aLineOfAUsersOwnIsNotTheKernels() {
         let text = """
@@ -104,7 +122,7 @@ import Testing
         let keys = KernelKeys(parsing: Array(text.utf8))
         #expect(keys.caches == [1] && keys.cache == nil, "the kernel knows of no such keyring")
         var report = StatusReport()
-        report.addKeys(Array(text.utf8))
+        report.addKeys(KernelKeys(parsing: Array(text.utf8)))
         #expect(report.text.contains("?[31mproblem: 9 bytes"), "\(report.text)")
     }
 }

@@ -105,7 +105,7 @@ struct PolicyTests {
         ("[zone a.b]\nndots = 16", 2), ("[zone a.b]\nstrategy = best", 2), ("[zone a.b]\ndomain = x", 2),
         ("[zone a.b]\ndeadline = 1s", 2), ("[zone a]\n[zone A.]", 1), ("seed = 1", 1), ("[end]", 1),
         ("ttl-cap = 5s\nttl-floor = 9s", 2), ("[cluster]\ndomain = .", 2), ("[zone a]\nndots = 2", 1),
-        ("cache = /etc/hosts", 1), ("cache = /", 1),
+        ("cache = /etc/hosts", 1), ("cache = /", 1), ("[cluster]\nrelative = svc .", 2),
         ("[cluster]\nservers = 1.1.1.1 1.1.1.2 1.1.1.3 1.1.1.4\nstrategy = namespace", 1),
         ("[zone a]\nservers = ::1\n[zone A.]\nservers = ::1", 3),
         ("rate-limit = 2\ncache = none", 0), ("cache = none\nstale = 2s", 0),

@@ -148,6 +148,11 @@ struct ExchangeTests {
             let query = try #require(sent(&exchange, at: 0))
             exchange.received(tag: query.tag, try answer(query) { $0.flags = flags })
             #expect(outcome(&exchange) == .failed(.code(code)))
+            // Who refuses before it has read the question does not repeat it.
+            var other = self.exchange(servers: [servers[0]])
+            let again = try #require(sent(&other, at: 0))
+            other.received(tag: again.tag, try answer(again) { ($0.flags, $0.questions) = (flags, []) })
+            #expect(outcome(&other) == .failed(.code(code)))
         }
     }
 
@@ -162,16 +167,20 @@ struct ExchangeTests {
         #expect(sent(&exchange, at: 2)?.server == servers[1])
     }
 
-    @Test mutating func aServerWithoutEDNSIsAskedAgainWithout() throws {
+    /// FORMERR, or BADVERS, whose upper bits stand in the OPT record.
+    @Test(arguments: [UInt16(1), 16])
+    mutating func aServerWithoutEDNSIsAskedAgainWithout(code: UInt16) throws {
         var exchange = exchange()
         let query = try #require(sent(&exchange, at: 0))
         #expect(try Message(parsing: query.bytes).additionals.count == 1)
         exchange.received(
             tag: query.tag,
             try answer(query) { message in
-                message.flags = 0x8181
-                message.questions = []
+                message.flags = 0x8180 | code & 15
+                if code < 16 { message.questions = [] }
                 message.answers = []
+                let upper = UInt32(code >> 4) << 24
+                message.additionals = [Record(name: .root, type: .opt, recordClass: 1232, ttl: upper, data: .other([]))]
             }
         )
         let plain = try #require(sent(&exchange, at: 1))

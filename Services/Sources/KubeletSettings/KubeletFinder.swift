@@ -111,9 +111,27 @@ package struct KubeletFinder: Sendable {
             return settings
         }
         settings.hasOwnFiles = !process.sharesFiles
-        let arguments = KubeletArguments(process.arguments, source: "process \(process.number)")
-        apply(arguments, of: process, below: process.place(root: root), to: &settings)
+        let place = process.place(root: root)
+        var (arguments, source) = (process.arguments, "process \(process.number)")
+        if let path = arguments.last(where: { $0.hasPrefix(Self.flagFileOption) }) {
+            source = process.absolute(String(path.dropFirst(Self.flagFileOption.count)))
+            arguments = read(source, below: place, &settings).map { Self.flags($0, of: source) } ?? []
+            settings.files.append(source)
+        }
+        apply(KubeletArguments(arguments, source: source), of: process, below: place, to: &settings)
         return settings
+    }
+
+    /// How kubelite, which is microk8s' kubelet and all else, is told where its kubelet's flags are.
+    private static let flagFileOption = "--kubelet-args-file="
+
+    /// The flags in such a file, a line each; its variable is the directory above the file's own.
+    private static func flags(_ bytes: [UInt8], of path: String) -> [String] {
+        let data = "/" + path.split(separator: "/").dropLast(2).joined(separator: "/")
+        return String(decoding: bytes, as: UTF8.self).split(whereSeparator: \.isNewline)
+            .map { $0.trimmingPrefix { $0.isWhitespace } }
+            .filter { !$0.hasPrefix("#") }
+            .map { $0.replacing("${SNAP_DATA}", with: data) }
     }
 
     /// The words of /proc/PID/cmdline: each ends with a NUL, and may be empty.

@@ -119,16 +119,16 @@ struct CheckCommand: ParsableCommand {
     }
 
     private func ask(_ prober: Prober, _ place: String, _ server: String, _ name: String, _ kind: Query.Kind) -> Row {
-        var row = Row(place: place, server: server, question: "\(name) \(kind.name)", result: "", isGood: false)
+        var row = Row(place: place, server: server, question: "\(name) \(kind)", result: "", isGood: false)
         switch prober.ask(server, name, kind) {
         case .silence: row.result = "no answer within \(timeout) ms"
         case .failure(let reason): row.result = reason
         case .answer(let answer, let milliseconds):
             row.milliseconds = milliseconds
-            row.isGood = answer.code == 0
+            row.isGood = answer.isGood
             // A server that cuts its answer short has more than fits.
             row.isFound = row.isGood && (answer.count > 0 || answer.isCut)
-            row.result = answer.codeName
+            row.result = answer.code
             if row.isGood { row.result += answer.isCut ? ", cut short" : ", \(answer.count) answers" }
         }
         return row

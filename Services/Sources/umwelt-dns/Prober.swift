@@ -5,6 +5,7 @@ import CNetns
 import Glibc
 import LocalFiles
 import PodDNS
+import Resolver
 import Terminal
 
 /// Asks DNS servers from a network namespace.
@@ -17,7 +18,7 @@ struct Prober {
     private static let attempts = 2
 
     enum Result {
-        case answer(Query.Answer, milliseconds: Double)
+        case answer(Query.Reply, milliseconds: Double)
         /// No answer in time.
         case silence
         /// It cannot be sent, or was refused.
@@ -26,7 +27,7 @@ struct Prober {
 
     /// Asks `server`, over UDP, twice where no answer comes.
     func ask(_ server: String, _ name: String, _ kind: Query.Kind) -> Result {
-        guard let question = Query.message(id: UInt16.random(in: 0...UInt16.max), name, kind) else {
+        guard let query = Query(id: UInt16.random(in: 0...UInt16.max), name, kind) else {
             return .failure("\(name) is no name")
         }
         let number: Int32
@@ -37,15 +38,16 @@ struct Prober {
         defer { close(number) }
         var last = Result.silence
         for _ in 0..<Self.attempts {
-            last = once(number, question)
+            last = once(number, query)
             if case .silence = last { continue }
             return last
         }
         return last
     }
 
-    private func once(_ number: Int32, _ question: [UInt8]) -> Result {
+    private func once(_ number: Int32, _ query: Query) -> Result {
         let start = ContinuousClock.now
+        let question = query.bytes
         // SAFETY: the array is valid for its count during the call.
         let sent = unsafe question.withUnsafeBytes { unsafe send(number, $0.baseAddress, $0.count, 0) }
         guard sent == question.count else { return .failure(Self.reason(errno)) }
@@ -63,7 +65,7 @@ struct Prober {
             // SAFETY: the buffer is valid for its count during the call.
             let count = unsafe buffer.withUnsafeMutableBytes { unsafe recv(number, $0.baseAddress, $0.count, 0) }
             guard count >= 0 else { return .failure(Self.reason(errno)) }
-            guard let answer = Query.read(Array(buffer.prefix(count)), to: question) else { continue }
+            guard let answer = query.reply(in: Array(buffer.prefix(count))) else { continue }
             let time = start.duration(to: .now).components
             return .answer(answer, milliseconds: Double(time.seconds) * 1000 + Double(time.attoseconds) / 1e15)
         }

@@ -139,6 +139,23 @@ struct KubeletFinderTests {
         #expect(settings.clusterDNS?.value == ["10.96.0.20"] && settings.clusterDomain?.value == "a.b")
     }
 
+    /// microk8s: one program for all, whose kubelet's flags are in a file.
+    @Test func kubeliteHasItsFlagsInAFile() throws {
+        let directory = "/var/snap/microk8s/7000/args"
+        let settings = try node([
+            "/proc/812/cmdline": line(
+                "/snap/microk8s/7000/kubelite",
+                "--scheduler-args-file=\(directory)/kube-scheduler",
+                "--kubelet-args-file=\(directory)/kubelet"
+            ),
+            "\(directory)/kubelet":
+                "# flags\n--resolv-conf=${SNAP_DATA}/resolv.conf\n--cluster-domain=cluster.local\n--cluster-dns=10.152.183.10\n",
+        ])
+        #expect(settings.clusterDNS?.value == ["10.152.183.10"] && settings.clusterDomain?.value == "cluster.local")
+        #expect(settings.resolvConf?.value == "/var/snap/microk8s/7000/resolv.conf")
+        #expect(settings.files == ["\(directory)/kubelet"])
+    }
+
     @Test func flagsHoldOverTheDropInsOfK3s() throws {
         let settings = try node([
             "/proc/812/cmdline": line("/usr/local/bin/k3s", "server", "--kubelet-arg=cluster-dns=10.43.0.99"),

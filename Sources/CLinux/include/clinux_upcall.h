@@ -13,7 +13,7 @@
 long clinux_key_describe(int32_t key, char *buffer, size_t size);
 long clinux_key_read(int32_t key, void *buffer, size_t size);
 int clinux_key_assume(int32_t key);
-// Seconds until it is over, half a second less or more; 0: never.
+// Seconds until it is over, up to one less; of one, half a second less or more; 0: never.
 int clinux_key_timeout(int32_t key, unsigned int seconds);
 int clinux_key_instantiate(int32_t key, const void *payload, size_t size);
 int clinux_key_reject(int32_t key, unsigned int seconds, unsigned int error);
@@ -27,16 +27,19 @@ int32_t clinux_key_request(const char *type, const char *description, const char
 // key is rejected for one second with `late` or `broken`, a line with its name goes to syslog, and the process ends with 128 and
 // the signal's number. SIGKILL is not among them.
 int clinux_last_word(int32_t key, int milliseconds, int late, int broken);
-// The line alone, of an end by `signal`: with the rejection that is meant for it, or (0) after the key was answered.
-void clinux_last_word_log(int signal, int is_taken);
+// At once, as if `signal` (SIGKILL too) had come to this process.
+_Noreturn void clinux_last_word_say(int signal);
 // No line from now on.
 void clinux_last_word_silence(void);
 // From now on signals from outside wait; for what is wrong within the process there still is a last word.
 void clinux_last_word_hold(void);
-// What the last word counts: one of two 64-bit numbers, and a 32-bit number it sets to 0; any may be NULL.
-void clinux_last_word_counts(uint64_t *late, uint64_t *broken, uint32_t *worker);
-// A process that the last word kills first; 0: none.
-void clinux_last_word_child(pid_t child);
+// What the last word counts: one of three 64-bit numbers, and a 32-bit number it sets to 0; any may be NULL.
+void clinux_last_word_counts(uint64_t *late, uint64_t *killed, uint64_t *broken, uint32_t *worker);
+// fork(2); returns 0 in the copy. The last word stays here, and kills the copy first: there a signal does what it does by default,
+// and the end of this process is its end.
+pid_t clinux_last_word_fork(void);
+// There is no copy any more.
+void clinux_last_word_alone(void);
 // No last word any more, and no timer: before another program takes the process over.
 int clinux_last_word_end(void);
 

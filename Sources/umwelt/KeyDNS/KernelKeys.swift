@@ -22,8 +22,32 @@ struct KernelKeys: Equatable {
     var caches: [Int32] = []
     var entries: [Entry] = []
 
+    /// Names that are kept, at most, and keyrings.
+    private static let limit = 1000
+
+    init(parsing bytes: [UInt8]) { add(bytes[...]) }
+
+    /// All of /proc/keys, however many keys there are: the kernel's own may be the last.
+    static func read(_ path: Path = "/proc/keys") throws(Errno) -> KernelKeys {
+        let file = try Fd.open(path)
+        var keys = KernelKeys(parsing: [])
+        var rest: [UInt8] = []
+        var buffer = [UInt8](repeating: 0, count: 65536)
+        while true {
+            let count = try file.read(into: &buffer)
+            guard count > 0 else { break }
+            rest += buffer.prefix(count)
+            // A line is of some 4200 bytes at most.
+            guard let end = rest.lastIndex(of: UInt8(ascii: "\n")) else { continue }
+            keys.add(rest[..<end])
+            rest.removeSubrange(...end)
+        }
+        keys.add(rest[...])
+        return keys
+    }
+
     /// `01234567 I--Q---  1 4s 3b010000 0 0 dns_resol NAME: 8` (proc_keys_show(), security/keys/proc.c).
-    init(parsing bytes: [UInt8]) {
+    private mutating func add(_ bytes: ArraySlice<UInt8>) {
         for line in bytes.split(separator: UInt8(ascii: "\n")) {
             let text = String(decoding: line, as: UTF8.self)
             let fields = text.split(separator: " ", maxSplits: 8, omittingEmptySubsequences: true).map(String.init)
@@ -31,8 +55,10 @@ struct KernelKeys: Equatable {
             let serial = Int32(bitPattern: raw)
             // The type is filled up with blanks.
             let rest = fields[8].trimmingSpaces()
-            if fields[7] == "keyring", rest.hasPrefix(".dns_resolver:") { caches.append(serial) }
-            guard fields[7] == "dns_resol" else { continue }
+            if fields[7] == "keyring", rest.hasPrefix(".dns_resolver:"), caches.count < Self.limit {
+                caches.append(serial)
+            }
+            guard fields[7] == "dns_resol", entries.count < Self.limit else { continue }
             let colon = rest.lastIndex(of: ":") ?? rest.endIndex
             // Of a rejected key the description stands alone, and may have a type of its own before a colon.
             let length = colon < rest.endIndex ? Int(rest[rest.index(after: colon)...].trimmingSpaces()) : nil

@@ -74,11 +74,11 @@ extension KeyDNSCommand {
 
     /// Empties the kernel's cache, as `keyctl clear %:.dns_resolver`; false where the kernel has none yet.
     static func flushKernel() throws(Failure) -> Bool {
-        let bytes: [UInt8]
-        do throws(Errno) { bytes = try Fd.contents(of: "/proc/keys", limit: 1 << 20) } catch {
+        let keys: KernelKeys
+        do throws(Errno) { keys = try KernelKeys.read() } catch {
             throw KeyDNSNode.failure("read", "/proc/keys", error)
         }
-        guard let cache = KernelKeys(parsing: bytes).cache else { return false }
+        guard let cache = keys.cache else { return false }
         do throws(Errno) { try cache.clear() } catch {
             throw .failed(
                 "cannot clear the kernel's cache of names: \(error)\(error == .permissionDenied ? "; be root" : "")"
@@ -99,6 +99,7 @@ extension KeyDNSCommand {
     /// Makes the flat file, and says what there is to say; whether it is another one than before.
     static func refresh(_ node: KeyDNSNode) throws(Failure) -> (Policy, isChanged: Bool) {
         let policy = try node.policy()
+        try requireAnotherFallback(policy)
         let before = (try? node.flat()) ?? nil
         let seed = before.map { $0.seed << 1 } ?? UInt64.random(in: 2...(.max))
         let refresh = KeyDNSRefresh(node: node, kubeletReader: try program("umwelt-kubelet"))
@@ -117,6 +118,18 @@ extension KeyDNSCommand {
         // Nobody would know of it any more.
         if let cache = before?.cache, cache != flat.cache { try KeyDNSNode.remove(cache: Path(cache)) }
         return (flat, isChanged)
+    }
+
+    /// A helper that is its own fallback could answer nothing.
+    static func requireAnotherFallback(_ policy: Policy) throws(Failure) {
+        guard let fallback = policy.fallback, let helper = try program("umwelt-keydns"),
+            let one = try? FileStatus.of(Path(fallback)), let other = try? FileStatus.of(Path(helper)),
+            one.device == other.device, one.inode == other.inode
+        else { return }
+        throw .failed(
+            "fallback: \(Path(fallback)) is umwelt-keydns itself; name another helper, such as the package keyutils' "
+                + "/sbin/key.dns_resolver, or 'none'"
+        )
     }
 
     static func show(_ zones: [Zone]) throws(Failure) {
@@ -180,7 +193,10 @@ extension KeyDNSCommand {
             let caches = policies.compactMap { $0?.cache.map { Path($0) } }
             // The kernel's cache goes in any case.
             var failure: Failure?
-            do throws(Failure) { try node.removeAll(caches: caches) } catch { failure = error }
+            let deadline = policies.compactMap { $0?.deadlineMilliseconds }.max() ?? 0
+            do throws(Failure) {
+                try node.removeAll(caches: caches, deadlineMilliseconds: deadline)
+            } catch { failure = error }
             _ = try KeyDNSCommand.flushKernel()
             if let failure { throw failure }
             try KeyDNSCommand.say(
@@ -231,6 +247,7 @@ extension KeyDNSCommand {
         func run() throws {
             let node = KeyDNSNode()
             let policy = try node.policy(at: file.map { Path($0) })
+            try KeyDNSCommand.requireAnotherFallback(policy)
             for zone in policy.zones where zone.servers?.isEmpty != true {
                 let domain = zone.domain?.description ?? "the kubelet's clusterDomain"
                 let servers =

@@ -203,22 +203,37 @@ struct KeyDNSNode {
     }
 
     /// Takes away all that `install`, `refresh` and helpers made: the rule first, and as much as can be.
-    func removeAll(caches: [Path]) throws(Failure) {
+    ///
+    /// Waits for helpers that began before the rule went, at most `deadlineMilliseconds`: they would make their cache again.
+    func removeAll(caches: [Path], deadlineMilliseconds: Int = 0) throws(Failure) {
         var failure: Failure?
-        if (try? FileStatus.of(ruleFile, follow: false)) != nil {
+        let hasRule = (try? FileStatus.of(ruleFile, follow: false)) != nil
+        if hasRule {
             do throws(Errno) { try Directories.unlink(ruleFile) } catch {
                 failure = Self.failure("remove", ruleFile, error)
             }
         }
         Self.removeStages(of: ruleFile)
-        for cache in caches {
-            do throws(Failure) { try Self.remove(cache: cache) } catch { failure = failure ?? error }
-        }
         if FileTree.isThere(directoryMark) { try? Directories.remove(ruleDirectory) }
+        // Who finds no flat file makes no cache.
         do throws(Errno) { try FileTree.removeAll(state) } catch {
             failure = failure ?? Self.failure("remove", state, error)
         }
+        if hasRule, deadlineMilliseconds > 0 { Self.waitForHelpers(caches, milliseconds: deadlineMilliseconds) }
+        for cache in caches {
+            do throws(Failure) { try Self.remove(cache: cache) } catch { failure = failure ?? error }
+        }
         if let failure { throw failure }
+    }
+
+    private static func waitForHelpers(_ caches: [Path], milliseconds: Int) {
+        let end = Clock.boot + UInt64(clamping: milliseconds) * 1_000_000
+        // The time that one takes from reading the flat file until it is in the cache's list.
+        _ = try? Readiness.wait([], milliseconds: 100)
+        for path in caches where FileTree.isThere(path) {
+            guard let cache = try? SharedCache.open(path) else { continue }
+            while !cache.atWork.isEmpty, Clock.boot < end { _ = try? Readiness.wait([], milliseconds: 20) }
+        }
     }
 
     /// Whether SELinux enforces: then request-key may run only what is labelled for it.

@@ -2,6 +2,7 @@
 // Copyright the Umwelt authors
 
 import ArgumentParser
+import Glibc
 import KeyDNS
 import Kernel
 import Resolver
@@ -51,10 +52,16 @@ extension KeyDNSCommand {
                 return
             }
             try say("zone      \(describe(zone))")
-            if zone.strategy == .namespace { return try runStock(query, policy, zone, node) }
-            for candidate in zone.candidates(query) where query.kind == .host { try say("may mean  \(candidate)") }
-            let cache = noCache ? nil : policy.cache.flatMap { try? SharedCache.open(Path($0)) }
             let end = start + UInt64(policy.deadlineMilliseconds) * 1_000_000
+            if zone.strategy == .namespace { return try runStock(query, policy, zone, node, from: start, until: end) }
+            for candidate in zone.candidates(query) where query.kind == .host { try say("may mean  \(candidate)") }
+            var cache: SharedCache?
+            if !noCache, let path = policy.cache.map({ Path($0) }) {
+                do throws(Errno) { cache = try SharedCache.open(path) } catch {
+                    try say("cache     \(path): \(error)")
+                }
+            }
+            if cache == nil { try say("cache     none: of several addresses the kernel may have been given another") }
             var answering = Answering(policy, zone: zone, cache: cache, deadline: end, lockDeadline: end)
             let answer = answering.answer(query, Callout(parsing: Array(callout.utf8)))
             for event in answering.events { try say(Self.line(event)) }
@@ -90,7 +97,14 @@ extension KeyDNSCommand {
         }
 
         /// The stock helper tells a key or a terminal alone; getent asks glibc for the same, in the same namespace.
-        private func runStock(_ query: KeyQuery, _ policy: Policy, _ zone: Zone, _ node: KeyDNSNode) throws {
+        private func runStock(
+            _ query: KeyQuery,
+            _ policy: Policy,
+            _ zone: Zone,
+            _ node: KeyDNSNode,
+            from start: UInt64,
+            until end: UInt64
+        ) throws {
             try KeyDNSCommand.requireRoot("resolve for a zone with the strategy 'namespace'")
             guard let fallback = policy.fallback else { throw Failure.failed("the strategy needs a fallback") }
             let program = String(decoding: fallback, as: UTF8.self)
@@ -114,8 +128,19 @@ extension KeyDNSCommand {
                     ProcessImage.end(code: 1)
                 }
             }
-            let status = try? child.wait()
-            guard status == .exited(0) else { throw Failure.failed("\(name): no address") }
+            var status: ExitStatus?
+            while status == nil, Clock.boot < end {
+                status = try? child.poll()
+                if status == nil { _ = try? Readiness.wait([], milliseconds: 2) }
+            }
+            let took = Double((Clock.boot - start) / 1000) / 1000
+            guard let status else {
+                try? child.kill(SIGKILL)
+                _ = try? child.wait()
+                throw Failure.failed("\(name): no answer within the deadline, \(policy.deadlineMilliseconds) ms")
+            }
+            guard status == .exited(0) else { throw Failure.failed("\(name): no address; \(took) ms") }
+            try say("answer    as above; \(took) ms")
         }
     }
 }

@@ -34,7 +34,9 @@ extension KeyDNSCommand {
             report.addPolicy(node, flat, isRoot ? KeyDNSRefresh(node: node, kubeletReader: reader) : nil)
             for problem in node.missingPrograms(flat) { report.add(problem: problem) }
             report.addCache(flat)
-            report.addKeys((try? Fd.contents(of: "/proc/keys", limit: 1 << 20)) ?? [])
+            do throws(Errno) { report.addKeys(try KernelKeys.read()) } catch {
+                report.add(problem: "/proc/keys cannot be read: \(error)")
+            }
             try Standard.output(Array(report.text.utf8))
             if report.hasProblem { throw Failure(code: 1, nil) }
         }
@@ -127,8 +129,7 @@ struct StatusReport {
         for counter in KeyCounter.allCases { add("counter", "\(counter.name) \(cache.count(counter))") }
     }
 
-    mutating func addKeys(_ bytes: [UInt8]) {
-        let keys = KernelKeys(parsing: bytes)
+    mutating func addKeys(_ keys: KernelKeys) {
         if keys.caches.isEmpty {
             let isRoot = ProcessID.effectiveUser == 0
             add(
@@ -138,7 +139,7 @@ struct StatusReport {
                     : "what it has cached is shown to root alone"
             )
         }
-        for entry in keys.entries.prefix(1000) {
+        for entry in keys.entries {
             let what =
                 entry.isUnderConstruction
                 ? "a helper is at work" : entry.length.map { "\($0) bytes" } ?? "rejected"

@@ -24,9 +24,6 @@ struct RequestKeyRules {
     /// In the order in which request-key reads them: files of the directory as readdir gives them, then
     /// request-key.conf.
     mutating func add(_ bytes: [UInt8], file: String) {
-        if let last = bytes.last, last != UInt8(ascii: "\n") {
-            problems.append("\(file): no newline at its end: request-key drops the last character")
-        }
         let lines = bytes.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
         for (index, line) in lines.enumerated() {
             // As scan_conf_file() (request-key.c) does: a remark may be too long, too, and a blank makes one.
@@ -36,11 +33,14 @@ struct RequestKeyRules {
             }
             guard let first = line.first, first != UInt8(ascii: "#"), !Self.isBlank(first) else { continue }
             let words = line.split(whereSeparator: Self.isBlank).map { String(decoding: $0, as: UTF8.self) }
+            // It looks at a column only where those before it match.
+            let isRead = zip(words.dropLast(), ["create", "dns_resolver"]).allSatisfy {
+                Self.wildness(of: $0, matching: $1) != nil
+            }
+            if isRead, index == lines.count - 1 {
+                problems.append("\(file): no newline at its end: request-key drops the last character")
+            }
             guard words.count >= 5 else {
-                // It looks at a column only where those before it match.
-                let isRead = zip(words.dropLast(), ["create", "dns_resolver"]).allSatisfy {
-                    Self.wildness(of: $0, matching: $1) != nil
-                }
                 if isRead {
                     problems.append(
                         "\(file):\(index + 1): a rule has five columns: request-key fails for keys like ours"

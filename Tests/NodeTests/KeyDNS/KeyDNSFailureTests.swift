@@ -172,13 +172,41 @@ extension KeyDNSSuite {
             #expect(pending.value == .error(EAGAIN))
         }
 
+        /// The same with a stock helper in a namespace, which ends with its parent.
+        @Test func aGuardRejectsForANamespaceToo() throws {
+            let lab = try KeyDNSLab()
+            let script = lab.directory.appending("helper")
+            let number = lab.directory.appending("number")
+            try FileTree.write(Array("#!/bin/sh\necho $$ > \(number)\nexec sleep 1000\n".utf8), to: script, mode: 0o755)
+            try lab.configure("guard = yes\nfallback = \(script)", zones: lab.stock)
+            try lab.writeResolvConf(of: "stock.test")
+            try lab.install()
+            func stock() -> Int32? {
+                let text = String(decoding: (try? Fd.contents(of: number, limit: 20)) ?? [], as: UTF8.self)
+                return text.hasSuffix("\n") ? Int32(text.dropLast()) : nil
+            }
+            let (thread, pending, pids) = try lab.begin("x.stock.test") { stock() != nil }
+            let child = try #require(pids.first { KeyDNSLab.parent(of: $0).map(pids.contains) == true })
+            try #require(pids.count == 2)
+            try bounded(1000) {
+                try ProcessID.kill(child, SIGKILL)
+                thread.join()
+            }
+            #expect(pending.value == .error(EAGAIN))
+            #expect(lab.counter(.killed) == 1)
+            let sleeper = try #require(stock())
+            for _ in 0..<100 where FileTree.isThere(Path("/proc/\(sleeper)")) { usleep(20_000) }
+            #expect(!FileTree.isThere(Path("/proc/\(sleeper)")))
+        }
+
         /// Every end but SIGKILL has a last word.
         @Test(arguments: [SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGSEGV, SIGILL, SIGABRT, SIGBUS, SIGXCPU, SIGSYS])
         func aSignalRejects(signal: Int32) throws {
             let silence = Silence()
             let lab = try lab { silence.hear($0) }
             let (thread, pending, helpers) = try lab.begin("x.cluster.test") { silence.wasAsked }
-            for helper in helpers { try ProcessID.kill(helper, signal) }
+            // Real-time signals, the library's own among them, do nothing.
+            for helper in helpers { for number in [32, 33, 34, 64, signal] { try ProcessID.kill(helper, number) } }
             thread.join()
             let isCrash = [SIGSEGV, SIGILL, SIGABRT, SIGBUS, SIGSYS].contains(signal)
             #expect(pending.value == .error(isCrash ? ENOMEM : EAGAIN))
@@ -274,7 +302,10 @@ extension KeyDNSSuite {
                 #expect(answer == .text("127.0.0.1"), "\(text)")
             }
             try Directories.unlink(lab.flat)
+            let usual = Path(Policy.usualCache)
+            let wasThere = FileTree.isThere(usual)
             #expect(try lab.request("localhost") == .text("127.0.0.1"))
+            #expect(FileTree.isThere(usual) == wasThere, "where nothing is installed any more, nothing is made")
         }
 
         // MARK: How often
@@ -349,6 +380,36 @@ extension KeyDNSSuite {
             }
         }
 
+        /// What DNS says, between floor and cap; never 0 and never for ever.
+        ///
+        /// A rejection is for a second.
+        @Test(
+            .enabled(if: Programs.patience == 1, "its seconds are too short for this machine"),
+            arguments: [
+                (3, ["2s", "3s"]), (3600, ["4s", "5s"]), (0, ["0s", "1s", "2s"]), (nil, ["0s", "1s", "2s"]),
+            ] as [(UInt32?, [String])]
+        )
+        func howLongAKeyLives(ttl: UInt32?, expected: [String]) throws {
+            let lab = try lab {
+                Self.good($0) { message in
+                    if ttl == nil { (message.flags, message.answers) = (0x8183, []) }
+                    for index in message.answers.indices { message.answers[index].ttl = ttl ?? 0 }
+                }
+            }
+            let name = "x\(ttl ?? 1).cluster.test"
+            let box = Mutex("none")
+            let thread = try Thread(name: "request") {
+                _ = KeyDNSLab.once(name)
+                // Now: the thread's keyring has the key.
+                let keys = String(decoding: (try? Fd.contents(of: "/proc/keys", limit: 1 << 22)) ?? [], as: UTF8.self)
+                let fields = keys.split(separator: "\n").first { $0.contains(" \(name)") }?.split(separator: " ") ?? []
+                if fields.count > 3 { box.withLock { [left = String(fields[3])] in $0 = left } }
+            }
+            thread.join()
+            let left = box.withLock { $0 }
+            #expect(expected.contains(left), "\(left)")
+        }
+
         /// Of more pods than the cache has room for, a client stays with its own; a list is always all of them.
         @Test func aClientStaysAmongManyPods() throws {
             let lab = try lab("ttl-floor = 1s\nttl-cap = 1s") { query in
@@ -389,6 +450,22 @@ extension KeyDNSSuite {
                 try SharedCache.open(lab.cachePath).store(record)
                 #expect(try lab.request("x.cluster.test") == .text(expected), "\(stored) \(until)")
             }
+        }
+
+        /// By a link or a script, which no check of the policy sees: not without end, in either strategy.
+        @Test func aFallbackThatLeadsBack() throws {
+            let lab = try lab { Self.good($0) }
+            let script = lab.directory.appending("helper")
+            let text = "#!/bin/sh\nexec \(Programs.keydns) $1 \(lab.flat)\n"
+            try FileTree.write(Array(text.utf8), to: script, mode: 0o755)
+            try lab.configure("fallback = \(script)", zones: lab.stock)
+            try lab.writeResolvConf(of: "stock.test")
+            for name in ["x.outside.test", "x.stock.test"] {
+                var answer = KeyDNSLab.Answer.error(0)
+                try bounded(1500) { answer = try lab.request(name) }
+                #expect(answer == .error(ELOOP), "\(name)")
+            }
+            #expect(lab.counter(.passedOn) == 1 && lab.counter(.namespaceRuns) == 1 && lab.counter(.upcalls) == 4)
         }
 
         /// Not the stock helper's, which would reject it for a minute.
@@ -474,6 +551,76 @@ extension KeyDNSSuite {
                 let asked = lab.counter(.questions)
                 #expect(try lab.request(name) == first && lab.counter(.questions) > asked)
             }
+        }
+
+        /// What anybody may ask for takes no place in the cache, where the pods of root's mounts are remembered.
+        @Test func anotherUsersNamesAreNotStored() throws {
+            let lab = try lab { Self.good($0) }
+            let key = CacheRecord.Key(name: try #require(DNSName("x.cluster.test")), types: [.a, .aaaa], all: false)
+            let shell = try LabShell()
+            defer { shell.end() }
+            let asked = try shell.run(
+                "setpriv --reuid 65534 --regid 65534 --clear-groups keyctl session - "
+                    + "keyctl request2 dns_resolver x.cluster.test '' @s"
+            )
+            #expect(asked.code == 0 && lab.counter(.answered) == 1, "\(asked.text)")
+            #expect(try SharedCache.open(lab.cachePath).record(key) == nil)
+            #expect(try lab.request("x.cluster.test") == .text("10.0.0.5"))
+            #expect(try SharedCache.open(lab.cachePath).record(key) != nil)
+        }
+
+        /// Where everything is forgotten while a helper asks, what it hears is of before.
+        @Test func whatIsForgottenMeanwhileIsNotKept() throws {
+            let box = Mutex<Path?>(nil)
+            let lab = try lab("ttl-cap = 600s\nttl-floor = 600s") { query in
+                if let path = box.withLock({ $0 }) { try? SharedCache.open(path).forget() }
+                return Self.good(query)
+            }
+            box.withLock { $0 = lab.cachePath }
+            #expect(try lab.request("x.cluster.test") == .text("10.0.0.5"))
+            box.withLock { $0 = nil }
+            let asked = lab.counter(.questions)
+            #expect(try lab.request("x.cluster.test") == .text("10.0.0.5"))
+            #expect(lab.counter(.questions) > asked)
+            #expect(try lab.request("x.cluster.test") == .text("10.0.0.5"))
+            #expect(lab.counter(.fromCache) == 1)
+        }
+
+        /// A cell's server that nobody could be asked for is not one without addresses, and not for long.
+        @Test func aServerOfACellThatCannotBeAskedFor() throws {
+            let failing = Mutex<[String]>(["s1", "s2"])
+            let lab = try lab("ttl-cap = 600s") { query in
+                Self.good(query) { message in
+                    let name = message.questions[0].name
+                    if message.questions[0].type == .srv {
+                        message.answers = (1...2).map { number in
+                            let target = DNSName("s\(number).cluster.test") ?? .root
+                            let data = RecordData.server(priority: 1, weight: 0, port: 7003, target: target)
+                            return Record(name: name, type: .srv, ttl: 600, data: data)
+                        }
+                    } else if failing.withLock({ $0.contains { name.description.hasPrefix($0) } }) {
+                        (message.flags, message.answers) = (0x8182, [])
+                    } else {
+                        message.answers = message.questions[0].type == .a ? message.answers : []
+                    }
+                }
+            }
+            let cell = "afsdb:cell.cluster.test"
+            #expect(try lab.request(cell, callout: "srv=1") == .error(EAGAIN))
+            failing.withLock { $0 = ["s2"] }
+            guard case .payload(let part) = try lab.request(cell, callout: "srv=1") else {
+                Issue.record("no list")
+                return
+            }
+            // The second server's status is behind its name's length, priority, weight, port and source.
+            #expect(part.count > 6 + 12 + 15 + 5 + 9 && part[4] == 2 && part[6 + 12 + 15 + 5 + 9] == 6, "\(part)")
+            failing.withLock { $0 = [] }
+            usleep(1_200_000)
+            guard case .payload(let whole) = try lab.request(cell, callout: "srv=1") else {
+                Issue.record("no list")
+                return
+            }
+            #expect(whole[4] == 1, "\(whole)")
         }
 
         /// Of more servers of a cell than are told, those of the best priorities.
