@@ -7,11 +7,22 @@ import Samples
 /// What is done to the mounts of ours in running containers when a daemon begins or ends.
 package struct Mending {
     /// What was done, for people.
-    package struct Report: Equatable, Sendable {
+    package struct Report: Sendable {
         package var files = 0
         package var namespaces = 0
         /// `pid MOUNTPOINT: why`, a few of them.
         package var failures: [String] = []
+        /// Of the monotonic clock.
+        private let startedAt = Clock.monotonic
+
+        /// What to say of it: a line of what was done and how long that took, and a line for each failure; none where there was
+        /// nothing to do.
+        package func lines(_ done: String) -> [String] {
+            guard namespaces > 0 else { return [] }
+            let milliseconds = (Clock.monotonic &- startedAt) / 1_000_000
+            return ["\(done) \(files) files in \(namespaces) containers in \(milliseconds) ms"]
+                + failures.map { "not \(done): \($0)" }
+        }
 
         mutating func add(failure: String) { if failures.count < 20 { failures.append(failure) } }
 
@@ -195,12 +206,12 @@ package struct Mending {
     /// A container that is made while the others are looked at takes along what the one has that makes it.
     private static let passLimit = 5
 
-    /// Takes the mounts of our file system of this minor device number (0: of any) away from every mount namespace, and dead
-    /// ones; where the file system itself is mounted on the host, it stays.
+    /// Takes the mounts of our file system of this minor device number (0: of any; nil: of none) away from every mount
+    /// namespace, and dead ones; where the file system itself is mounted on the host, it stays.
     ///
     /// What is beneath, the kernel's own files, shows at once. Blocks for the system calls of each mount. Without the connection
     /// another one may have its number: then dead ones only.
-    package mutating func takeAway(of minor: UInt32) -> Report {
+    package mutating func takeAway(of minor: UInt32?) -> Report {
         var report = Report()
         var places: Set<MountSurvey.Namespace.Place> = []
         for _ in 0..<Self.passLimit {
@@ -215,7 +226,7 @@ package struct Mending {
     }
 
     private mutating func takeAway(
-        of minor: UInt32,
+        of minor: UInt32?,
         _ namespaces: [MountSurvey.Namespace],
         _ report: inout Report,
         _ places: inout Set<MountSurvey.Namespace.Place>

@@ -14,7 +14,7 @@ package struct ViewPlan: Equatable, Sendable {
         case free
         /// A file of the present daemon.
         case ours
-        /// A file of a daemon that is gone.
+        /// A file of a daemon that is gone, or of a container that the present one does not know any more.
         case stale
         /// The container has something of its own there; the type of its file system.
         case covered(by: String)
@@ -45,7 +45,8 @@ package struct ViewPlan: Equatable, Sendable {
     ///   - mounts: Of the container's first process.
     ///   - host: Of process 1 and the daemon: what shows there is not to be changed from a container.
     ///   - mountPoint: Where the daemon's file system is mounted on the host.
-    package init(mounts: [MountInfo], host: [MountInfo], mountPoint: Path) {
+    ///   - known: The ids of the registered containers; nil: any may be.
+    package init(mounts: [MountInfo], host: [MountInfo], mountPoint: Path, known: Set<String>? = nil) {
         let present = host.topmost.ours(of: mountPoint).first { $0.mountPoint == mountPoint.bytes }
         let groups = Set(host.map(\.peerGroup)).subtracting([0])
         let topmost = mounts.topmost
@@ -54,7 +55,8 @@ package struct ViewPlan: Equatable, Sendable {
             let mount = topmost.last { $0.mountPoint == target }
             if let mount, ![mount].ours(of: mountPoint).isEmpty {
                 let isPresent = mount.major == present?.major && mount.minor == present?.minor
-                return Step(view: view, standing: isPresent ? .ours : .stale)
+                let isKnown = Self.container(mount.root).map { known?.contains($0) ?? true } ?? true
+                return Step(view: view, standing: isPresent && isKnown ? .ours : .stale)
             }
             // What is there now: the mount at the very place, the one around it, or something further down.
             let around =
@@ -82,6 +84,13 @@ package struct ViewPlan: Equatable, Sendable {
             return mount.type.elementsEqual(type.utf8) && mount.mountPoint == place
         }
         return false
+    }
+
+    /// `ID` of `/containers/ID/proc/meminfo`; nil where the file is one by its caller.
+    private static func container(_ root: [UInt8]) -> String? {
+        let parts = root.split(separator: UInt8(ascii: "/"), maxSplits: 2)
+        guard parts.count == 3, parts[0].elementsEqual("containers".utf8) else { return nil }
+        return String(decoding: parts[1], as: UTF8.self)
     }
 
     /// An engine hides this of the host's CPUs; our directories do not have it.

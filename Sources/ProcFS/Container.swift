@@ -21,6 +21,8 @@ package final class Container: Sendable {
     struct State: Sendable {
         /// The container's first process; 0 while it is not known.
         var pid: Int32 = 0
+        /// When that process was started, where it is not the one whose start the container's is.
+        var processStartNs: UInt64?
         var cgroup: Cgroup?
         var start: Identity.Start?
         var account = CPUAccount()
@@ -75,10 +77,22 @@ package final class Container: Sendable {
             state.accountPlace = account
             if let known { state.account = known }
             state.pid = pid
+            state.processStartNs = nil
             state.cgroup = cgroup
             state.start = start ?? Identity.Start(bootNs: Clock.boot)
         }
     }
+
+    /// Goes on with another process in the place of the first one; its beginning and its cgroups stay.
+    func goOn(with pid: Int32, startNs: UInt64) {
+        state.withLock { state in
+            state.pid = pid
+            state.processStartNs = startNs
+        }
+    }
+
+    /// When the process that is its first one now was started, in nanoseconds of the boot clock.
+    var processStartNs: UInt64? { state.withLock { $0.processStartNs ?? $0.start?.bootNs } }
 
     /// It is gone: what it was told need not be kept for it.
     func giveBackAccount() { state.withLock { $0.accountPlace }?.giveBack() }

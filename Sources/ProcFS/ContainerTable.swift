@@ -48,6 +48,7 @@ package final class ContainerTable: Sendable {
                 state.byKey[entry.key] = container
                 guard entry.pid > 0 else { continue }
                 attach(container, pid: entry.pid, membership: entry.membership, start: entry.start, in: &state)
+                if let startNs = entry.processStartNs { container.goOn(with: entry.pid, startNs: startNs) }
             }
             state.lastKey = max(known.lastKey, 1)
         }
@@ -123,6 +124,14 @@ package final class ContainerTable: Sendable {
             account: accountPlace(container.id, membership, start)
         )
         for path in membership.distinguishingPaths { state.byPath[path, default: []].append(container.key) }
+    }
+
+    /// Names another process in the place of the first one, which has ended.
+    ///
+    /// Where it cannot be noted, the next process of the daemon finds that the first one is not there any more.
+    func goOn(_ container: Container, with pid: Int32, startNs: UInt64) {
+        container.goOn(with: pid, startNs: startNs)
+        try? journal?.append(.succeeded(key: container.key, pid: pid, startNs: startNs))
     }
 
     /// Whether there was such a container.

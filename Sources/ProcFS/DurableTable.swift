@@ -16,12 +16,16 @@ struct DurableTable: Equatable, Sendable {
         var pid: Int32 = 0
         var start = Identity.Start(bootNs: 0)
         var membership = Membership()
+        /// When that process was started, where it is not the one whose start the container's is.
+        var processStartNs: UInt64?
     }
 
     /// One change.
     enum Change: Equatable, Sendable {
         case registered(key: UInt32, id: [UInt8], route: [UInt8])
         case attached(key: UInt32, pid: Int32, start: Identity.Start, membership: Membership)
+        /// Another process took the place of the first one, which has ended.
+        case succeeded(key: UInt32, pid: Int32, startNs: UInt64)
         case deregistered(key: UInt32)
         /// Keys up to this one have been given out.
         case lastKey(UInt32)
@@ -54,6 +58,10 @@ struct DurableTable: Equatable, Sendable {
             entries[key]?.pid = pid
             entries[key]?.start = start
             entries[key]?.membership = membership
+            entries[key]?.processStartNs = nil
+        case .succeeded(let key, let pid, let startNs):
+            entries[key]?.pid = pid
+            entries[key]?.processStartNs = startNs
         case .deregistered(let key): entries[key] = nil
         case .lastKey(let key): lastKey = key
         }
@@ -67,6 +75,8 @@ struct DurableTable: Equatable, Sendable {
             guard entry.pid > 0 else { continue }
             let (start, membership) = (entry.start, entry.membership)
             result.append(.attached(key: entry.key, pid: entry.pid, start: start, membership: membership))
+            guard let startNs = entry.processStartNs else { continue }
+            result.append(.succeeded(key: entry.key, pid: entry.pid, startNs: startNs))
         }
         return result + [.lastKey(lastKey)]
     }
@@ -80,6 +90,7 @@ struct DurableTable: Equatable, Sendable {
         case .attached(let key, let pid, let start, let membership):
             words = ["@", "\(key)", "\(pid)", "\(start.bootNs)", "\(start.clockOffsetNs)"].map(\.bytes)
             words.append(membership.text)
+        case .succeeded(let key, let pid, let startNs): words = ["p", "\(key)", "\(pid)", "\(startNs)"].map(\.bytes)
         case .deregistered(let key): words = ["-".bytes, "\(key)".bytes]
         case .lastKey(let key): words = ["k".bytes, "\(key)".bytes]
         }
@@ -102,6 +113,9 @@ struct DurableTable: Equatable, Sendable {
             let text = words[5]
             let membership = Membership(parsing: text.span)
             return .attached(key: key, pid: pid, start: start, membership: membership)
+        case (UInt8(ascii: "p"), 4):
+            guard let pid: Int32 = number(2), pid > 0, let startNs: UInt64 = number(3) else { return nil }
+            return .succeeded(key: key, pid: pid, startNs: startNs)
         case (UInt8(ascii: "-"), 2): return .deregistered(key: key)
         case (UInt8(ascii: "k"), 2): return .lastKey(key)
         default: return nil

@@ -383,6 +383,18 @@ package final class Identity: Sendable {
         return result?.pid
     }
 
+    /// The process that started first of those in a mount namespace.
+    func oldestProcess(inMountNamespace inode: UInt64) -> Int32? { oldest { $0.mount == inode } }
+
+    /// The mount namespace in which others may go on when the container's first process ends; nil where it is the host's, or
+    /// the process is the first of its pid namespace, which ends with it.
+    func refuge(of process: ProcessSource.Handle) -> UInt64? {
+        guard let mount = try? process.namespaces().mount, mount > 0, mount != hostNamespaces.mount,
+            let status = try? process.contents(of: "status")
+        else { return nil }
+        return ProcessStatus(parsing: status.span).namespacePIDs.last == 1 ? nil : mount
+    }
+
     private func home(_ key: NamespacePair, find: () -> Int32?) -> ProcessSource.Handle? {
         if let known = homes.withLock({ $0[key] }), (try? known.cgroupText()) != nil { return known }
         guard let pid = find(), let handle = try? processes.handle(pid) else { return nil }

@@ -97,8 +97,27 @@ package final class UmweltFS: FileSystem {
 
     /// Whether the registered container's first process is the one that was named, and not another of its number.
     package func hasItsProcess(_ container: Container) -> Bool {
-        guard let start = container.start else { return false }
-        return processes.start(of: container.pid) == start.bootNs
+        guard let startNs = container.processStartNs else { return false }
+        return processes.start(of: container.pid) == startNs
+    }
+
+    /// The mount namespace in which others may go on when the container's first process ends; nil where none can.
+    package func refuge(of pid: Int32) -> UInt64? {
+        do throws(Errno) { return identity.refuge(of: try processes.handle(pid)) } catch { return nil }
+    }
+
+    /// Has the container go on with the oldest process of a mount namespace in the place of its first one, which has ended;
+    /// returns that, nil where there is none.
+    ///
+    /// Looks at every process of the node.
+    package func goOn(id: [UInt8], in mountNamespace: UInt64) -> Int32? {
+        guard let container = table.container(id: id),
+            let pid = identity.oldestProcess(inMountNamespace: mountNamespace),
+            let startNs = processes.start(of: pid)
+        else { return nil }
+        table.goOn(container, with: pid, startNs: startNs)
+        identity.invalidate()
+        return pid
     }
 
     /// Forgets registered containers whose process has ended, or was not named for two minutes (who registered them is

@@ -47,11 +47,14 @@ final class Daemon {
     private static let residentGoal: UInt64 = 3 << 20
 
     /// Adopts the connection; on return all is ready to be served.
-    init(_ options: Options, _ inheritance: Inheritance, refused: [UInt64]) throws(DaemonError) {
+    ///
+    /// `isEnding`: nothing is to be begun any more.
+    init(_ options: Options, _ inheritance: Inheritance, refused: [UInt64], isEnding: Bool) throws(DaemonError) {
         self.options = options
         self.inheritance = inheritance
         _ = try? ProcessLimits.raiseOpenFiles()
         let ending = try attempt("set up events") { () throws(Errno) in try Ending() }
+        ending.isNear = isEnding
         let exits = try attempt("set up events") { () throws(Errno) in try Exits() }
         self.ending = ending
         self.exits = exits
@@ -135,11 +138,25 @@ final class Daemon {
     /// Watches the first processes that a predecessor was told of; those that have ended meanwhile are found by the sweep.
     private func watchKnownContainers() {
         for container in fileSystem.table.registered where container.pid > 0 {
-            if fileSystem.hasItsProcess(container), (try? exits.watch(container.pid, id: container.id)) != nil {
+            let pid = container.pid
+            if fileSystem.hasItsProcess(container),
+                (try? exits.watch(pid, id: container.id, refuge: fileSystem.refuge(of: pid))) != nil
+            {
                 continue
             }
             _ = fileSystem.deregister(id: container.id)
         }
+    }
+
+    /// Whether others of a container whose first process has ended go on: one of them is watched in its place.
+    private func goesOn(_ end: Exits.End) -> Bool {
+        guard let refuge = end.refuge else { return false }
+        // The one that is found may end meanwhile.
+        for _ in 0..<3 {
+            guard let next = fileSystem.goOn(id: end.id, in: refuge) else { return false }
+            if (try? exits.watch(next, id: end.id, refuge: refuge)) != nil { return true }
+        }
+        return false
     }
 
     /// By SIGSTOP, and not by a debugger.
@@ -189,7 +206,7 @@ final class Daemon {
             }
             if ready.contains(ending.event.raw) { return }
             for end in exits.take() where fileSystem.table.container(id: end.id)?.pid == end.pid {
-                _ = fileSystem.deregister(id: end.id)
+                if !goesOn(end) { _ = fileSystem.deregister(id: end.id) }
             }
             let now = Clock.monotonic
             if now &- forgotAt > Self.forgetNs {

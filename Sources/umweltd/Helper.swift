@@ -70,7 +70,6 @@ struct HelperPart {
     /// Says in a line what it did, where there was something to do.
     func run() throws(DaemonError) {
         ProcessID.setName("umweltd-mounts")
-        let started = Clock.monotonic
         let (report, words) = try attempt("look at the containers' mounts") { () throws(Errno) in
             if case .takeAway(let minor) = options.part {
                 let device = Fd(adopting: Inheritance.Place.device.rawValue)
@@ -80,9 +79,6 @@ struct HelperPart {
             var mending = try Mending(mountPoint: options.mount)
             return (mending.replaceDead(), "replaced")
         }
-        guard report.namespaces > 0 else { return }
-        let milliseconds = (Clock.monotonic &- started) / 1_000_000
-        Notice.print("\(words) \(report.files) files in \(report.namespaces) containers in \(milliseconds) ms")
-        for failure in report.failures { Notice.print("not \(words): \(failure)") }
+        for line in report.lines(words) { Notice.print(line) }
     }
 }

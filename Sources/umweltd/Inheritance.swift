@@ -52,6 +52,8 @@ final class Inheritance: Sendable {
         case onGuard = 0x67
         /// From the keeper: it stays what it is.
         case relieved = 0x6b
+        /// From the keeper: the worker before is gone, or does nothing any more.
+        case begin = 0x62
         /// From the keeper: it is ending.
         case ending = 0x65
     }
@@ -85,6 +87,18 @@ final class Inheritance: Sendable {
         var words = [UInt8](repeating: 0, count: 64)
         guard let count = try? channel.read(into: &words), count > 0 else { return nil }
         return words.prefix(count).compactMap(Word.init(rawValue:))
+    }
+
+    /// Returns when the worker before is gone: two would each write the container table.
+    ///
+    /// Until then this process only holds what the next keeper needs, should this one end: whose place it takes then.
+    func waitForTurn(_ options: Options) throws(DaemonError) -> [Word] {
+        var heard: [Word] = []
+        while !heard.contains(.begin) {
+            guard let words = hear() else { try becomeKeeper(options) }
+            heard += words
+        }
+        return heard
     }
 
     func tell(_ word: Word) { try? channel.send([word.rawValue]) }

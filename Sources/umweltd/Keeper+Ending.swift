@@ -25,6 +25,8 @@ extension Keeper {
         guard stage == .serving else { return }
         stage = .stopping
         guard !manager.keeps || signal == 0 || isMeant else { return handOver() }
+        // Should this process not come to its end: what nobody holds any more is dead, and found as such.
+        manager.forget()
         worker.map(warn)
         helper?.end()
         minor = (try? MountSurvey.minor(ofOursAt: options.mount)) ?? 0
@@ -118,7 +120,7 @@ extension Keeper {
         }
         notices.print("the connection of \(options.mount) was aborted; making another")
         if let worker {
-            try? worker.child.kill(SIGKILL)
+            kill(worker)
             leaving[worker.child.pid] = worker
             self.worker = nil
         }

@@ -123,10 +123,7 @@ extension Keeper {
         }
         try attempt("watch a worker") { () throws(Errno) in try poller.add(channel) }
         let worker = Worker(child: Child(adopting: incumbent.pid), channel: channel, area: area)
-        worker.hung = true
-        try? worker.child.kill(SIGKILL)
-        leaving[incumbent.pid] = worker
-        startsAt = Clock.monotonic &+ Self.deathLimitNs
+        retire(worker)
     }
 
     /// Kills the workers, and waits a moment for their end; `sparing`: but not the one that serves.
@@ -135,7 +132,7 @@ extension Keeper {
             leaving[worker.child.pid] = worker
             self.worker = nil
         }
-        for worker in leaving.values { try? worker.child.kill(SIGKILL) }
+        for worker in leaving.values { kill(worker) }
         for _ in 0..<200 where !leaving.isEmpty {
             while let (pid, change) = Child.nextChange() { try? note(change, of: pid) }
             usleep(5000)

@@ -38,11 +38,27 @@ extension Keeper {
             try poller.add(worker.channel)
             self.worker = worker
             if stage != .serving { warn(worker) }
+            let others = leaving.values.filter { !$0.isKilled }
+            for other in others { kill(other) }
+            if !others.isEmpty { letsInAt = Clock.monotonic &+ Self.deathLimitNs }
+            if letsInAt == nil { letIn() }
         } catch {
             guard isAnnounced else { throw DaemonError("cannot start a worker: \(error)") }
             notices.print("cannot start a worker: \(error); trying again")
             restart(after: policy.workerEnded(hadServed: false) + 10)
         }
+    }
+
+    /// Has the worker begin.
+    func letIn() {
+        letsInAt = nil
+        if negotiated.hasResend { settleThoseThatStay() }
+        if let worker { try? worker.channel.send([Inheritance.Word.begin.rawValue]) }
+    }
+
+    func kill(_ worker: Worker) {
+        worker.isKilled = true
+        try? worker.child.kill(SIGKILL)
     }
 
     func restart(after milliseconds: UInt64) { startsAt = Clock.monotonic &+ milliseconds * 1_000_000 }
@@ -68,7 +84,7 @@ extension Keeper {
                 stop(by: SIGTERM)
             case .upgrade: goOver()
             // What it says itself comes back from nobody.
-            case .onGuard, .relieved, .ending, nil: break
+            case .onGuard, .relieved, .begin, .ending, nil: break
             }
         }
     }
@@ -135,12 +151,13 @@ extension Keeper {
             if let worker = self.worker { replace(worker, because: "has to answer for another") }
         }
         if worker.hung, self.worker == nil, startsAt != nil { startsAt = 0 }
+        if letsInAt != nil, leaving.isEmpty { letsInAt = 0 }
     }
 
     /// The same for those that were killed and do not end (state D), as far as they have come: what they take until they do
     /// end is seen to then.
     private func settleThoseThatStay() {
-        for worker in leaving.values where !worker.isObsolete {
+        for worker in leaving.values where worker.isKilled && !worker.isObsolete {
             if negotiated.hasResend {
                 resend()
             } else if unsettled.count < Held.areaLimit, !worker.handedOn.isSuperset(of: worker.inHand) {
@@ -168,15 +185,25 @@ extension Keeper {
         if policy.failures >= 3 { upgradeFailed("its worker \(status.words) before it served") }
     }
 
-    /// Kills a worker that does not go on, and has another one start: when it has ended, or after a moment beside it.
+    /// Kills a worker that does not go on, and has another one take its place.
     private func replace(_ worker: Worker, because reason: String) {
         notices.print("the worker \(reason); another takes its place")
+        retire(worker)
+        watch.workerStarted(afterHang: true)
+    }
+
+    /// Has another one take a worker's place when that has ended, or after a moment beside it.
+    ///
+    /// The next one is there before this one is killed, so that at no moment the connection hangs on this process alone. But
+    /// where the kernel resends nothing, the next one is given what this one has left.
+    func retire(_ worker: Worker) {
         worker.hung = true
-        try? worker.child.kill(SIGKILL)
         leaving[worker.child.pid] = worker
         if self.worker === worker { self.worker = nil }
+        startsAt = 0
+        guard !negotiated.hasResend else { return }
+        kill(worker)
         startsAt = Clock.monotonic &+ Self.deathLimitNs
-        watch.workerStarted(afterHang: true)
     }
 
     /// From time to time: whether the worker goes on, and readers get answers.

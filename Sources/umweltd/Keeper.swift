@@ -40,6 +40,8 @@ final class Keeper {
     var worker: Worker?
     /// Killed, and not ended yet.
     var leaving: [Int32: Worker] = [:]
+    /// When the worker is to begin, of the monotonic clock: one before it may still be there.
+    var letsInAt: UInt64?
     /// What ended workers had in hand, where the kernel does not resend it.
     var unsettled: [RequestArea] = []
     /// When the next worker is to be started, of the monotonic clock; nil where one is there.
@@ -175,6 +177,7 @@ final class Keeper {
             let now = Clock.monotonic
             if case .draining(let end) = stage, now >= end { drained() }
             if let due = startsAt, now >= due { try startWorker() }
+            if let due = letsInAt, now >= due { letIn() }
             if let end = servesBy, now >= end { giveUp() }
             let ready: [Int32]
             do throws(Errno) { ready = try poller.wait(milliseconds: patience(now)) } catch {
@@ -200,13 +203,11 @@ final class Keeper {
 
     /// How long nothing needs to be done if nothing happens.
     private func patience(_ now: UInt64) -> Int32 {
-        guard let due = startsAt else {
-            if case .draining(let end) = stage {
-                return Int32(clamping: min(end > now ? (end - now) / 1_000_000 + 1 : 0, 250))
-            }
-            return HealthWatch.intervalMilliseconds
-        }
-        return Int32(clamping: min((due &- now) / 1_000_000 + 1, UInt64(HealthWatch.intervalMilliseconds)))
+        var moments = [startsAt, letsInAt].compactMap { $0 }
+        if case .draining(let end) = stage { moments.append(end) }
+        guard let next = moments.min() else { return HealthWatch.intervalMilliseconds }
+        let milliseconds = next > now ? (next - now) / 1_000_000 + 1 : 0
+        return Int32(clamping: min(milliseconds, UInt64(HealthWatch.intervalMilliseconds)))
     }
 
     private func takeSignals() {

@@ -17,8 +17,9 @@ final class Worker {
     var readyAt: UInt64?
     /// Its end of the channel is closed.
     var isSilent = false
-    /// It was taken to hang, and killed.
+    /// Another one takes its place: it was taken to hang, or is another program's.
     var hung = false
+    var isKilled = false
     /// What it had in hand has failed with its connection.
     var isObsolete = false
     /// Of what it has in hand, what another one answers already: it was killed, and did not end.

@@ -36,7 +36,9 @@ case .run(let options):
         case .worker(let negotiated, let refused, let areas):
             ProcessID.setName("umweltd-worker")
             _ = try attempt("set up signals") { () throws(Errno) in try Fd.signals(Keeper.signals) }
-            try Daemon(options, Inheritance(negotiated, unsettled: areas), refused: refused).run()
+            let inheritance = try Inheritance(negotiated, unsettled: areas)
+            let isEnding = try inheritance.waitForTurn(options).contains(.ending)
+            try Daemon(options, inheritance, refused: refused, isEnding: isEnding).run()
         }
         // Threads that still wait for the kernel end with the process.
         exit(0)

@@ -59,6 +59,8 @@ struct AttachPartsTests {
         #expect(found.match("ddd") == found.match(docker))
         #expect(found.match("dd") == .none)
         #expect(found.match("plain") == .one(found[5]))
+        // The beginning of what is a name would be another one's.
+        #expect(found.match("pla") == .none)
         #expect(found.match("pod/app") == .one(found[0]))
         #expect(found.match("c") == .none)
         #expect(found.match("app") == .one(found[0]))
@@ -69,6 +71,29 @@ struct AttachPartsTests {
         (second.id, second.name) = ("c9", "pod/side")
         #expect((found + [second]).match("pod") == .several(["cri c1", "cri c9"]))
         #expect((found + [second]).match("side") == .one(second))
+    }
+
+    /// Engines keep their files where they are told to, docker with a user namespace in a directory of its own.
+    @Test func enginesWithOtherDirectories() throws {
+        let ids = ["a", "b", "c", "d"].map { String(repeating: $0, count: 64) }
+        func runc(_ pid: Int, _ mounts: String, _ bundle: String = "/none") -> String {
+            #"{"id":"x","init_process_pid":\#(pid),"config":{"labels":["bundle=\#(bundle)"],"mounts":[\#(mounts)]}}"#
+        }
+        func mount(_ source: String) -> String { #"{"source":"\#(source)","destination":"/etc/hostname"}"# }
+        let root = try fixture([
+            "/run/docker/runtime-runc/moby/\(ids[0])/state.json": runc(10, mount("/srv/d/containers/\(ids[0])/hostname")),
+            "/srv/d/containers/\(ids[0])/config.v2.json": #"{"Name":"/web"}"#,
+            // In the network of the first.
+            "/run/docker/runtime-runc/moby/\(ids[1])/state.json": runc(11, mount("/srv/d/containers/\(ids[0])/hostname")),
+            "/srv/d/containers/\(ids[1])/config.v2.json": #"{"Name":"/side"}"#,
+            "/run/runc/\(ids[2])/state.json": runc(12, "", "/srv/p/overlay-containers/\(ids[2])/userdata"),
+            "/srv/p/overlay-containers/containers.json": #"[{"id":"\#(ids[2])","names":["db"]}]"#,
+            "/run/runc/\(ids[3])/state.json": runc(13, #"{"destination":"/etc/hostname"},{},{"source":"x"}"#),
+        ])
+        defer { try? FileTree.removeAll(Path(root)) }
+        let found = EngineStates(root: root, stateDirectory: "/none") { _ in 100 }.containers()
+        #expect(found.map(\.name) == ["web", "side", "db", ""])
+        #expect(found.map(\.engine) == ["docker", "docker", "podman", "runc"])
     }
 
     @Test func idsThatAreTakenForNames() {
@@ -122,6 +147,22 @@ struct AttachPartsTests {
         #expect(PsCommand.health(plan) == "dead")
     }
 
+    /// A view of a container that the daemon does not know any more fails; one by its caller never does.
+    @Test func viewsOfAForgottenContainerAreStale() {
+        let text = """
+            2 1 0:53 / /var/lib/umwelt ro - fuse.umwelt /var/lib/umwelt ro
+            11 10 0:41 / /proc rw - proc proc rw
+            13 11 0:53 /containers/a/proc/meminfo /proc/meminfo ro - fuse.umwelt /var/lib/umwelt ro
+            14 11 0:53 /containers/b/proc/stat//deleted /proc/stat ro - fuse.umwelt /var/lib/umwelt ro
+            15 11 0:53 /proc/uptime /proc/uptime ro - fuse.umwelt /var/lib/umwelt ro
+
+            """
+        let mounts = MountInfo.parse(Array(text.utf8).span)
+        let plan = ViewPlan(mounts: mounts, host: mounts, mountPoint: "/var/lib/umwelt", known: ["a"])
+        let found = plan.steps.filter { [.ours, .stale].contains($0.standing) }.map { "\($0.view) \($0.standing)" }
+        #expect(found == ["proc/meminfo ours", "proc/stat stale", "proc/uptime ours"])
+    }
+
     /// What the container has of its own around a view, beneath it, or in its place.
     @Test(
         arguments: [
@@ -160,6 +201,8 @@ struct AttachPartsTests {
         #expect(Restart.hasRestart(jobs, "umweltd.service"))
         #expect(!Restart.hasRestart(jobs, "other.service"))
         #expect(!Restart.hasRestart("", "umweltd.service"))
+        #expect(Restart.hasJob(jobs, "other.service") { $0 == "stop" })
+        #expect(!Restart.hasJob(jobs, "umweltd.service") { $0 == "stop" })
     }
 
     @Test func tableHasColumns() {

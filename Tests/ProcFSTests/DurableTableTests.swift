@@ -23,6 +23,7 @@ struct DurableTableTests {
             .registered(key: 1, id: Array("one".utf8), route: []),
             .registered(key: 2, id: Array("two".utf8), route: [0, 10, 32, 37, 255]),
             .attached(key: 2, pid: 77, start: start, membership: membership),
+            .succeeded(key: 2, pid: 78, startNs: 9),
             .registered(key: 3, id: Array("three".utf8), route: Array("run".utf8)),
             .deregistered(key: 1),
         ]
@@ -32,7 +33,7 @@ struct DurableTableTests {
         let table = DurableTable(parsing: text(changes), boot: boot)
         #expect(table.entries.keys.sorted() == [2, 3])
         #expect(table.entries[2]?.route == [0, 10, 32, 37, 255])
-        #expect(table.entries[2]?.pid == 77)
+        #expect(table.entries[2]?.pid == 78 && table.entries[2]?.processStartNs == 9)
         #expect(table.entries[2]?.start == Identity.Start(bootNs: .max, clockOffsetNs: -5))
         #expect(table.entries[2]?.membership.unified == Path("/\u{e9}"))
         #expect(table.entries[2]?.membership[.memory] == "/a b%")
@@ -62,7 +63,7 @@ struct DurableTableTests {
     @Test(arguments: [
         "+ 0 a r", "+ 16777216 a r", "+ x a r", "+ 1 .. r", "+ 1 a", "@ 1 0 5 5 %", "@ 1 -3 5 5 %",
         "@ 1 99999999999 5 5 %",
-        "- x", "?", "", "+ 1 a%2 r", "k 99999999999",
+        "- x", "p 2 0 5", "p 9 7 7", "p 1 5", "?", "", "+ 1 a%2 r", "k 99999999999",
     ]) func nonsenseIsLeftOut(line: String) {
         let table = DurableTable(parsing: text([]) + Array("\(line)\n".utf8) + text(changes).dropFirst(0), boot: boot)
         #expect(table.entries.count <= 3)

@@ -149,13 +149,17 @@ struct Attacher {
         return removed
     }
 
-    func plan(of container: EngineContainer) throws(Failure) -> ViewPlan {
+    func plan(of container: EngineContainer) throws(Failure) -> ViewPlan { try plan(of: container, registered()) }
+
+    /// `registered`: the containers that the daemon knows.
+    func plan(of container: EngineContainer, _ registered: [Registered]) throws(Failure) -> ViewPlan {
         do throws(Errno) {
             return ViewPlan(
                 mounts: try MountSurvey.mounts(of: MountSurvey.unconfined(container.pid)),
                 // The daemon may be in another mount namespace than process 1.
                 host: try MountSurvey.mounts(of: daemon.greeting.pid) + MountSurvey.mounts(of: 1),
-                mountPoint: mountPoint
+                mountPoint: mountPoint,
+                known: Set(registered.map(\.id))
             )
         } catch {
             throw .failed("cannot read the mounts of \(container.label): \(error)")
@@ -200,5 +204,5 @@ extension EngineContainer {
     var label: String { name.isEmpty ? shortID : name }
 
     /// An engine's own id is cut, one that people gave is not.
-    var shortID: String { id.utf8.count == 64 && id.allSatisfy(\.isHexDigit) ? String(id.prefix(20)) : id }
+    var shortID: String { hasEngineID ? String(id.prefix(20)) : id }
 }

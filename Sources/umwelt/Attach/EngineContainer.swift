@@ -12,6 +12,11 @@ struct EngineContainer: Equatable {
     var pid: Int32
     /// The process that holds a pod's namespaces, and nothing else.
     var isSandbox = false
+    /// Where its engine may tell of it.
+    var ownDirectories: [String] = []
+
+    /// Whether the engine made its id: 64 hexadecimal digits.
+    var hasEngineID: Bool { id.utf8.count == 64 && id.allSatisfy(\.isHexDigit) }
 
     /// As the daemon registers it: 1 to 128 of A-Z a-z 0-9 `_` `.` `-`, beginning with a letter or digit.
     var registeredID: String {
@@ -33,15 +38,15 @@ extension [EngineContainer] {
         case several([String])
     }
 
-    /// By id, then by name (POD/CONTAINER, then either of the two), then by the beginning of an id (three characters at
-    /// least); who names a pod means what runs in it before the process that holds its namespaces.
+    /// By id, then by name (POD/CONTAINER, then either of the two), then by the beginning of an engine's own id (three digits
+    /// at least; an id that people chose is a name, of which the beginning can be another's); who names a pod means what runs in it before the process that holds its namespaces.
     func match(_ target: String) -> Match {
         let inhabited = filter { !$0.isSandbox }
         for candidates in [
             filter { $0.id == target }, inhabited.filter { !$0.name.isEmpty && $0.name == target },
             inhabited.filter { $0.name.split(separator: "/").contains { $0 == target } },
             filter { !$0.name.isEmpty && $0.name == target },
-            target.count >= 3 ? filter { $0.id.hasPrefix(target) } : [],
+            target.count >= 3 ? filter { $0.hasEngineID && $0.id.hasPrefix(target) } : [],
         ] {
             if candidates.count == 1, let one = candidates.first { return .one(one) }
             if candidates.count > 1 { return .several(candidates.map { "\($0.engine) \($0.id)" }) }

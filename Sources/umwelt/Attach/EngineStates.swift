@@ -87,7 +87,10 @@ struct EngineStates {
 
     /// runc's state.json (libcontainer.State).
     private struct RuncState: Decodable {
-        struct Config: Decodable { var labels: [String]? }
+        struct Config: Decodable {
+            var labels: [String]?
+            var mounts: [BundleConfig.Mount]?
+        }
         var id: String
         var init_process_pid: Int32
         var init_process_start: UInt64?
@@ -111,9 +114,11 @@ struct EngineStates {
         let pid: Int32
         let start: UInt64?
         var bundle = ""
+        var mounts: [BundleConfig.Mount]?
         if let state = json(RuncState.self, at: directory + "/state.json") {
             (pid, start) = (state.init_process_pid, state.init_process_start)
             bundle = state.config?.labels?.first { $0.hasPrefix("bundle=") }.map { String($0.dropFirst(7)) } ?? ""
+            mounts = state.config?.mounts
         } else if let status = json(CrunStatus.self, at: directory + "/status") {
             (pid, start, bundle) = (status.pid, status.processStartTime, status.bundle ?? "")
         } else {
@@ -122,17 +127,38 @@ struct EngineStates {
         guard pid > 0, let now = startOf(pid), start == nil || start == 0 || isStart(start ?? 0, of: pid, now)
         else { return nil }
         var container = EngineContainer(id: id, engine: engine, pid: pid)
-        read(bundle: bundle, &container)
+        let config = json(BundleConfig.self, at: bundle + "/config.json")
+        read(config?.annotations ?? [:], &container)
+        container.ownDirectories = Self.ownDirectories(bundle, mounts ?? config?.mounts ?? [])
         return container
     }
 
     // MARK: Engines
 
-    private struct BundleConfig: Decodable { var annotations: [String: String]? }
+    private struct BundleConfig: Decodable {
+        struct Mount: Decodable {
+            var source: String?
+            var destination: String?
+        }
+
+        var annotations: [String: String]?
+        var mounts: [Mount]?
+    }
+
+    /// Where the engine has what it keeps of the container, whatever its data root is: the bundle, and where the files come
+    /// from that it makes for every container.
+    private static func ownDirectories(_ bundle: String, _ mounts: [BundleConfig.Mount]) -> [String] {
+        let files = ["/etc/hostname", "/etc/hosts", "/etc/resolv.conf", "/run/.containerenv"]
+        let sources = mounts.filter { files.contains($0.destination ?? "") }.compactMap { $0.source.flatMap(parent) }
+        return ([bundle] + sources).reduce(into: []) { if !$0.contains($1), !$1.isEmpty { $0.append($1) } }
+    }
+
+    private static func parent(_ path: String) -> String? {
+        path.lastIndex(of: "/").map { String(path[..<$0]) }
+    }
 
     /// What CRI runtimes note of a container in its configuration.
-    private func read(bundle: String, _ container: inout EngineContainer) {
-        guard let notes = json(BundleConfig.self, at: bundle + "/config.json")?.annotations else { return }
+    private func read(_ notes: [String: String], _ container: inout EngineContainer) {
         let kind = notes["io.kubernetes.cri.container-type"] ?? notes["io.kubernetes.cri-o.ContainerType"]
         container.isSandbox = kind == "sandbox"
         if notes.keys.contains(where: { $0.hasPrefix("io.kubernetes.cri-o.") }) { container.engine = "cri-o" }
@@ -154,24 +180,33 @@ struct EngineStates {
 
     /// The names that docker and podman keep elsewhere.
     private func describe(_ container: inout EngineContainer) {
-        if container.engine == "docker",
-            let name = json(DockerConfig.self, at: "/var/lib/docker/containers/\(container.id)/config.v2.json")?.Name
-        {
-            container.name = name.hasPrefix("/") ? String(name.dropFirst()) : name
+        if container.engine == "docker" {
+            // A container in another's network has that one's files.
+            let places = ["/var/lib/docker/containers"] + container.ownDirectories.compactMap(Self.parent)
+            let configs = places.map { "\($0)/\(container.id)/config.v2.json" }
+            if let name = configs.lazy.compactMap({ json(DockerConfig.self, at: $0)?.Name }).first {
+                container.name = name.hasPrefix("/") ? String(name.dropFirst()) : name
+            }
         }
         guard container.name.isEmpty else { return }
+        // ROOT/overlay-containers/ID/userdata
+        for place in container.ownDirectories.compactMap(Self.parent).compactMap(Self.parent) {
+            nameByPodman(&container, place)
+        }
         for driver in ["overlay", "vfs", "btrfs", "zfs"] {
-            // The latter has those that go with their end (podman run --rm).
-            for path in [
-                "/var/lib/containers/storage/\(driver)-containers/containers.json",
-                "/run/containers/storage/\(driver)-containers/volatile-containers.json",
-            ] {
-                guard let entry = json([PodmanEntry].self, at: path)?.first(where: { $0.id == container.id }) else {
-                    continue
-                }
-                container.name = entry.names?.first ?? ""
-                container.engine = "podman"
+            for root in ["/var/lib", "/run"] {
+                nameByPodman(&container, "\(root)/containers/storage/\(driver)-containers")
             }
+        }
+    }
+
+    private func nameByPodman(_ container: inout EngineContainer, _ directory: String) {
+        // The latter has those that go with their end (podman run --rm).
+        for file in ["containers.json", "volatile-containers.json"] where container.name.isEmpty {
+            let entries = json([PodmanEntry].self, at: "\(directory)/\(file)")
+            guard let entry = entries?.first(where: { $0.id == container.id }) else { continue }
+            container.name = entry.names?.first ?? ""
+            container.engine = "podman"
         }
     }
 }

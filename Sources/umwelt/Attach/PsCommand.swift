@@ -39,7 +39,7 @@ struct PsCommand: ParsableCommand {
         }
         var rows = [["ID", "NAME", "ENGINE", "PID", "MEMORY", "CPUS", "ROUTE", "HEALTH"]]
         for container in containers {
-            let plan = try? attacher.plan(of: container)
+            let plan = try? attacher.plan(of: container, registered)
             let route = registered.first { $0.pid == container.pid }?.route
             let hasViews = plan?.held.isEmpty == false
             rows.append([

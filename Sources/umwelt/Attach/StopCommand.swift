@@ -2,9 +2,11 @@
 // Copyright the Umwelt authors
 
 import ArgumentParser
+import Attachment
 import Glibc
 import Kernel
 import NodeLink
+import ProcFS
 
 /// `umwelt stop`: the command line of it.
 struct StopCommand: ParsableCommand {
@@ -23,11 +25,22 @@ struct StopCommand: ParsableCommand {
     @Option(help: RunHelp.stateDirectory, transform: RunParsing.stateDirectory) var stateDir: String?
     @Flag(help: ArgumentHelp("Do nothing where systemd restarts this unit.", visibility: .private)) var unlessRestart =
         false
+    @Option(
+        help: ArgumentHelp(
+            "Take away what a daemon that has ended left; with --unless-restart where systemd stops the unit.",
+            visibility: .private
+        )
+    )
+    var leftAt: String?
     @Option(help: ArgumentHelp("That unit.", visibility: .private)) var unit = "umweltd.service"
 
     private static let patienceMilliseconds = 28_000
 
     func run() throws {
+        if let leftAt {
+            guard !unlessRestart || Restart.isStopped(unit) else { return }
+            return try Self.takeAway(leftAt: MountPoint.canonical(Path(leftAt)))
+        }
         // systemd calls this too when the main process has ended by itself; another one follows then.
         if unlessRestart, !Restart.hasMainProcess || Restart.isUnderWay(unit) { return }
         let state = StateDirectory(stateDir)
@@ -43,6 +56,20 @@ struct StopCommand: ParsableCommand {
         }
         throw Failure.failed("umweltd does not end; see its log")
     }
+
+    /// What a daemon that has ended could not do itself: nobody follows that would answer for its views.
+    private static func takeAway(leftAt mountPoint: Path) throws(Failure) {
+        do throws(Errno) {
+            let minor = try? MountSurvey.minor(ofOursAt: mountPoint)
+            // A container that starts from now on finds nothing to mount; in the others nothing is waited for.
+            while (try? MountSurvey.minor(ofOursAt: mountPoint)) != nil { try FuseMount.remove(at: mountPoint) }
+            if let minor { try? FuseMount.abort(minor: minor) }
+            var mending = try Mending(mountPoint: mountPoint)
+            for line in mending.takeAway(of: minor).lines("took away") { Standard.complain(line) }
+        } catch {
+            throw .failed("cannot take away what is left of \(mountPoint): \(error)")
+        }
+    }
 }
 
 /// Whether systemd ends a unit only to start it again.
@@ -53,13 +80,18 @@ enum Restart {
         unsafe getenv("MAINPID") != nil
     }
 
-    /// By the jobs it has: `systemctl list-jobs`.
-    static func isUnderWay(_ unit: String) -> Bool {
-        guard let program = Programs.find("systemctl", in: ""), let pipe = try? Fd.pipe() else { return false }
-        return isUnderWay(unit, program, pipe)
+    static func isUnderWay(_ unit: String) -> Bool { hasRestart(jobs, unit) }
+
+    /// Whether it is ended to stay so: a service that failed has no job while systemd waits before it starts it again.
+    static func isStopped(_ unit: String) -> Bool { hasJob(jobs, unit) { $0 == "stop" } }
+
+    /// `systemctl list-jobs`; empty where systemd does not answer.
+    private static var jobs: String {
+        guard let program = Programs.find("systemctl", in: ""), let pipe = try? Fd.pipe() else { return "" }
+        return jobs(program, pipe)
     }
 
-    private static func isUnderWay(_ unit: String, _ program: String, _ pipe: consuming Pipe) -> Bool {
+    private static func jobs(_ program: String, _ pipe: consuming Pipe) -> String {
         var pipe = pipe
         var command = Command(
             path: Path(program),
@@ -67,7 +99,7 @@ enum Restart {
             environment: [Array("PATH=/usr/bin:/bin".utf8), Array("SYSTEMD_PAGER=".utf8)]
         )
         command.files = [-1, pipe.writing.raw, -1]
-        guard let child = try? command.spawn() else { return false }
+        guard let child = try? command.spawn() else { return "" }
         pipe.closeWriting()
         var text: [UInt8] = []
         var buffer = [UInt8](repeating: 0, count: 65536)
@@ -75,14 +107,16 @@ enum Restart {
             text.append(contentsOf: buffer.prefix(count))
         }
         _ = try? child.wait()
-        return hasRestart(String(decoding: text, as: UTF8.self), unit)
+        return String(decoding: text, as: UTF8.self)
     }
 
+    static func hasRestart(_ jobs: String, _ unit: String) -> Bool { hasJob(jobs, unit) { $0.hasSuffix("restart") } }
+
     /// `JOB UNIT TYPE STATE` on each line.
-    static func hasRestart(_ jobs: String, _ unit: String) -> Bool {
+    static func hasJob(_ jobs: String, _ unit: String, _ isMeant: (Substring) -> Bool) -> Bool {
         jobs.split(separator: "\n").contains { line in
             let words = line.split(separator: " ")
-            return words.count >= 3 && words[1] == unit && words[2].hasSuffix("restart")
+            return words.count >= 3 && words[1] == unit && isMeant(words[2])
         }
     }
 }

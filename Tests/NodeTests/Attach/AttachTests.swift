@@ -140,6 +140,56 @@ extension DaemonSuite {
             #expect(sees(nil))
         }
 
+        /// A container without a pid namespace of its own, whose first process is not its last: the others go on, also after
+        /// the worker was killed, and the container is forgotten with the last of them.
+        @Test func firstProcessEnds() throws {
+            let lab = try DaemonLab()
+            let cgroup = try lab.cgroup()
+            try cgroup.limitMemory(66 << 20)
+            let shell = try lab.shell(["unshare", "-m", "--propagation", "private"], in: cgroup)
+            let out = lab.directory.appending("out")
+            // The shell that asks is the first process, so it has to be followed by others: outside of its process group.
+            let pids = try shell.run(
+                "for i in 1 2; do setsid sh -c 'sleep 1000; cat /proc/meminfo' >\(out).$i 2>&1 & echo $!; done"
+            ).text.split(separator: "\n").compactMap { Int32($0) }
+            defer { for pid in pids { try? ProcessID.kill(-pid, SIGKILL) } }
+            try #require(pids.count == 2)
+            #expect(try lab.umwelt("attach \(shell.pid)").text.contains("files attached"))
+            let host = try lab.shell()
+            func seen() throws -> UInt64? {
+                try host.run("nsenter -m -t \(pids[1]) head -n 1 /proc/meminfo").number("MemTotal:")
+            }
+            func uptime() throws -> Double {
+                Double(try host.run("nsenter -m -t \(pids[1]) cut -d ' ' -f 1 /proc/uptime").text) ?? 0
+            }
+            #expect(try seen() == 66 << 10)
+            let before = try uptime()
+            shell.end()
+            usleep(300_000 * UInt32(Programs.patience))
+            #expect(try seen() == 66 << 10, "\(lab.said)")
+            #expect(try lab.umwelt("ps").text.contains(" attach  ok"))
+            try ProcessID.kill(lab.workerPID, SIGKILL)
+            // The next one watches it.
+            #expect(lab.workerPID > 0)
+            usleep(100_000 * UInt32(Programs.patience))
+            try ProcessID.kill(-pids[0], SIGKILL)
+            usleep(300_000 * UInt32(Programs.patience))
+            #expect(try seen() == 66 << 10, "\(lab.said)")
+            #expect(try uptime() >= before)
+            #expect(try lab.umwelt("attach \(pids[1])").text.contains("has its views already"))
+            // What the daemon has forgotten is not taken for a view.
+            let id = try #require(try lab.request(Message(.containers)).first)
+            _ = try lab.request(Message(.deregister, [id]))
+            #expect(try lab.umwelt("attach \(pids[1])").text.contains("files attached"))
+            #expect(try seen() == 66 << 10)
+            try ProcessID.kill(-pids[1], SIGKILL)
+            for _ in 0..<100 {
+                if try lab.request(Message(.containers)).isEmpty { break }
+                usleep(20_000)
+            }
+            #expect(try lab.request(Message(.containers)).isEmpty)
+        }
+
         /// Whoever comes second finds them there; one detach takes all off.
         @Test func severalAttachAtOnce() throws {
             let lab = try DaemonLab()

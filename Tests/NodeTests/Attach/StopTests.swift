@@ -207,6 +207,30 @@ extension DaemonSuite {
             #expect(try device() == before)
         }
 
+        /// What the unit does when all of its processes have ended, and nobody follows; `isHeld`: the service manager still has
+        /// the connection, on which nobody answers.
+        @Test(arguments: [true, false]) func daemonCouldNotBeAsked(isHeld: Bool) throws {
+            let lab = try DaemonLab()
+            let containers = try [lab.container(in: lab.cgroup("a")), lab.container(in: lab.cgroup("b"))]
+            for container in containers { #expect(try lab.umwelt("attach \(container.initPID)").code == 0) }
+            let group = -lab.keeperPID
+            if isHeld { try ProcessID.kill(group, SIGSTOP) } else { try lab.crash() }
+            let left = "stop --left-at \(lab.mount)"
+            #expect(try lab.umwelt("\(left) --unless-restart --unit none.service").code == 0)
+            #expect(!lab.mounts.isEmpty, "no unit is stopped")
+            let stopped = try lab.umwelt(left)
+            #expect(stopped.code == 0 && stopped.text.contains("files in 2 containers"), "\(stopped.text)")
+            #expect(lab.mounts.isEmpty)
+            for container in containers {
+                let seen = try container.shell.run(
+                    "head -n 1 /proc/meminfo && cat /sys/devices/system/cpu/online && ! grep umwelt /proc/self/mountinfo"
+                )
+                #expect(seen.code == 0, "\(seen.text)")
+            }
+            #expect(try lab.umwelt(left).text.isEmpty)
+            if isHeld { try ProcessID.kill(group, SIGKILL) }
+        }
+
         /// Another daemon's mounts are not taken for those of a connection that is over, though they have its number.
         @Test func numberThatIsUsedAgain() throws {
             let lab = try DaemonLab()
