@@ -112,6 +112,7 @@ final class Keeper {
             accounts = try Self.accounts(held.accounts.map { Fd(adopting: $0) })
         } else {
             lock = try Listener.lock(for: options.socket)
+            options.noteMount()
             let kept = try Self.connection(of: mountPoint, manager)
             negotiated = kept.negotiated
             device = kept.takeDevice()

@@ -227,6 +227,20 @@ extension DaemonSuite {
             #expect(try lab.shell().run("cat \(lab.mount)/proc/meminfo").code == 0)
         }
 
+        /// The service after the daemon of `umwelt run`, or the reverse: what the one left is the other's to mend.
+        @Test func nextDaemonHasAnotherMountPoint() throws {
+            let lab = try DaemonLab()
+            let container = try lab.container(in: try lab.cgroup())
+            #expect(try lab.umwelt("attach \(container.initPID)").code == 0)
+            try lab.crash()
+            try lab.start(at: lab.directory.appending("other"))
+            #expect(try waitUntil { try container.shell.run("cat /proc/meminfo /proc/stat").code == 0 }, "\(lab.said)")
+            #expect(lab.mounts.isEmpty, "nothing dead is left")
+            #expect(try lab.umwelt("detach \(container.initPID)").code == 0)
+            lab.end()
+            #expect(!FileTree.isThere(Path("\(lab.socket).mounts")))
+        }
+
         /// Those that were killed have the lock for as long as they take to end.
         @Test func startRightAfterAKill() throws {
             let lab = try DaemonLab()
