@@ -88,8 +88,11 @@ package struct Mending {
     ///
     /// The new file is put beneath the dead one, which then is taken off: there is no moment without either. Blocks for the
     /// system calls of each mount; asks the daemon for the files.
-    package mutating func replaceDead() -> Report {
+    ///
+    /// `earlier`: where daemons before the present one had mounted; nothing may be mounted there on the host.
+    package mutating func replaceDead(earlier: [Path] = []) -> Report {
         var report = Report()
+        let mountPoints = [mountPoint] + earlier
         let own = MountSurvey.Namespace.Place.own
         guard
             let present = (try? MountSurvey.mounts(of: ProcessID.own))?.topmost.ours(of: mountPoint)
@@ -98,7 +101,7 @@ package struct Mending {
         let places = MountSurvey.places()
         for round in [places.first, places.others] {
             let groups = groups(MountSurvey.look(at: round)) { namespace in
-                namespace.mounts.topmost.ours(of: mountPoint).filter {
+                namespace.mounts.topmost.ours(of: mountPoints).filter {
                     ($0.major, $0.minor) != (present.major, present.minor)
                         && (namespace.place != own || $0.mountPoint != mountPoint.bytes)
                 }
@@ -110,7 +113,9 @@ package struct Mending {
                 var done: Set<UInt64> = []
                 for (namespace, mounts) in group {
                     let dead = mounts.filter { !done.contains($0.id) }
-                    if !dead.isEmpty, replace(dead, in: namespace, probe, &report) { done.formUnion(dead.map(\.id)) }
+                    if !dead.isEmpty, replace(dead, of: mountPoints, in: namespace, probe, &report) {
+                        done.formUnion(dead.map(\.id))
+                    }
                 }
                 return report
             }
@@ -122,13 +127,14 @@ package struct Mending {
     /// False where the namespace could not be entered.
     private func replace(
         _ dead: [MountInfo],
+        of mountPoints: [Path],
         in namespace: MountSurvey.Namespace,
         _ probe: Crew.Probe,
         _ report: inout Report
     ) -> Bool {
         let pid = namespace.pids.first ?? 0
         var pieces: [(mount: MountInfo, depth: Int, tree: FdBox)] = []
-        let ours = namespace.mounts.reachable.ours(of: mountPoint)
+        let ours = namespace.mounts.reachable.ours(of: mountPoints)
         for mount in dead {
             let depth = ours.count { $0.mountPoint == mount.mountPoint }
             do throws(Errno) { pieces.append((mount, depth, FdBox(try clone(mount.root)))) } catch {

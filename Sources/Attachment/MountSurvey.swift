@@ -191,7 +191,14 @@ extension [MountInfo] {
 
     /// Those of file systems of ours that were mounted at `mountPoint` of the host, now or by an earlier daemon.
     package func ours(of mountPoint: Path) -> [MountInfo] {
-        filter { $0.type.elementsEqual(FuseMount.type.utf8) && $0.source == mountPoint.bytes }
+        ours(of: [mountPoint])
+    }
+
+    /// The same of several places.
+    func ours(of mountPoints: [Path]) -> [MountInfo] {
+        filter { mount in
+            mount.type.elementsEqual(FuseMount.type.utf8) && mountPoints.contains { $0.bytes == mount.source }
+        }
     }
 }
 

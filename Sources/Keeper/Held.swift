@@ -22,6 +22,8 @@ package struct Held: Equatable, Sendable {
     package var incumbent: Incumbent?
     /// The program that ran before, to go back to where the new one does not come to serve.
     package var previous: Int32?
+    /// A stop was begun: the minor device number of the connection that ends; 0 where it was not known.
+    package var ending: UInt32?
 
     /// A process that serves, the descriptor of its channel, and of its `RequestArea`.
     package struct Incumbent: Equatable, Sendable {
@@ -56,6 +58,7 @@ package struct Held: Equatable, Sendable {
         if let accounts { words.append("accounts=\(accounts)") }
         if let incumbent { words.append("incumbent=\(incumbent.pid).\(incumbent.channel).\(incumbent.area)") }
         if let previous { words.append("previous=\(previous)") }
+        if let ending { words.append("ending=\(ending)") }
         return words.joined(separator: ",")
     }
 
@@ -65,6 +68,7 @@ package struct Held: Equatable, Sendable {
         var areas: [Int32] = []
         var negotiated: Negotiated?
         var incumbent: Incumbent?
+        var ending: UInt32?
         for word in text.split(separator: ",") {
             let parts = word.split(separator: "=", maxSplits: 1)
             guard parts.count == 2 else { return nil }
@@ -72,6 +76,8 @@ package struct Held: Equatable, Sendable {
                 negotiated = Negotiated(text: parts[1])
             } else if parts[0] == "incumbent" {
                 incumbent = Incumbent(text: parts[1])
+            } else if parts[0] == "ending" {
+                ending = UInt32(parts[1])
             } else if let number = Int32(parts[1]), number > 2 {
                 if parts[0] == "area" { areas.append(number) } else { numbers[parts[0]] = number }
             } else {
@@ -87,6 +93,7 @@ package struct Held: Equatable, Sendable {
         accounts = numbers["accounts"]
         previous = numbers["previous"]
         self.incumbent = incumbent
+        self.ending = ending
     }
 
     package static let areaLimit = 6

@@ -19,10 +19,8 @@ package struct MountPoint: Sendable {
     ///
     /// Returns the device.
     package func mount() throws(Refusal) -> Fd {
-        if isDead {
-            do throws(Errno) { try FuseMount.remove(at: path) } catch {
-                throw Refusal(description: "\(path) is a dead mount that cannot be removed: \(error)")
-            }
+        do throws(Errno) { try removeDead() } catch {
+            throw Refusal(description: "\(path) is a dead mount that cannot be removed: \(error)")
         }
         do throws(Errno) { try Directories.make(path) } catch {
             throw Refusal(description: "cannot make the mount point \(path): \(error)")
@@ -58,6 +56,9 @@ package struct MountPoint: Sendable {
             $0.id == status.mount && $0.type.elementsEqual(FuseMount.type.utf8) && $0.root.elementsEqual("/".utf8)
         }
     }
+
+    /// Takes a FUSE file system off that nobody serves, where one is mounted here.
+    package func removeDead() throws(Errno) { if isDead { try FuseMount.remove(at: path) } }
 
     /// Whether a FUSE file system is mounted here that nobody serves.
     private var isDead: Bool {

@@ -133,6 +133,7 @@ final class Daemon {
         }
         // The keeper acts on it, and ends this process where it is still there.
         while inheritance.hear() != nil {}
+        if inheritance.isEnding { try inheritance.becomeKeeper(options) }
     }
 
     /// Watches the first processes that a predecessor was told of; those that have ended meanwhile are found by the sweep.

@@ -4,6 +4,7 @@
 import Attachment
 import Glibc
 import Kernel
+import ProcFS
 
 /// A process that changes mounts in containers for the keeper, which must not wait for them itself.
 final class Helper {
@@ -77,7 +78,11 @@ struct HelperPart {
                 return (mending.takeAway(of: minor), "took away")
             }
             var mending = try Mending(mountPoint: options.mount)
-            return (mending.replaceDead(), "replaced")
+            let earlier = options.earlierMounts
+            for place in earlier where (try? MountSurvey.minor(ofOursAt: place)) != nil {
+                try? MountPoint(place).removeDead()
+            }
+            return (mending.replaceDead(earlier: earlier), "replaced")
         }
         for line in report.lines(words) { Notice.print(line) }
         if options.part == .mend, !report.failures.isEmpty { throw DaemonError("") }

@@ -7,6 +7,7 @@ import Glibc
 import Keeper
 import Kernel
 import ProcFS
+import Synchronization
 
 /// What the keeper gives a worker: descriptors at fixed numbers.
 final class Inheritance: Sendable {
@@ -32,6 +33,10 @@ final class Inheritance: Sendable {
     let accounts: AccountStore?
     /// What workers that have ended had taken and not answered.
     let unsettled: [RequestArea]
+    /// What the keeper is ending, where it is (`Held.ending`): who takes its place goes on with that.
+    private let ending = Mutex<UInt32?>(nil)
+
+    var isEnding: Bool { ending.withLock { $0 != nil } }
 
     /// What a worker tells the keeper: one byte each.
     enum Word: UInt8 {
@@ -54,7 +59,7 @@ final class Inheritance: Sendable {
         case relieved = 0x6b
         /// From the keeper: the worker before is gone, or does nothing any more.
         case begin = 0x62
-        /// From the keeper: it is ending.
+        /// From the keeper: it is ending the connection whose minor device number follows, in decimal digits.
         case ending = 0x65
     }
 
@@ -86,7 +91,12 @@ final class Inheritance: Sendable {
     func hear() -> [Word]? {
         var words = [UInt8](repeating: 0, count: 64)
         guard let count = try? channel.read(into: &words), count > 0 else { return nil }
-        return words.prefix(count).compactMap(Word.init(rawValue:))
+        let heard = words.prefix(count)
+        if let start = heard.lastIndex(of: Word.ending.rawValue) {
+            let digits = heard[start...].dropFirst().prefix { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
+            ending.withLock { $0 = UInt32(String(decoding: digits, as: UTF8.self)) ?? 0 }
+        }
+        return heard.compactMap(Word.init(rawValue:))
     }
 
     /// Returns when the worker before is gone: two would each write the container table.
@@ -109,6 +119,7 @@ final class Inheritance: Sendable {
     func becomeKeeper(_ options: Options) throws(DaemonError) -> Never {
         var held = Held(device: device.raw, listener: listener.raw, lock: lock.raw, negotiated: negotiated)
         held.areas = [area.memory.fd.raw]
+        held.ending = ending.withLock { $0 }
         held.snapshots = store?.memory.fd.raw
         held.accounts = accounts?.memory.fd.raw
         let command = Command(

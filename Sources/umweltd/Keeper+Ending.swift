@@ -28,9 +28,23 @@ extension Keeper {
         guard !manager.keeps || signal == 0 || isMeant else { return handOver() }
         // Should this process not come to its end: what nobody holds any more is dead, and found as such.
         manager.forget()
-        worker.map(warn)
         helper?.end()
         minor = (try? MountSurvey.minor(ofOursAt: options.mount)) ?? 0
+        // Before anything is changed: it goes on with this, should this process be killed.
+        worker.map(warn)
+        takeAway()
+    }
+
+    /// Goes on with the stop that a keeper had begun which was killed in it.
+    func goOnStopping(_ minor: UInt32) {
+        stage = .stopping
+        self.minor = minor
+        // What is mounted there by now may be another daemon's.
+        isMounted = (try? MountSurvey.minor(ofOursAt: options.mount)) == minor
+        takeAway()
+    }
+
+    private func takeAway() {
         // First: a container that starts from now on finds nothing to mount.
         unmount()
         help(with: .takeAway(minor), limitNs: Self.takeAwayLimitNs) { [unowned self] in
@@ -47,7 +61,9 @@ extension Keeper {
     }
 
     /// Tells a worker that nothing is to be begun any more.
-    func warn(_ worker: Worker) { try? worker.channel.send([Inheritance.Word.ending.rawValue]) }
+    func warn(_ worker: Worker) {
+        try? worker.channel.send([Inheritance.Word.ending.rawValue] + Array("\(minor)".utf8))
+    }
 
     /// Ends, and leaves the mount and the connection to the process that the service manager starts next.
     private func handOver() {
@@ -107,6 +123,7 @@ extension Keeper {
         }
         try? Directories.unlink(options.socket)
         try? Directories.unlink(options.table)
+        options.forgetMounts()
     }
 
     /// The connection was aborted: another one takes its place, here and in the containers.

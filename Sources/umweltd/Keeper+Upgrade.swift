@@ -40,6 +40,11 @@ extension Keeper {
     /// worker does not come to serve is left for the one that ran before. Containers see a pause as after a crash.
     func goOver() {
         guard stage == .serving, upgrade == nil, trial == nil else { return }
+        // Who started it waits to be told that it serves.
+        guard isAnnounced else {
+            isUpgradeDue = true
+            return
+        }
         let arguments = ["umweltd", "--version"].map { Array($0.utf8) }
         var command = Command(path: program, arguments: arguments, environment: [])
         command.files = [-1, -1, 2]

@@ -103,6 +103,10 @@ extension Keeper {
         }
         manager.tell("READY=1\nSTATUS=Serving \(options.mount)")
         mendOnce()
+        if isUpgradeDue {
+            isUpgradeDue = false
+            goOver()
+        }
     }
 
     private func announce() {

@@ -60,6 +60,8 @@ final class Keeper {
     var isAnnounced = false
     var upgrade: UpgradeProbation?
     var trial: UpgradeTrial?
+    /// It is to go over to the program's file as soon as it serves.
+    var isUpgradeDue = false
     var helper: Helper?
     /// Containers with dead mounts of ours were looked for.
     var hasMended = false
@@ -112,6 +114,7 @@ final class Keeper {
             accounts = try Self.accounts(held.accounts.map { Fd(adopting: $0) })
         } else {
             lock = try Listener.lock(for: options.socket)
+            options.noteMount()
             let kept = try Self.connection(of: mountPoint, manager)
             negotiated = kept.negotiated
             device = kept.takeDevice()
@@ -126,8 +129,12 @@ final class Keeper {
         try attempt("watch signals") { () throws(Errno) in try poller.add(signalQueue) }
         ProcessID.inheritNothing()
         resend()
-        keepAll()
-        try relieve(held?.incumbent)
+        if let minor = held?.ending {
+            goOnStopping(minor)
+        } else {
+            keepAll()
+            try relieve(held?.incumbent)
+        }
     }
 
     /// Has the service manager keep what is to outlive this process.

@@ -11,6 +11,11 @@ struct HeldTests {
     @Test func comesBackAsItWent() throws {
         var held = Held(device: 3, listener: 4, lock: 5, negotiated: negotiated)
         #expect(Held(held.text) == held)
+        for minor in [0, 53, .max] as [UInt32] {
+            held.ending = minor
+            #expect(Held(held.text) == held)
+        }
+        held.ending = nil
         held.areas = [9, 10]
         held.previous = 7
         held.snapshots = 6

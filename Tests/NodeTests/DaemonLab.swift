@@ -48,15 +48,20 @@ final class DaemonLab {
         try? FileTree.removeAll(directory)
     }
 
-    /// `program`: another file than the built one.
-    func start(_ arguments: [String] = [], wrapper: [String] = [], program: Path = Programs.umweltd) throws {
+    /// `program`: another file than the built one; `place`: another mount point than the lab's.
+    func start(
+        _ arguments: [String] = [],
+        wrapper: [String] = [],
+        program: Path = Programs.umweltd,
+        at place: Path? = nil
+    ) throws {
         let ready = try Fd.pipe()
         let log = try Fd.open(log, [.writeOnly, .create, .truncate])
         var command = Command(
             path: "/usr/bin/env",
             arguments: (["env"] + wrapper + ["\(program)", "--socket", "\(socket)", "--ready-fd", "3"]
                 + arguments
-                + ["\(mount)"]).map { Array($0.utf8) },
+                + ["\(place ?? mount)"]).map { Array($0.utf8) },
             environment: Programs.environment
         )
         command.files = [-1, log.raw, log.raw, ready.writing.raw]

@@ -57,6 +57,37 @@ extension DaemonSuite {
             }
         }
 
+        /// SIGHUP before a worker serves does not lose the line that tells of it.
+        @Test func hangUpBeforeItServes() throws {
+            for delay in stride(from: 0, to: 40, by: 4) as StrideTo<UInt32> {
+                let lab = try DaemonLab(isStarted: false)
+                let ready = try Fd.pipe()
+                let log = try Fd.open(lab.log, [.writeOnly, .create])
+                var command = Command(
+                    path: Programs.umweltd,
+                    arguments: ["umweltd", "--socket", "\(lab.socket)", "--ready-fd", "3", "\(lab.mount)"].map {
+                        Array($0.utf8)
+                    },
+                    environment: Programs.environment
+                )
+                command.files = [-1, log.raw, log.raw, ready.writing.raw]
+                command.group = .own
+                let child = try command.spawn()
+                usleep(delay * 1000)
+                try child.kill(SIGHUP)
+                var pipe = ready
+                pipe.closeWriting()
+                var line = [UInt8](repeating: 0, count: 64)
+                let count = try pipe.reading.read(into: &line)
+                var status: Kernel.ExitStatus?
+                // Before its first instruction of ours the signal is the kernel's.
+                if count == 0 { status = try child.wait() }
+                #expect(count > 0 || status == .signaled(SIGHUP), "after \(delay) ms: \(lab.said)")
+                try? ProcessID.kill(-child.pid, SIGKILL)
+                if status == nil { _ = try? child.wait() }
+            }
+        }
+
         @Test func signalDuringReadsLeavesNoReaderBehind() throws {
             let lab = try DaemonLab()
             let reader = try lab.shell()
@@ -194,6 +225,20 @@ extension DaemonSuite {
             try lab.start()
             #expect(lab.mounts.count == 1)
             #expect(try lab.shell().run("cat \(lab.mount)/proc/meminfo").code == 0)
+        }
+
+        /// The service after the daemon of `umwelt run`, or the reverse: what the one left is the other's to mend.
+        @Test func nextDaemonHasAnotherMountPoint() throws {
+            let lab = try DaemonLab()
+            let container = try lab.container(in: try lab.cgroup())
+            #expect(try lab.umwelt("attach \(container.initPID)").code == 0)
+            try lab.crash()
+            try lab.start(at: lab.directory.appending("other"))
+            #expect(try waitUntil { try container.shell.run("cat /proc/meminfo /proc/stat").code == 0 }, "\(lab.said)")
+            #expect(lab.mounts.isEmpty, "nothing dead is left")
+            #expect(try lab.umwelt("detach \(container.initPID)").code == 0)
+            lab.end()
+            #expect(!FileTree.isThere(Path("\(lab.socket).mounts")))
         }
 
         /// Those that were killed have the lock for as long as they take to end.

@@ -285,6 +285,29 @@ extension DaemonSuite {
             if isHeld { try ProcessID.kill(group, SIGKILL) }
         }
 
+        /// The keeper is killed while it stops: its worker goes on with that.
+        @Test(arguments: [0, 20_000, 300_000, 1_000_000] as [UInt32]) func keeperIsKilledInAStop(microseconds: UInt32)
+            throws
+        {
+            let lab = try DaemonLab()
+            let container = try lab.container(in: try lab.cgroup())
+            #expect(try lab.umwelt("attach \(container.initPID)").code == 0)
+            // Somebody has a file open: that takes a moment.
+            let reader = try lab.shell()
+            try reader.run("exec 5<\(lab.mount)/proc/meminfo")
+            _ = try lab.request(Message(.stop))
+            usleep(microseconds)
+            try lab.killKeeper()
+            for _ in 0..<1000 where FileTree.isThere(lab.socket) { usleep(10_000) }
+            #expect(!FileTree.isThere(lab.socket), "\(lab.said)")
+            #expect(lab.mounts.isEmpty)
+            let seen = try container.shell.run("head -n 1 /proc/meminfo && ! grep umwelt /proc/self/mountinfo")
+            #expect(seen.code == 0, "\(seen.text)")
+            // Nobody holds the lock any more.
+            try lab.start()
+            #expect(try lab.umwelt("attach \(container.initPID)").text.contains("files attached"))
+        }
+
         /// Another daemon's mounts are not taken for those of a connection that is over, though they have its number.
         @Test func numberThatIsUsedAgain() throws {
             let lab = try DaemonLab()
