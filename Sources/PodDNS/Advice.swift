@@ -15,7 +15,8 @@ public struct Advice: Equatable, Sendable {
     public enum Code: String, Sendable, CaseIterable {
         case loopbackServer, missingClusterDNS, hostNetworkWithClusterFirst, unknownPolicy, nameserversCut, searchesCut
         case muslSearchLine, oldGlibcSearches, searchAmplification, proxyRace, mixedServers, emptyDNS, lineIgnored
-        case notAnAddress, rootSearch, emptySearch, unreachableZone, highNdots, skippedClusterDNS, dockerDefaults
+        case notAnAddress, rootSearch, emptySearch, unreachableZone, highNdots, skippedClusterDNS, dockerDefaults,
+            notUTF8
     }
 
     /// Which trap.

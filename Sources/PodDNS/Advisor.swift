@@ -25,6 +25,15 @@ public enum Advisor {
         policy(composition, pod, add)
         searches(composition, add)
         empty(composition, rendering, add)
+        let lists = Rendering.Lists(composition)
+        for word in lists.servers + lists.searches + lists.options where !word.isUTF8 {
+            add(
+                .notUTF8,
+                .warning,
+                "\(word) is no UTF-8, as the strings of the Container Runtime Interface have to be: newer kubelets make no "
+                    + "sandbox of it"
+            )
+        }
         return result.filter { $0.severity == .warning } + result.filter { $0.severity == .note }
     }
 

@@ -11,6 +11,8 @@ public struct NodeResolver: Equatable, Sendable {
     public var options: [Entry] = []
     /// What was there and does not count.
     public var dropped: [Dropped] = []
+    /// Where each name stands among the options.
+    private var optionPlaces: [Word: Int] = [:]
     /// The kubelet's exact words where the file is in error; it uses nothing of it then.
     public var error: Word?
 
@@ -81,10 +83,11 @@ public struct NodeResolver: Equatable, Sendable {
     /// The kubelet's order is that of a Go map, random; here it is the first one's.
     private mutating func addOption(_ entry: Entry) {
         let name = entry.word.optionName
-        if let index = options.firstIndex(where: { $0.word.optionName == name }) {
+        if let index = optionPlaces[name] {
             dropped.append(Dropped(.option, options[index], .overridden(by: entry.word)))
             options[index] = entry
         } else {
+            optionPlaces[name] = options.count
             options.append(entry)
         }
     }

@@ -20,6 +20,9 @@ public struct Word: Hashable, Sendable, ExpressibleByStringLiteral, CustomString
     /// The bytes as text; what is no UTF-8 becomes U+FFFD.
     public var description: String { String(decoding: bytes, as: UTF8.self) }
 
+    /// Whether the bytes are UTF-8, as a string of protobuf's has to be.
+    public var isUTF8: Bool { String(validating: bytes, as: UTF8.self) != nil }
+
     /// The number of bytes, which is what the kubelet's limits count.
     public var count: Int { bytes.count }
 

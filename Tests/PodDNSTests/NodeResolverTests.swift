@@ -87,4 +87,12 @@ struct NodeResolverTests {
         #expect(parse(text, Version(1, 26, 0)).options.texts == ["ndots:3", "rotate"])
         #expect(parse("options a:1 a:2\n", Version(1, 25)).options.texts == ["a:1", "a:2"])
     }
+
+    /// One for each name, in linear time.
+    @Test func manyOptions() {
+        let words = (0..<100_000).map { "o\($0):1" }.joined(separator: " ")
+        let resolver = NodeResolver(Array("options \(words)\noptions o5:2\n".utf8))
+        #expect(resolver.options.count == 100_000)
+        #expect(resolver.options[5].word == "o5:2")
+    }
 }

@@ -21,4 +21,12 @@ package struct CRIError: Error, CustomStringConvertible, Sendable {
     package var description: String { "\(call): \(message)" }
     /// Whether the runtime says that there is no such thing.
     package var isMissing: Bool { code == .notFound }
+    /// Whether the runtime gave no answer, or (containerd, in its first moments) none yet.
+    package var isSilence: Bool {
+        switch code {
+        case nil, .unavailable, .deadlineExceeded: true
+        case .unknown: message == "server is not initialized yet"
+        default: false
+        }
+    }
 }

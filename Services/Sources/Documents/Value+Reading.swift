@@ -6,7 +6,8 @@ internal import Yams
 extension Value {
     /// The largest text that is read as a document, in bytes: more than the API server takes (3 MiB).
     package static let sizeLimit = 8 << 20
-    private static let nodeLimit = 100_000
+    /// How many values aliases may expand to.
+    private static let aliasLimit = 100_000
     private static let depthLimit = 100
 
     /// The one document of a JSON text.
@@ -42,7 +43,8 @@ extension Value {
     private static func yaml(_ bytes: [UInt8]) throws(DocumentError) -> [Value] {
         guard let text = String(validating: bytes, as: UTF8.self) else { throw DocumentError("it is not UTF-8") }
         var result: [Value] = []
-        var budget = nodeLimit
+        // No value without an alias is shorter than a byte.
+        var budget = aliasLimit + bytes.count
         do {
             let parser = try Parser(yaml: text)
             while let node = try parser.nextRoot() {
@@ -72,7 +74,7 @@ extension Value {
 
     private static func convert(_ node: Node, depth: Int, _ budget: inout Int) throws(DocumentError) -> Value {
         budget -= 1
-        guard budget > 0 else { throw DocumentError("its aliases expand to more than \(nodeLimit) values") }
+        guard budget > 0 else { throw DocumentError("its aliases expand to more than \(aliasLimit) values") }
         guard depth < depthLimit else { throw DocumentError("nested too deeply") }
         switch node {
         case .scalar(let scalar): return value(of: scalar, node)
@@ -115,6 +117,9 @@ extension Value {
             if let value = node.int { return .int(value) }
             return Double(scalar.string).map { .double($0) } ?? .string(scalar.string)
         case Tag(.float): return node.float.map { .double($0) } ?? .string(scalar.string)
+        // To kubectl these are truth values too.
+        case _ where scalar.style == .plain && ["y", "Y"].contains(scalar.string): return .bool(true)
+        case _ where scalar.style == .plain && ["n", "N"].contains(scalar.string): return .bool(false)
         default: return .string(scalar.string)
         }
     }

@@ -34,31 +34,43 @@ package enum LocalDirectory {
         let top = System.open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW)
         guard top >= 0 else { throw fail("open") }
         defer { close(top) }
-        var moved = 0
-        while true {
-            let names = try LocalFile.names(ofDescriptor: top, path: path)
-            guard !names.isEmpty else { break }
-            for name in names where !isGone(name, from: top) {
-                guard errno == ENOTEMPTY || errno == EEXIST else { throw fail("remove \(name) in") }
-                let inner = System.open(name, in: top, O_RDONLY | O_DIRECTORY | O_NOFOLLOW)
+        var changes = 0
+        var names = try LocalFile.bareNames(ofDescriptor: top, path: path)
+        while !names.isEmpty {
+            let before = changes
+            for name in names where !isGone(name, from: top, &changes) {
+                guard errno == ENOTEMPTY || errno == EEXIST else { throw fail("remove from") }
+                // SAFETY: the names end in a NUL, and live for the calls.
+                let inner = unsafe openat(top, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
                 guard inner >= 0 else { throw fail("open") }
                 defer { close(inner) }
-                for other in try LocalFile.names(ofDescriptor: inner, path: path) where !isGone(other, from: inner) {
-                    moved += 1
-                    // SAFETY: the strings are passed as NUL-terminated copies that live for the call.
-                    let result = unsafe renameat(inner, other, top, ".moved-\(moved)")
+                for other in try LocalFile.bareNames(ofDescriptor: inner, path: path)
+                where !isGone(other, from: inner, &changes) {
+                    changes += 1
+                    // SAFETY: as above.
+                    let result = unsafe renameat(inner, other, top, ".moved-\(changes)")
                     // One of that name is in the way: the next name will do, another time.
                     guard result == 0 || errno == ENOTEMPTY || errno == EEXIST else { throw fail("rename") }
                 }
+            }
+            names = try LocalFile.bareNames(ofDescriptor: top, path: path)
+            // Whatever the reason, a round that does nothing is not followed by another.
+            guard changes > before || names.isEmpty else {
+                errno = EBUSY
+                throw fail("remove from")
             }
         }
         guard removeIfEmpty(path) else { throw fail("rmdir") }
     }
 
-    /// Whether a file, or a directory that is empty, could be removed or is gone.
-    private static func isGone(_ name: String, from directory: Int32) -> Bool {
-        // SAFETY: the string is passed as a NUL-terminated copy that lives for the calls.
-        unsafe unlinkat(directory, name, 0) == 0 || unlinkat(directory, name, AT_REMOVEDIR) == 0 || errno == ENOENT
+    /// Whether a file, or a directory that is empty, could be removed, which is counted, or is gone.
+    private static func isGone(_ name: [CChar], from directory: Int32, _ removed: inout Int) -> Bool {
+        // SAFETY: the name ends in a NUL, and lives for the calls.
+        if unsafe unlinkat(directory, name, 0) == 0 || unlinkat(directory, name, AT_REMOVEDIR) == 0 {
+            removed += 1
+            return true
+        }
+        return errno == ENOENT
     }
 
     /// Removes the directory where it is empty; says whether it is gone.

@@ -100,11 +100,13 @@ package enum LocalFile {
         let number = System.open(path, O_RDONLY | O_DIRECTORY)
         guard number >= 0 else { throw FileError(operation: "open", path: path, code: errno) }
         defer { close(number) }
-        return try names(ofDescriptor: number, path: path)
+        let names = try bareNames(ofDescriptor: number, path: path)
+        return names.map { String(decoding: $0.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self) }
+            .sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
     }
 
-    /// The names in a directory that is open, which stays so.
-    static func names(ofDescriptor number: Int32, path: String) throws(FileError) -> [String] {
+    /// The names in a directory that is open, which stays so: their bytes, which need not be UTF-8, and a NUL.
+    static func bareNames(ofDescriptor number: Int32, path: String) throws(FileError) -> [[CChar]] {
         // One of its own, which reads from the beginning and is closed with the stream.
         let own = System.open(".", in: number, O_RDONLY | O_DIRECTORY)
         // SAFETY: the stream is closed below, and each entry is copied before the next is read.
@@ -115,16 +117,19 @@ package enum LocalFile {
         }
         // SAFETY: opened above, closed once.
         defer { unsafe _ = closedir(stream) }
-        var result: [String] = []
+        var result: [[CChar]] = []
         // SAFETY: d_name ends in a NUL within the entry, which is valid until the next call.
         while let entry = unsafe readdir(stream) {
             // SAFETY: see above.
             let name = unsafe withUnsafePointer(to: &entry.pointee.d_name) { pointer in
-                unsafe pointer.withMemoryRebound(to: CChar.self, capacity: 256) { unsafe String(cString: $0) }
+                unsafe pointer.withMemoryRebound(to: CChar.self, capacity: 256) { bytes in
+                    unsafe Array(UnsafeBufferPointer(start: bytes, count: strlen(bytes) + 1))
+                }
             }
-            if name != ".", name != ".." { result.append(name) }
+            let dot = CChar(bitPattern: UInt8(ascii: "."))
+            if name != [dot, 0], name != [dot, dot, 0] { result.append(name) }
         }
-        return result.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
+        return result
     }
 
     /// Whether something is at the path; symbolic links are followed.

@@ -97,42 +97,44 @@ package struct Manifest: Equatable, Sendable {
                 )
             }
         }
-        let ownName = metadata["name"]?.string ?? metadata["generateName"]?.string
-        // An empty namespace is one that is said.
-        let namespace = metadata["namespace"]?.string ?? owner["metadata"]?["namespace"]?.string
-        pods.append(
-            PodDocument(
-                kind: kind,
-                name: ownName ?? Self.name(owner),
-                namespace: namespace,
-                metadata: metadata,
-                spec: spec
-            )
+        // A workload's pods are where it is, whatever its template says (GetPodFromTemplate, pkg/controller). An empty
+        // namespace is one that is said.
+        var document = PodDocument(
+            kind: kind,
+            name: Self.name(owner),
+            namespace: owner["metadata"]?["namespace"]?.string,
+            metadata: metadata,
+            spec: spec
         )
+        document.generatesName = (owner["metadata"]?["name"]?.string ?? "").isEmpty && !document.name.isEmpty
+        pods.append(document)
     }
 
     private static func name(_ document: Value) -> String {
-        document["metadata"]?["name"]?.string ?? document["metadata"]?["generateName"]?.string ?? ""
+        let names = ["name", "generateName"].lazy.compactMap { document["metadata"]?[$0]?.string }
+        return names.first { !$0.isEmpty } ?? ""
     }
 
-    /// The one pod in it, or the one of that name.
-    package func pod(named name: String?, path: String) throws(DocumentError) -> PodDocument {
-        if let name {
-            guard let pod = pods.first(where: { $0.name == name }) else {
-                let names = pods.map(\.title).joined(separator: ", ")
-                throw DocumentError("\(path): there is no pod \(name) in it\(names.isEmpty ? "" : ", but \(names)")")
-            }
-            return pod
+    /// The one pod in it, or the one of that name; of several, the one that is in that namespace.
+    package func pod(named name: String?, in namespace: String? = nil, path: String) throws(DocumentError)
+        -> PodDocument
+    {
+        func list(_ pods: [PodDocument]) -> String {
+            pods.map { "\($0.kind) \($0.namespace.map { $0 + "/" } ?? "")\($0.name)" }.joined(separator: ", ")
         }
-        guard let pod = pods.first else {
+        guard !pods.isEmpty else {
             let kinds = (others + configMaps.map { _ in "ConfigMap" } + secrets.map { _ in "Secret" })
             let have = kinds.isEmpty ? "nothing" : kinds.joined(separator: ", ")
             throw DocumentError("\(path): there is no pod and no workload in it, but \(have)")
         }
-        guard pods.count == 1 else {
-            let names = pods.map(\.title).joined(separator: ", ")
-            throw DocumentError("\(path): there are several in it: \(names); choose one with --pod NAME")
+        let called = pods.filter { name == nil || $0.name == name }
+        guard let first = called.first else {
+            throw DocumentError("\(path): there is no pod \(name ?? "") in it, but \(list(pods))")
         }
-        return pod
+        if called.count == 1 { return first }
+        let there = called.filter { $0.namespace == namespace ?? "" }
+        if namespace != nil, there.count == 1 { return there[0] }
+        let how = Set(called.map(\.name)).count == called.count ? "--pod NAME" : "--pod NAME and --namespace NAME"
+        throw DocumentError("\(path): there are several in it: \(list(called)); choose one with \(how)")
     }
 }

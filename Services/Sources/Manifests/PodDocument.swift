@@ -11,6 +11,8 @@ package struct PodDocument: Equatable, Sendable {
     package var name: String
     /// What the manifest says, even where that is nothing; nil: it says none.
     package var namespace: String?
+    /// Whether `name` is only the beginning of one (metadata.generateName), to which the API server adds something random.
+    package var generatesName = false
     package var metadata: Value
     package var spec: Value
 

@@ -135,6 +135,11 @@ package final class Fields {
         for key in keys where any(key) != nil { report.notes.append(child(key)) }
     }
 
+    /// A field of which only one value can be had here; any other is refused with `finish`.
+    package func takes(_ key: String, _ only: Value) {
+        if value[key] == only { read.insert(key) }
+    }
+
     /// Refuses what nobody asked for.
     package func finish() {
         for member in value.members ?? [] where !read.contains(member.key) && !Self.isEmpty(member.value) {

@@ -21,11 +21,12 @@ package struct PlanReader {
 
     /// The plan; throws one error that names everything that is wrong or not supported.
     ///
-    /// `uid` for a pod whose manifest has none.
+    /// `uid` is the pod's, whatever its manifest says: that of another pod may be in it, and the API server takes none.
     package func plan(namespace: String?, uid: String) throws(DocumentError) -> PodPlan {
         var plan = PodPlan()
         plan.dns = try document.dnsPod(namespace: namespace)
-        plan.name = document.name
+        plan.name = document.generatesName ? Self.generated(document.name) : document.name
+        plan.dns.name = Word(plan.name)
         plan.namespace = plan.dns.namespace.description
         var reader = self
         reader.store.namespace = plan.namespace
@@ -44,15 +45,14 @@ package struct PlanReader {
 
     private func readMetadata(_ plan: inout PodPlan, uid: String) {
         let metadata = Fields(document.metadata, "metadata", report)
-        let given = metadata.string("uid") ?? ""
-        plan.uid = given.isEmpty ? uid : given
+        plan.uid = uid
         plan.dns.uid = Word(plan.uid)
         plan.labels = metadata.map("labels")
         plan.annotations = metadata.map("annotations")
         for key in ["name", "namespace", "generateName"] { _ = metadata.any(key) }
         // What the API server writes there, and nobody reads here.
         for key in [
-            "creationTimestamp", "resourceVersion", "selfLink", "managedFields", "ownerReferences", "generation",
+            "uid", "creationTimestamp", "resourceVersion", "selfLink", "managedFields", "ownerReferences", "generation",
         ] {
             _ = metadata.any(key)
         }
@@ -78,13 +78,21 @@ package struct PlanReader {
         if let token = spec.bool("automountServiceAccountToken"), token {
             spec.fail("automountServiceAccountToken", "is not supported: there is no API server here")
         }
-        let hostname = spec.string("hostname") ?? plan.name
+        let said = spec.string("hostname") ?? ""
+        if !said.isEmpty, !Self.isLabel(said) {
+            spec.fail("hostname", "\"\(said)\" is no hostname (letters a to z, digits and '-')")
+        }
+        let hostname = said.isEmpty ? plan.name : said
         plan.hostname = plan.isOnHostNetwork ? "" : String(hostname.prefix(63))
         while let last = plan.hostname.last, last == "-" || last == "." { plan.hostname.removeLast() }
         for alias in spec.objects("hostAliases") {
             let ip = alias.string("ip") ?? ""
             if IPAddress(sloppy: ip) == nil { alias.fail("ip", "is no IP address") }
-            plan.hostAliases.append((ip, alias.strings("hostnames") ?? []))
+            let names = alias.strings("hostnames") ?? []
+            if !names.allSatisfy(Self.isSubdomain) {
+                alias.fail("hostnames", "has one that is no name of a host (letters a to z, digits, '-' and '.')")
+            }
+            plan.hostAliases.append((ip, names))
             alias.finish()
         }
         spec.moot(
@@ -102,6 +110,13 @@ package struct PlanReader {
             "enableServiceLinks",
             "imagePullSecrets"
         )
+        // What is done anyway.
+        spec.takes("setHostnameAsFQDN", .bool(false))
+        spec.takes("subdomain", .string(""))
+        if let system = spec.object("os") {
+            system.takes("name", .string("linux"))
+            system.finish()
+        }
         readSecurity(spec.object("securityContext"), &plan)
         readVolumes(spec, &plan)
         plan.initContainers = spec.objects("initContainers").map { readContainer($0, plan, isInit: true) }
@@ -218,8 +233,10 @@ package struct PlanReader {
         }
         for item in items {
             let key = item.string("key") ?? ""
-            let path = item.string("path") ?? ""
-            if path.isEmpty || path.hasPrefix("/") || path.split(separator: "/").contains("..") {
+            let said = item.string("path") ?? ""
+            let steps = said.split(separator: "/").filter { $0 != "." }
+            let path = steps.joined(separator: "/")
+            if steps.isEmpty || said.hasPrefix("/") || steps.contains("..") {
                 item.fail("path", "is not a relative path without '..'")
             }
             let own = item.int("mode", in: 0...0o777) ?? mode
@@ -289,19 +306,29 @@ package struct PlanReader {
             }
         }
         for mount in fields.objects("volumeMounts") { readMount(mount, plan, &container) }
+        var portNames: Set<String> = []
         for port in fields.objects("ports") {
             let transport = port.string("protocol") ?? "TCP"
             if !["TCP", "UDP", "SCTP"].contains(transport) { port.fail("protocol", "is not TCP, UDP or SCTP") }
-            container.ports.append(
-                PortPlan(
-                    container: port.int("containerPort", in: 1...65535) ?? 0,
-                    host: port.int("hostPort", in: 1...65535) ?? 0,
-                    address: port.string("hostIP") ?? "",
-                    transport: transport
-                )
+            if !port.has("containerPort") { port.fail("containerPort", "is missing") }
+            let plannedPort = PortPlan(
+                container: port.int("containerPort", in: 1...65535) ?? 0,
+                host: port.int("hostPort", in: 0...65535) ?? 0,
+                address: port.string("hostIP") ?? "",
+                transport: transport
             )
-            if let name = port.string("name"), name.utf8.count > 15 || !Self.isLabel(name) {
-                port.fail("name", "\"\(name)\" is no name of a port (up to 15 of letters a to z, digits and '-')")
+            container.ports.append(plannedPort)
+            if !plannedPort.address.isEmpty, IPAddress(sloppy: plannedPort.address) == nil {
+                port.fail("hostIP", "is no IP address")
+            }
+            if plan.isOnHostNetwork, plannedPort.host != 0, plannedPort.host != plannedPort.container {
+                port.fail("hostPort", "is not the containerPort, which it has to be with hostNetwork")
+            }
+            if let name = port.string("name"), !name.isEmpty {
+                if name.utf8.count > 15 || !Self.isLabel(name) {
+                    port.fail("name", "\"\(name)\" is no name of a port (up to 15 of letters a to z, digits and '-')")
+                }
+                if !portNames.insert(name).inserted { port.fail("name", "\(name) is another port's too") }
             }
             port.finish()
         }
@@ -348,6 +375,13 @@ package struct PlanReader {
         if container.mounts.contains(where: { $0.path == mount.path }) {
             fields.fail("mountPath", "\(mount.path) is another mount's too")
         }
+        if !mount.subPath.isEmpty,
+            case .files(let files, _) = plan.volumes.first(where: { $0.name == mount.volume })?.source, !files.isEmpty,
+            !files.contains(where: { ($0.path + "/").hasPrefix(mount.subPath + "/") })
+        {
+            // The kubelet would mount an empty directory.
+            fields.fail("subPath", "\(mount.subPath) is not in the volume \(mount.volume)")
+        }
         if mount.subPath.hasPrefix("/") || mount.subPath.split(separator: "/").contains("..") {
             fields.fail("subPath", "is not a relative path without '..'")
         }
@@ -365,7 +399,7 @@ package struct PlanReader {
         for source in fields.objects("envFrom") {
             let prefix = source.string("prefix") ?? ""
             for (key, kind, find) in [
-                ("configMapRef", "ConfigMap", store.configMap), ("secretRef", "Secret", store.secret),
+                ("configMapRef", "ConfigMap", store.configMapText), ("secretRef", "Secret", store.secret),
             ] {
                 guard let reference = source.object(key) else { continue }
                 let name = reference.string("name") ?? ""
@@ -414,7 +448,7 @@ package struct PlanReader {
             }
         }
         for (key, kind, find) in [
-            ("configMapKeyRef", "ConfigMap", store.configMap), ("secretKeyRef", "Secret", store.secret),
+            ("configMapKeyRef", "ConfigMap", store.configMapText), ("secretKeyRef", "Secret", store.secret),
         ] {
             guard let reference = source.object(key) else { continue }
             let name = reference.string("name") ?? ""
@@ -440,6 +474,10 @@ package struct PlanReader {
         container.security.isPrivileged = fields.bool("privileged")
         container.security.hasReadOnlyRoot = fields.bool("readOnlyRootFilesystem")
         container.security.allowsEscalation = fields.bool("allowPrivilegeEscalation")
+        if container.security.isPrivileged == true, container.security.allowsEscalation == false {
+            fields.fail("allowPrivilegeEscalation", "cannot be false where privileged is true")
+        }
+        fields.takes("procMount", .string("Default"))
         if let capabilities = fields.object("capabilities") {
             container.security.addCapabilities = capabilities.strings("add") ?? []
             container.security.dropCapabilities = capabilities.strings("drop") ?? []
@@ -459,9 +497,6 @@ package struct PlanReader {
         }
         if !Self.isLabel(plan.namespace) {
             report.errors.append("metadata.namespace: \"\(plan.namespace)\" is no name of a namespace")
-        }
-        if !plan.uid.utf8.allSatisfy({ Self.isLetter($0) || $0 == UInt8(ascii: "-") }) || plan.uid.utf8.count > 64 {
-            report.errors.append("metadata.uid: \(plan.uid) is no uid")
         }
         if plan.containers.isEmpty { report.errors.append("spec.containers is empty") }
         var seen: Set<String> = []
@@ -483,6 +518,12 @@ package struct PlanReader {
         if plan.isInHostPID, plan.sharesProcesses {
             report.errors.append("spec.shareProcessNamespace excludes spec.hostPID")
         }
+    }
+
+    /// As the API server makes a name of `metadata.generateName` (k8s.io/apiserver, storage/names).
+    private static func generated(_ beginning: String) -> String {
+        let letters = Array("bcdfghjklmnpqrstvwxz2456789")
+        return beginning.prefix(63 - 5) + String((0..<5).compactMap { _ in letters.randomElement() })
     }
 
     private static func isLetter(_ byte: UInt8) -> Bool {

@@ -60,6 +60,13 @@ package struct PodPlan: Sendable {
         return number == 0 ? "container has runAsNonRoot and image will run as root" : nil
     }
 
+    /// Who a container runs as where neither it nor the pod says so: what its image says, else root (`getImageUser`,
+    /// pkg/kubelet/kuberuntime).
+    package static func user(ofImage imageUser: String) -> String {
+        let user = imageUser.prefix { $0 != ":" }
+        return user.isEmpty ? "0" : String(user)
+    }
+
     /// `NAMESPACE/NAME`, for messages.
     package var title: String { "\(namespace)/\(name)" }
 

@@ -7,9 +7,13 @@ package import Documents
 package struct Store: Sendable {
     /// The namespace that they are looked for in; one that says none is in every one.
     package var namespace = "default"
-    private var maps: [Place: [(key: String, bytes: [UInt8])]] = [:]
-    private var secrets: [Place: [(key: String, bytes: [UInt8])]] = [:]
+    private var maps: [Place: Entries] = [:]
+    /// The `data` alone.
+    private var texts: [Place: Entries] = [:]
+    private var secrets: [Place: Entries] = [:]
     private static let limit = 1 << 20
+
+    package typealias Entries = [(key: String, bytes: [UInt8])]
 
     /// Where one is: nil for the namespace of whoever looks.
     private struct Place: Hashable {
@@ -25,6 +29,7 @@ package struct Store: Sendable {
             guard maps.updateValue(entries, forKey: place) == nil else {
                 throw DocumentError("there are two ConfigMaps \(place.name)")
             }
+            texts[place] = entries.filter { map["data"]?[$0.key] != nil }
         }
         for secret in secrets {
             let place = try Self.place(secret, "Secret")
@@ -35,11 +40,16 @@ package struct Store: Sendable {
         }
     }
 
-    package func configMap(_ name: String) -> [(key: String, bytes: [UInt8])]? {
+    package func configMap(_ name: String) -> Entries? {
         maps[Place(namespace: namespace, name: name)] ?? maps[Place(name: name)]
     }
 
-    package func secret(_ name: String) -> [(key: String, bytes: [UInt8])]? {
+    /// What environment variables are made of (`makeEnvironmentVariables`, pkg/kubelet): no binaryData.
+    package func configMapText(_ name: String) -> Entries? {
+        texts[Place(namespace: namespace, name: name)] ?? texts[Place(name: name)]
+    }
+
+    package func secret(_ name: String) -> Entries? {
         secrets[Place(namespace: namespace, name: name)] ?? secrets[Place(name: name)]
     }
 
@@ -61,8 +71,8 @@ package struct Store: Sendable {
         _ title: String,
         plain: String,
         encoded: String
-    ) throws(DocumentError) -> [(key: String, bytes: [UInt8])] {
-        var result: [(key: String, bytes: [UInt8])] = []
+    ) throws(DocumentError) -> Entries {
+        var result: Entries = []
         var total = 0
         for (field, isEncoded) in [(encoded, true), (plain, false)] {
             for member in object[field]?.members ?? [] {

@@ -48,10 +48,13 @@ package struct Comparison {
     /// Line by line: `-` what only the first has, `+` what only the second has.
     package static func difference(_ one: [UInt8], _ other: [UInt8]) -> [String] {
         func lines(_ bytes: [UInt8]) -> [String] {
-            var lines = String(decoding: bytes, as: UTF8.self).split(separator: "\n", omittingEmptySubsequences: false)
-                .map(String.init)
-            if lines.last == "" { lines.removeLast() }
-            return lines
+            var lines = bytes.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
+            if lines.last?.isEmpty == true { lines.removeLast() }
+            // Bytes that are no UTF-8 are shown as such: as U+FFFD they would all look the same.
+            return lines.map { line in
+                String(validating: line, as: UTF8.self)
+                    ?? line.map { $0 < 0x80 ? String(Unicode.Scalar($0)) : "\\x" + String($0, radix: 16) }.joined()
+            }
         }
         let changes = lines(other).difference(from: lines(one))
         return changes.map { change in

@@ -29,7 +29,10 @@ package struct Question {
         case .manifest(let title, let value):
             return Question(node: node, answer: Answer(title: title, value, node, lookup: lookup))
         case .container(let name):
-            var found = try RunningPod.find(name, sockets)
+            guard manifest != nil || pod.pod == nil else {
+                throw .usage("--pod chooses one of a manifest's pods, and \(name) is none")
+            }
+            var found = try RunningPod.find(name, in: pod.namespace, sockets)
             if let manifest {
                 var other = pod
                 other.subject = manifest

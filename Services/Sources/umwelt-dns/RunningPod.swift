@@ -51,7 +51,23 @@ package struct RunningPod {
     }
 
     /// The first engine that knows it; throws where none does.
-    static func find(_ name: String, _ options: SocketOptions) throws(Failure) -> RunningPod {
+    ///
+    /// `namespace` is the pod's, where the name does not tell; an id's pod has to be in it.
+    static func find(
+        _ name: String,
+        in namespace: String?,
+        _ options: SocketOptions
+    ) throws(Failure) -> RunningPod {
+        guard let namespace else { return try find(name, options) }
+        if !name.contains("/"), let found = try? find("\(namespace)/\(name)", options) { return found }
+        let found = try find(name, options)
+        guard found.identity?.namespace == Word(namespace) else {
+            throw .failed("\(found.title) is not in the namespace \(namespace)")
+        }
+        return found
+    }
+
+    private static func find(_ name: String, _ options: SocketOptions) throws(Failure) -> RunningPod {
         var reasons: [String] = []
         for engine in options.engines() {
             do throws(Failure) {

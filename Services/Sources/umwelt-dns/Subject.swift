@@ -27,7 +27,7 @@ enum Subject {
         let path = name == "-" ? "standard input" : name
         do throws(DocumentError) {
             let manifest = try Manifest(try bytes(name, path), path: path)
-            let document = try manifest.pod(named: options.pod, path: path)
+            let document = try manifest.pod(named: options.pod, in: options.namespace, path: path)
             return .manifest(title: document.title, try document.dnsPod(namespace: options.namespace))
         } catch {
             throw .failed(error.description)

@@ -82,7 +82,8 @@ struct CRIConfig: Sendable {
     func container(
         _ container: ContainerPlan,
         attempt: Int,
-        reference: String
+        reference: String,
+        imageUser: String
     ) throws(Failure) -> Runtime_V1_ContainerConfig {
         var config = Runtime_V1_ContainerConfig()
         config.metadata.name = container.name
@@ -111,7 +112,7 @@ struct CRIConfig: Sendable {
         config.stdinOnce = container.closesStandardInput
         config.tty = container.hasTerminal
         config.linux.resources = resources(container)
-        config.linux.securityContext = security(container)
+        config.linux.securityContext = security(container, imageUser)
         return config
     }
 
@@ -156,14 +157,19 @@ struct CRIConfig: Sendable {
         return resources
     }
 
-    private func security(_ container: ContainerPlan) -> Runtime_V1_LinuxContainerSecurityContext {
+    private func security(
+        _ container: ContainerPlan,
+        _ imageUser: String
+    ) -> Runtime_V1_LinuxContainerSecurityContext {
         let said = container.security
         var security = Runtime_V1_LinuxContainerSecurityContext()
         security.capabilities.addCapabilities = said.addCapabilities
         security.capabilities.dropCapabilities = said.dropCapabilities
         security.privileged = said.isPrivileged ?? false
         security.namespaceOptions = namespaces
-        if let user = said.runAsUser ?? plan.security.runAsUser { security.runAsUser.value = Int64(user) }
+        // The image's own, as the kubelet has it: a runtime takes no group alone.
+        let user = (said.runAsUser ?? plan.security.runAsUser).map(String.init) ?? PodPlan.user(ofImage: imageUser)
+        if let number = Int64(user) { security.runAsUser.value = number } else { security.runAsUsername = user }
         if let group = said.runAsGroup ?? plan.security.runAsGroup { security.runAsGroup.value = Int64(group) }
         security.readonlyRootfs = said.hasReadOnlyRoot ?? false
         security.supplementalGroups = groups

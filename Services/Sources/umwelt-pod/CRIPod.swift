@@ -16,6 +16,8 @@ struct CRIPod: ContainerEngine {
     var progress: Progress
     /// What the runtime calls each container's image, by the container's name.
     private var references: [String: String] = [:]
+    /// Whom each container's image is to run as, by the container's name.
+    private var imageUsers: [String: String] = [:]
 
     init(connection: CRIConnection, socket: String, config: CRIConfig, progress: Progress) {
         self.connection = connection
@@ -75,8 +77,9 @@ struct CRIPod: ContainerEngine {
         return status.hasImage && !status.image.id.isEmpty ? status.image : nil
     }
 
-    private func checkUser(_ container: ContainerPlan, _ image: Runtime_V1_Image) throws(Failure) {
+    private mutating func checkUser(_ container: ContainerPlan, _ image: Runtime_V1_Image) throws(Failure) {
         let user = image.hasUid ? "\(image.uid.value)" : image.username
+        imageUsers[container.name] = user
         if let reason = plan.refusal(container, imageUser: user) {
             throw .failed("container \(container.name): \(reason)")
         }
@@ -112,7 +115,12 @@ struct CRIPod: ContainerEngine {
             try LocalFile.replace(config.files.terminationLog(container.name, attempt), with: [], mode: 0o666)
         } catch { throw Failure.failed("container \(container.name): \(error)") }
         let reference = references[container.name] ?? container.image
-        let wanted = try config.container(container, attempt: attempt, reference: reference)
+        let wanted = try config.container(
+            container,
+            attempt: attempt,
+            reference: reference,
+            imageUser: imageUsers[container.name] ?? ""
+        )
         progress.say("starting \(container.name)")
         do {
             let sandboxConfig = config.sandbox
@@ -131,8 +139,9 @@ struct CRIPod: ContainerEngine {
                 }
                 return created.containerID
             }
-        } catch let error as CRIError {
-            throw Failure.failed("container \(container.name): \(error)")
+        } catch var error as CRIError {
+            error.call = "container \(container.name): \(error.call)"
+            throw error
         }
     }
 

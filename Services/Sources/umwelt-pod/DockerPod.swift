@@ -23,6 +23,10 @@ struct DockerPod: ContainerEngine {
     var pauseImage: String
     var network: Runtime.Network
     var progress: Progress
+    /// Whom each container's image is to run as, by the container's name.
+    var imageUsers: [String: String] = [:]
+
+    var socket: String { docker.socket }
 
     /// dockershim's labels.
     static let typeLabel = "io.kubernetes.docker.type"
@@ -42,12 +46,17 @@ struct DockerPod: ContainerEngine {
 
     // MARK: Images
 
-    func pullImages() throws {
+    mutating func pullImages() throws {
+        guard plan.runtimeHandler.isEmpty else {
+            throw Failure.failed("pod \(plan.title): RuntimeHandler \"\(plan.runtimeHandler)\" not supported")
+        }
         try pull(pauseImage, .ifNotPresent, "the pause container")
         for container in plan.allContainers {
             try pull(container.image, container.pullPolicy, "container \(container.name)")
             let image = try docker.json("GET", "/images/\(container.image)/json", call: "look at \(container.image)")
-            if let reason = plan.refusal(container, imageUser: image["Config"]?["User"]?.string ?? "") {
+            let user = image["Config"]?["User"]?.string ?? ""
+            imageUsers[container.name] = user
+            if let reason = plan.refusal(container, imageUser: user) {
                 throw Failure.failed("container \(container.name): \(reason)")
             }
         }
@@ -104,18 +113,19 @@ struct DockerPod: ContainerEngine {
         if !plan.sysctls.isEmpty {
             host.append(.init("Sysctls", .object(plan.sysctls.map { .init($0.key, .string($0.value)) })))
         }
-        var exposed: [Value.Member] = []
-        var bindings: [Value.Member] = []
+        // By "PORT/PROTOCOL", of which one container's port may have several on the node.
+        var ports: [String: [Value]] = [:]
         if !plan.isOnHostNetwork {
             for port in plan.containers.flatMap(\.ports) {
                 let key = "\(port.container)/\(port.transport.lowercased())"
-                exposed.append(.init(key, .object([])))
-                guard port.host > 0 else { continue }
                 let binding: Value = .object(["HostPort": .string(String(port.host)), "HostIp": .string(port.address)])
-                bindings.append(.init(key, .array([binding])))
+                ports[key, default: []] += port.host > 0 ? [binding] : []
             }
         }
-        host.append(.init("PortBindings", .object(bindings)))
+        let bound = ports.sorted { $0.key < $1.key }
+        host.append(
+            .init("PortBindings", .object(bound.filter { !$0.value.isEmpty }.map { .init($0.key, .array($0.value)) }))
+        )
         var config: [Value.Member] = [
             .init("Image", .string(pauseImage)),
             .init(
@@ -126,7 +136,7 @@ struct DockerPod: ContainerEngine {
                     ]
                 )
             ),
-            .init("ExposedPorts", .object(exposed)),
+            .init("ExposedPorts", .object(bound.map { .init($0.key, .object([])) })),
         ]
         if !plan.hostname.isEmpty { config.append(.init("Hostname", .string(plan.hostname))) }
         let id = try create(name("POD", 0), config, host, score: Self.pauseScore, who: "the pause container")
@@ -236,10 +246,11 @@ struct DockerPod: ContainerEngine {
         if !container.workingDirectory.isEmpty {
             config.append(.init("WorkingDir", .string(container.workingDirectory)))
         }
-        if let user = container.security.runAsUser ?? plan.security.runAsUser {
-            let group = container.security.runAsGroup ?? plan.security.runAsGroup
-            config.append(.init("User", .string("\(user)" + (group.map { ":\($0)" } ?? ""))))
-        }
+        let user =
+            (container.security.runAsUser ?? plan.security.runAsUser).map(String.init)
+            ?? PodPlan.user(ofImage: imageUsers[container.name] ?? "")
+        let group = container.security.runAsGroup ?? plan.security.runAsGroup
+        config.append(.init("User", .string(user + (group.map { ":\($0)" } ?? ""))))
         let score = container.resources.oomScore(quality: plan.qosClass, nodeMemory: nodeMemory)
         let host = try hostConfig(container, attempt, sandbox) + [.init("OomScoreAdj", .int(score))]
         return try create(name(container.name, attempt), config, host, score: score, who: "container \(container.name)")

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright the Umwelt authors
 
+import CRIClient
+import DockerEngine
 import LocalFiles
 import Pods
 import Terminal
@@ -10,6 +12,8 @@ protocol ContainerEngine: Sendable {
     var plan: PodPlan { get }
     var files: PodFiles { get }
     var progress: Progress { get }
+    /// Where the engine listens.
+    var socket: String { get }
 
     /// Makes and starts a container; its id.
     func start(_ container: ContainerPlan, attempt: Int, in sandbox: String) async throws -> String
@@ -21,8 +25,22 @@ protocol ContainerEngine: Sendable {
     func remove(container id: String) async throws
 }
 
-/// Somebody else removes the pod.
-struct PodRemoved: Error {}
+/// How a container ended for good.
+struct Ended: Sendable, CustomStringConvertible {
+    /// The container, with what kind it is of.
+    var name: String
+    var code: Int32
+    /// What it left at its terminationMessagePath.
+    var message: String
+
+    var description: String { "\(name) ended with \(code)" + (message.isEmpty ? "" : ": \(message)") }
+}
+
+/// A run ends, and leaves the pod as it is: somebody else removes it, or its engine does not answer.
+struct PodLeft: Error {
+    /// Why, for people.
+    var message: String
+}
 
 /// The life of a pod's containers in their sandbox: started in order, started again with the kubelet's pauses
 /// (`doBackOff`, pkg/kubelet/kuberuntime), until all but the sidecars have ended.
@@ -32,6 +50,8 @@ struct Life {
     /// Who has run for so long begins anew.
     private static let forgetting = longestPause * 2
     private static let lookPause = Duration.milliseconds(250)
+    /// An engine that is restarted is not waited for longer.
+    private static let patience = Duration.seconds(120)
 
     private struct Item {
         var container: ContainerPlan
@@ -44,12 +64,16 @@ struct Life {
         /// When it is to be started again; nil while it runs.
         var restart: ContinuousClock.Instant?
         /// Set when it has ended for good.
-        var code: Int32?
+        var ended: Ended?
     }
 
     private let engine: any ContainerEngine
     private let sandbox: String
     private var items: [Item] = []
+    /// An init container that ended the pod.
+    private var failure: Ended?
+    /// Since when the engine gives no answer.
+    private var silence: ContinuousClock.Instant?
 
     init(_ engine: any ContainerEngine, in sandbox: String) {
         self.engine = engine
@@ -58,29 +82,34 @@ struct Life {
 
     /// Runs the init containers one after the other, and starts the rest; sidecars are looked after meanwhile.
     ///
-    /// Throws `PodRemoved` where somebody removes the pod meanwhile.
-    mutating func begin() async throws {
-        do { try await startAll() } catch { throw engine.files.isWanted ? error : PodRemoved() }
+    /// False where an init container failed for good: the rest is not started. Throws `PodLeft`.
+    mutating func begin() async throws -> Bool {
+        do { try await startAll() } catch { throw engine.files.isWanted ? error : removed }
+        return failure == nil
     }
 
     private mutating func startAll() async throws {
         for container in engine.plan.initContainers {
             try await start(container, isInit: true)
             guard !container.isSidecar, let index = items.indices.last else { continue }
-            while items[index].code == nil { try await look() }
+            while items[index].ended == nil { try await look() }
+            if failure != nil { return }
         }
         for container in engine.plan.containers { try await start(container, isInit: false) }
     }
 
-    /// Looks after the containers until all but the sidecars have ended for good; their exit codes.
+    /// Looks after the containers until all but the sidecars have ended for good; how they did, or the one init container
+    /// that failed.
     ///
-    /// Throws `PodRemoved` where somebody removes the pod meanwhile.
-    mutating func supervise() async throws -> Start.Codes {
+    /// Throws `PodLeft`.
+    mutating func supervise() async throws -> [Ended] {
         do {
-            while items.contains(where: { !$0.container.isSidecar && $0.code == nil }) { try await look() }
-        } catch { throw engine.files.isWanted ? error : PodRemoved() }
-        return items.filter { !$0.isInit }.compactMap { item in item.code.map { (item.container.name, $0) } }
+            while items.contains(where: { !$0.container.isSidecar && $0.ended == nil }) { try await look() }
+        } catch { throw engine.files.isWanted ? error : removed }
+        return failure.map { [$0] } ?? items.filter { !$0.isInit }.compactMap(\.ended)
     }
+
+    private var removed: PodLeft { PodLeft(message: "pod \(engine.plan.title) was removed by somebody else") }
 
     /// Stops the sidecars, the last one first, so that the pod is at rest.
     func stopSidecars() async {
@@ -95,44 +124,85 @@ struct Life {
     /// After a pause, one look at each container that has not ended for good.
     private mutating func look() async throws {
         try await Task.sleep(for: Self.lookPause)
-        guard engine.files.isWanted else { throw PodRemoved() }
-        for index in items.indices where items[index].code == nil {
+        guard engine.files.isWanted else { throw removed }
+        let engine = engine
+        for index in items.indices where items[index].ended == nil {
+            let id = items[index].id
             if let restart = items[index].restart {
                 if restart <= .now { try await startAgain(index) }
-            } else if let code = try await engine.exitCode(items[index].id) {
-                try ended(index, code)
+            } else if let code = try await patiently({ try await engine.exitCode(id) }) ?? nil {
+                end(index, code)
             }
         }
     }
 
     private mutating func startAgain(_ index: Int) async throws {
+        // Each try has a number of its own: one that was not answered may have made a container.
+        items[index].attempt += 1
         var item = items[index]
-        item.restart = nil
-        item.attempt += 1
-        item.pause = item.pause == .zero ? Self.firstPause : min(item.pause * 2, Self.longestPause)
+        let (engine, sandbox, container, attempt) = (engine, sandbox, item.container, item.attempt)
+        guard let id = try await patiently({ try await engine.start(container, attempt: attempt, in: sandbox) })
+        else { return }
         let old = item.id
-        item.id = try await engine.start(item.container, attempt: item.attempt, in: sandbox)
+        item.id = id
+        item.restart = nil
+        item.pause = item.pause == .zero ? Self.firstPause : min(item.pause * 2, Self.longestPause)
         item.started = .now
         items[index] = item
         try? await engine.remove(container: old)
     }
 
-    private mutating func ended(_ index: Int, _ code: Int32) throws(Failure) {
+    /// What the engine says; nil where it says nothing: it may be being restarted, and the containers go on meanwhile.
+    private mutating func patiently<Result>(_ ask: () async throws -> Result) async throws -> Result? {
+        do {
+            let result = try await ask()
+            if silence != nil { engine.progress.warn("\(engine.socket) answers again") }
+            silence = nil
+            return result
+        } catch  where Self.isSilence(error) {
+            try Task.checkCancellation()
+            let title = engine.plan.title
+            guard let since = silence else {
+                silence = .now
+                engine.progress.warn("\(error); pod \(title) is left as it is until \(engine.socket) answers again")
+                return nil
+            }
+            guard since.duration(to: .now) < Self.patience else {
+                throw PodLeft(
+                    message: """
+                        \(engine.socket) has not answered for \(Self.patience.components.seconds) s (\(error)): pod \(title) is \
+                        left as it is; 'umwelt pod rm \(title)' removes it
+                        """
+                )
+            }
+            return nil
+        }
+    }
+
+    private static func isSilence(_ error: any Error) -> Bool {
+        switch error {
+        case let error as CRIError: error.isSilence
+        // No status is no answer.
+        case let error as DockerError: error.status == 0
+        default: false
+        }
+    }
+
+    private mutating func end(_ index: Int, _ code: Int32) {
         let item = items[index]
         let policy = engine.plan.restartPolicy
         let isSidecar = item.container.isSidecar
-        let title = item.isInit && !isSidecar ? "init container \(item.container.name)" : item.container.name
-        let said = "\(title) ended with \(code)\(message(item))"
+        let name = item.isInit && !isSidecar ? "init container \(item.container.name)" : item.container.name
+        let ended = Ended(name: name, code: code, message: message(item))
         let isRestarted =
             isSidecar || (policy == .onFailure && code != 0) || (policy == .always && (!item.isInit || code != 0))
         guard isRestarted else {
-            if item.isInit, code != 0 { throw .failed(said) }
-            if !item.isInit { engine.progress.say(said) }
-            items[index].code = code
+            if !item.isInit { engine.progress.say("\(ended)") } else if code != 0 { failure = ended }
+            items[index].ended = ended
             return
         }
         let pause = item.started.duration(to: .now) > Self.forgetting ? .zero : item.pause
-        engine.progress.say("\(said), again " + (pause == .zero ? "at once" : "in \(pause.components.seconds) s"))
+        engine.progress.say("\(ended), again " + (pause == .zero ? "at once" : "in \(pause.components.seconds) s"))
         items[index].pause = pause
         items[index].restart = .now + pause
     }
@@ -141,6 +211,6 @@ struct Life {
     private func message(_ item: Item) -> String {
         let path = engine.files.terminationLog(item.container.name, item.attempt)
         guard let bytes = try? LocalFile.contents(of: path, limit: 4096), !bytes.isEmpty else { return "" }
-        return ": " + String(decoding: bytes, as: UTF8.self).split(whereSeparator: \.isNewline).joined(separator: " ")
+        return String(decoding: bytes, as: UTF8.self).split(whereSeparator: \.isNewline).joined(separator: " ")
     }
 }

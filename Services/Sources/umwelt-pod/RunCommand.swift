@@ -20,8 +20,9 @@ struct RunCommand: AsyncParsableCommand {
         commandName: "run",
         abstract: "Run the pod of a manifest until its containers have ended.",
         discussion: """
-            Init containers run in order, then the others; restartPolicy is kept while the command runs. When they have ended \
-            the pod stays, with its logs, until umwelt pod rm. Ctrl-C removes it.
+            Init containers run in order, then the others; restartPolicy is kept while the command runs. When they have ended, \
+            or an init container has failed for good, the pod stays, with its logs, until umwelt pod rm. Ctrl-C removes it. A \
+            restart of the engine is waited for.
 
             ConfigMaps and Secrets that the pod uses are taken from the same files. On a node with a running kubelet the pod \
             is a stranger to that, and it removes it.
@@ -102,18 +103,17 @@ struct RunCommand: AsyncParsableCommand {
             pauseImage: pauseImage,
             network: node.network ?? .bridge
         )
-        let codes = try await Interrupts.run {
+        let ended = try await Interrupts.run {
             switch engine {
             case .cri: try await start.overCRI(socket: socket, isDetached: detach, removesAtEnd: removesAtEnd)
             case .docker: try await start.overDocker(socket: socket, isDetached: detach, removesAtEnd: removesAtEnd)
             }
         }
-        if detach { try Standard.output("\(plan.namespace)/\(plan.name)\n") }
-        let failed = codes.filter { $0.code != 0 }
+        let failed = ended.filter { $0.code != 0 }
         guard failed.isEmpty else {
-            let list = failed.map { "\($0.name) ended with \($0.code)" }.joined(separator: ", ")
-            throw Failure.failed("pod \(plan.title): \(list)")
+            throw Failure.failed("pod \(plan.title): \(failed.map(\.description).joined(separator: ", "))")
         }
+        if detach { try Standard.output("\(plan.namespace)/\(plan.name)\n") }
     }
 
     private func readPlan(_ behaviour: Behaviour) throws -> PodPlan {
@@ -135,7 +135,7 @@ struct RunCommand: AsyncParsableCommand {
         guard let manifest else { throw Failure.usage("--file is missing") }
         let path = file.map { $0 == "-" ? "standard input" : $0 }.joined(separator: " and ")
         do throws(DocumentError) {
-            let document = try manifest.pod(named: pod, path: path)
+            let document = try manifest.pod(named: pod, in: namespace, path: path)
             let store = try Store(configMaps: manifest.configMaps, secrets: manifest.secrets)
             let reader = PlanReader(document, store, behaviour)
             var plan = try reader.plan(namespace: namespace, uid: UUID().uuidString.lowercased())

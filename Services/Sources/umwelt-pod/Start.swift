@@ -26,8 +26,6 @@ struct Start: Sendable {
     var pauseImage: String
     var network: Runtime.Network
 
-    typealias Codes = [(name: String, code: Int32)]
-
     /// The node's memory, in bytes.
     static var nodeMemory: Int {
         let bytes = (try? LocalFile.contents(of: "/proc/meminfo", limit: 1 << 16)) ?? []
@@ -35,7 +33,7 @@ struct Start: Sendable {
         return (line?.split(separator: " ").dropFirst().first.flatMap { Int($0) } ?? 0) * 1024
     }
 
-    func overCRI(socket: String, isDetached: Bool, removesAtEnd: Bool) async throws -> Codes {
+    func overCRI(socket: String, isDetached: Bool, removesAtEnd: Bool) async throws -> [Ended] {
         let begun = Begun()
         do {
             return try await Self.explained {
@@ -43,8 +41,8 @@ struct Start: Sendable {
                     try await overCRI(connection, socket, begun, isDetached: isDetached, removesAtEnd: removesAtEnd)
                 }
             }
-        } catch is PodRemoved {
-            throw removed
+        } catch let left as PodLeft {
+            throw Failure.failed(left.message)
         } catch {
             if let parent = begun.cgroupParent {
                 await takeBack {
@@ -70,14 +68,13 @@ struct Start: Sendable {
         func begin(_ cgroupParent: String) { parent.withLock { $0 = cgroupParent } }
     }
 
-    private var removed: Failure { .failed("pod \(plan.title) was removed by somebody else") }
-
     /// Removes what was made, also after Ctrl-C, which has cancelled this task.
     private func takeBack(_ body: @Sendable @escaping () async throws -> Void) async {
         progress.say("removing the pod")
         do { try await Task.detached { try await body() }.value } catch {
             let reason = (error as? Failure)?.message ?? "\(error)"
-            progress.warn("pod \(plan.title) could not be removed: \(reason)")
+            let again = "'umwelt pod rm \(plan.title)' tries again"
+            progress.warn("pod \(plan.title) could not be removed: \(reason); \(again)")
         }
     }
 
@@ -95,8 +92,13 @@ struct Start: Sendable {
         _ begun: Begun,
         isDetached: Bool,
         removesAtEnd: Bool
-    ) async throws -> Codes {
+    ) async throws -> [Ended] {
         _ = try await connection.version()
+        for word in lists.servers + lists.searches + lists.options where !word.isUTF8 {
+            throw Failure.failed(
+                "the pod does not start: \(word) of its resolv.conf is no UTF-8, and a CRI runtime takes nothing else"
+            )
+        }
         let pods = CRIPods(connection: connection)
         @Sendable func known() async throws -> [(uid: String, title: String)] {
             try await pods.list().map { ($0.metadata.uid, "\($0.metadata.namespace)/\($0.metadata.name)") }
@@ -121,15 +123,14 @@ struct Start: Sendable {
         let sandbox = try await pod.makeSandbox()
         limit(parent)
         var life = Life(pod, in: sandbox)
-        try await life.begin()
-        if isDetached { return [] }
-        let codes = try await life.supervise()
+        if try await life.begin(), isDetached { return [] }
+        let ended = try await life.supervise()
         await life.stopSidecars()
         if removesAtEnd {
             try await pods.removeAll(uid: plan.uid, graceSeconds: plan.graceSeconds)
             PodCgroup(parent: parent).remove(keepTop: hasKubelet)
         }
-        return codes
+        return ended
     }
 
     private var taken: Failure {
@@ -185,7 +186,7 @@ struct Start: Sendable {
         return answer.linux.cgroupDriver == .systemd
     }
 
-    func overDocker(socket: String, isDetached: Bool, removesAtEnd: Bool) async throws -> Codes {
+    func overDocker(socket: String, isDetached: Bool, removesAtEnd: Bool) async throws -> [Ended] {
         try await Self.explained {
             let docker = try DockerConnection(socket: socket)
             let pods = DockerPods(docker: docker)
@@ -196,7 +197,7 @@ struct Start: Sendable {
             let isSystemd =
                 try docker.json("GET", "/info", call: "look at Docker")["CgroupDriver"] == .string("systemd")
             let parent = plan.cgroupParent(isSystemd: isSystemd)
-            let pod = DockerPod(
+            var pod = DockerPod(
                 docker: docker,
                 plan: plan,
                 files: files,
@@ -216,16 +217,15 @@ struct Start: Sendable {
                 let sandbox = try pod.makeSandbox()
                 limit(parent)
                 var life = Life(pod, in: sandbox)
-                try await life.begin()
-                if isDetached { return [] }
-                let codes = try await life.supervise()
+                if try await life.begin(), isDetached { return [] }
+                let ended = try await life.supervise()
                 await life.stopSidecars()
                 if removesAtEnd {
                     try await pods.remove(uid: plan.uid, graceSeconds: plan.graceSeconds, keepTop: hasKubelet)
                 }
-                return codes
-            } catch is PodRemoved {
-                throw removed
+                return ended
+            } catch let left as PodLeft {
+                throw Failure.failed(left.message)
             } catch {
                 await takeBack {
                     // What is on the disk goes, whatever Docker says.

@@ -38,6 +38,19 @@ struct ValueTests {
         #expect(throws: DocumentError.self) { try documents(bomb) }
     }
 
+    /// Only what aliases expand to is counted.
+    @Test func aLargeListIsRead() throws {
+        let text = "items:\n" + String(repeating: "- {a: [x, y, z]}\n", count: 40_000)
+        #expect(try documents(text)[0]["items"]?.array?.count == 40_000)
+    }
+
+    /// As kubectl has it.
+    @Test func oneLetterMayBeATruthValue() throws {
+        let values = try documents("[y, Y, n, N, \"y\", 'n', yy]\n")[0].array
+        let words: [Value] = [.string("y"), .string("n"), .string("yy")]
+        #expect(values == [.bool(true), .bool(true), .bool(false), .bool(false)] + words)
+    }
+
     /// Base 60 is YAML 1.1's, and not kubectl's.
     @Test(arguments: ["12:30", "22:22:22", "1:2:3.5", "-1:30"])
     func whatHasAColonIsNoNumber(text: String) throws {
@@ -64,7 +77,8 @@ struct ValueTests {
 
     @Test func whatIsWrittenIsReadTheSame() throws {
         let value: Value = .object([
-            "plain": .string("a-b/c.d"), "empty": .string(""), "no": .string("no"), "number": .string("5"),
+            "plain": .string("a-b/c.d"), "empty": .string(""), "no": .string("no"), "one letter": .string("y"),
+            "number": .string("5"),
             "n": .int(-5),
             "list": .array([.object(["x": .null, "y": .array([])]), .array([.bool(true)]), .string("a: b\n\"\\#")]),
             "object": .object(["k y": .object([]), "nested": .object(["z": .double(1.5)])]),

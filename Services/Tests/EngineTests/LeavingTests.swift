@@ -74,7 +74,7 @@ extension EngineSuite {
             try lab.expectNothingLeft()
         }
 
-        /// Deeper than any path may be long.
+        /// Deeper than any path may be long, and a name that is no UTF-8.
         @Test(arguments: Lab.engines)
         func aVolumeOfAnyDepth(engine: Lab.Engine) throws {
             let lab = try Lab(engine)
@@ -82,7 +82,7 @@ extension EngineSuite {
             let container = """
                   - name: c
                     image: localhost/umwelt/box:1
-                    command: [sh, -c, "cd /v; for i in `busybox seq 300`; do busybox mkdir dddddddddddddddd other; cd dddddddddddddddd; done; echo x > f"]
+                    command: [sh, -c, "cd /v; for i in `busybox seq 300`; do busybox mkdir dddddddddddddddd other; cd dddddddddddddddd; done; echo x > f; cd /v/other; echo x > $(busybox printf 'caf\\\\351')"]
                     volumeMounts: [{name: v, mountPath: /v}]
 
                 """

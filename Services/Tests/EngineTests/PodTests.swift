@@ -280,6 +280,103 @@ extension EngineSuite {
             try lab.expectNothingLeft()
         }
 
+        /// With a group alone the user is the image's; a port may have several on the node.
+        @Test(arguments: Lab.engines)
+        func aGroupAloneAndSeveralHostPorts(engine: Lab.Engine) throws {
+            let lab = try Lab(engine)
+            try lab.setNode("nameserver 192.0.2.1\n")
+            let container = """
+                  - name: c
+                    image: localhost/umwelt/box:1
+                    command: [sh, -c, "id -u; id -g"]
+                    securityContext: {runAsGroup: 5}
+                    ports: [{containerPort: 80, hostPort: 8080, hostIP: 127.0.0.1}, {containerPort: 80, hostPort: 8081}]
+
+                """
+            let manifest = try lab.write("pod.yaml", Lab.manifest("", containers: container))
+            let run = try lab.pod("run", ["-f", manifest] + lab.kubelet())
+            #expect(run.code == 0, "\(run.errors)")
+            #expect(try lab.pod("logs", ["p"]).text == "0\n5\n")
+            if engine == .docker {
+                let format = "{{range .HostConfig.PortBindings}}{{range .}}{{.HostPort}} {{end}}{{end}}"
+                let id = try lab.engineTool(["ps", "-q", "--filter", "label=io.kubernetes.docker.type=podsandbox"], [])
+                    .text
+                let ports = try lab.engineTool(["inspect", "-f", format, String(id.prefix { $0 != "\n" })], []).text
+                #expect(ports == "8080 8081 \n")
+            }
+            #expect(try lab.pod("rm", ["p"]).code == 0)
+            try lab.expectNothingLeft()
+        }
+
+        /// A failed init container ends the pod, which stays with what it said.
+        @Test(arguments: Lab.engines)
+        func aFailedInitContainerLeavesItsLog(engine: Lab.Engine) throws {
+            let lab = try Lab(engine)
+            try lab.setNode("nameserver 192.0.2.1\n")
+            let command = "echo why it failed; echo short > /dev/termination-log; exit 5"
+            let spec = "initContainers: [{name: i, image: localhost/umwelt/box:1, command: [sh, -c, \"\(command)\"]}]\n"
+            let manifest = try lab.write("pod.yaml", Lab.manifest(spec))
+            for option in [[], ["--detach"]] {
+                let run = try lab.pod("run", ["-f", manifest] + option + lab.kubelet())
+                #expect(run.code == 1)
+                let said = "umwelt: pod shop/p: init container i ended with 5: short\n"
+                #expect(run.errors.hasSuffix(said), "\(run.errors)")
+                #expect(run.text == "")
+                #expect(try lab.pod("logs", ["p", "-c", "i"]).text == "why it failed\n")
+                // The rest was not started.
+                let list = try lab.pod("ps", ["-o", "json"]).text
+                #expect(list.contains("\"name\": \"i\"") && !list.contains("\"name\": \"c\""), "\(list)")
+                #expect(try lab.pod("rm", ["p"]).code == 0)
+                try lab.expectNothingLeft()
+            }
+        }
+
+        /// Containers that go on while their engine is restarted are looked after from then on as before.
+        @Test(arguments: Lab.engines)
+        func aRestartOfTheEngineIsWaitedFor(engine: Lab.Engine) async throws {
+            let lab = try Lab(engine)
+            try lab.setNode("nameserver 192.0.2.1\n")
+            let container = """
+                  - name: c
+                    image: localhost/umwelt/box:1
+                    command: [sh, -c, "until test -e /v/end; do sleep 0.1; done; exit 7"]
+                    volumeMounts: [{name: v, mountPath: /v}]
+
+                """
+            let volume = lab.work + "/volume"
+            try FileManager.default.createDirectory(atPath: volume, withIntermediateDirectories: true)
+            let manifest = try lab.write(
+                "pod.yaml",
+                Lab.manifest("volumes: [{name: v, hostPath: {path: \(volume)}}]\n", containers: container)
+            )
+            let options = try lab.kubelet()
+            let run = Task.detached { try lab.pod("run", ["-f", manifest] + options) }
+            func wait(_ isSo: () throws -> Bool) throws {
+                for _ in 0..<300 {
+                    if try isSo() { return }
+                    Thread.sleep(forTimeInterval: 0.1)
+                }
+                Issue.record("it does not come to that")
+            }
+            func isRunning() throws -> Bool {
+                try lab.pod("ps", ["-o", "json"]).text.contains("\"state\": \"running\"")
+            }
+            try wait(isRunning)
+            let file = lab.lab + (engine == .docker ? "/dockerd.process" : "/containerd.process")
+            let process = try #require(Int32(String(contentsOfFile: file, encoding: .utf8).filter { $0 != "\n" }))
+            #expect(kill(process, SIGKILL) == 0)
+            try wait { try lab.pod("ps", []).code != 0 }
+            try wait(isRunning)
+            _ = try lab.write("volume/end", "")
+            let ended = try await run.value
+            #expect(ended.code == 1)
+            let warning = "pod shop/p is left as it is until \(lab.socket) answers again\n"
+            #expect(ended.errors.contains(warning), "\(ended.errors)")
+            #expect(ended.errors.hasSuffix("umwelt: pod shop/p: c ended with 7\n"), "\(ended.errors)")
+            #expect(try lab.pod("rm", ["p"]).code == 0)
+            try lab.expectNothingLeft()
+        }
+
         struct Failing: CustomTestStringConvertible, Sendable {
             var name: String
             var spec: String
@@ -309,10 +406,10 @@ extension EngineSuite {
                 message: "volume v: hostPath type check failed: /etc/passwd is not a directory"
             ),
             Failing(
-                name: "an init container that fails",
-                spec: "initContainers: [{name: i, image: localhost/umwelt/box:1, command: [\"false\"]}]\n",
+                name: "a runtime that is not there",
+                spec: "runtimeClassName: nonsense\n",
                 containers: nil,
-                message: "init container i ended with 1"
+                message: "\"nonsense\""
             ),
             Failing(
                 name: "a command that is not there",

@@ -58,7 +58,7 @@ struct ManifestTests {
         #expect(try config("") == nil)
     }
 
-    @Test func namespacesComeFromThePodItsOwnerOrTheCommandLine() throws {
+    @Test func namespacesComeFromTheOwnerOrTheCommandLine() throws {
         func namespace(_ pod: String, _ owner: String = "", override: String? = nil) throws -> Word {
             let text =
                 "kind: Deployment\nmetadata: {name: d\(owner)}\nspec: {template: {metadata: {x: y\(pod)}, spec: {}}}\n"
@@ -66,9 +66,9 @@ struct ManifestTests {
         }
         #expect(try namespace("") == "default")
         #expect(try namespace("", ", namespace: o") == "o")
-        #expect(try namespace(", namespace: p", ", namespace: o") == "p")
-        #expect(try namespace(", namespace: ''", ", namespace: o") == "")
-        #expect(try namespace(", namespace: p", override: "c") == "c")
+        #expect(try namespace(", namespace: p", ", namespace: o") == "o")
+        #expect(try namespace("", ", namespace: ''") == "")
+        #expect(try namespace("", ", namespace: o", override: "c") == "c")
     }
 
     @Test(arguments: [
@@ -80,9 +80,9 @@ struct ManifestTests {
         ("CronJob", "{jobTemplate: {spec: {template: {spec: {dnsPolicy: Default}}}}}"),
     ])
     func workloadsHaveTemplates(kind: String, spec: String) throws {
-        let pods = try manifest("kind: \(kind)\nmetadata: {name: n}\nspec: \(spec)\n").pods
+        let pods = try manifest("kind: \(kind)\nmetadata: {name: web}\nspec: \(spec)\n").pods
         #expect(try pods[0].dnsPod().policy == "Default")
-        #expect(pods[0].title == "\(kind) n")
+        #expect(pods[0].title == "\(kind) web")
     }
 
     @Test func listsAndSeveralDocuments() throws {
@@ -105,6 +105,33 @@ struct ManifestTests {
         #expect(try manifest.pod(named: "b", path: "m").name == "b")
         #expect(failure(text) == "m: there are several in it: Pod a, Pod b; choose one with --pod NAME")
         #expect(failure(text, pod: "z") == "m: there is no pod z in it, but Pod a, Pod b")
+    }
+
+    /// Pods of one name are told apart by their namespaces.
+    @Test func aNameInSeveralNamespaces() throws {
+        let text = ["a", "b"].map { "kind: Pod\nmetadata: {name: web, namespace: \($0)}\nspec: {}\n" }
+            .joined(separator: "---\n")
+        let manifest = try manifest(text)
+        for namespace in ["a", "b"] {
+            #expect(try manifest.pod(named: "web", in: namespace, path: "m").namespace == namespace)
+            #expect(try manifest.pod(named: nil, in: namespace, path: "m").namespace == namespace)
+        }
+        let message =
+            "m: there are several in it: Pod a/web, Pod b/web; choose one with --pod NAME and --namespace NAME"
+        #expect(failure(text) == message)
+        #expect(failure(text, pod: "web") == message)
+        #expect(throws: DocumentError(message)) { try manifest.pod(named: "web", in: "c", path: "m") }
+    }
+
+    /// Controllers take neither name nor namespace of a template over.
+    @Test func aWorkloadsPodsAreWhereItIs() throws {
+        let template = "template: {metadata: {name: t, namespace: other, labels: {a: b}}, spec: {}}"
+        let text = "kind: Deployment\nmetadata: {name: web, namespace: shop}\nspec: {\(template)}\n"
+        let pod = try manifest(text).pods[0]
+        #expect(pod.name == "web" && pod.namespace == "shop" && !pod.generatesName)
+        #expect(pod.metadata["labels"]?["a"] == .string("b"))
+        let job = try manifest("kind: Job\nmetadata: {generateName: pi-}\nspec: {\(template)}\n").pods[0]
+        #expect(job.name == "pi-" && job.namespace == nil && job.generatesName)
     }
 
     /// The API's own lists say what is in them once; a PodTemplate has no spec around its template.

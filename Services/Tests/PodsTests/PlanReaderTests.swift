@@ -41,7 +41,8 @@ struct PlanReaderTests {
 
     @Test func qualityAndWeights() throws {
         let limits = ", resources: {limits: {cpu: 1500m, memory: 64Mi}}"
-        let plan = try plan(container(limits), metadata: "{name: p, uid: a-b}")
+        var plan = try plan(container(limits))
+        plan.uid = "a-b"
         #expect(plan.qosClass == "Guaranteed")
         #expect(plan.cgroupParent(isSystemd: true) == "/kubepods.slice/kubepods-poda_b.slice")
         #expect(plan.containers[0].resources.cpuQuota == 150_000)
@@ -144,7 +145,7 @@ struct PlanReaderTests {
         )
         #expect(failure(spec).contains("there is no ConfigMap m in the manifest"))
         #expect(
-            failure(spec, extra: "{kind: ConfigMap, metadata: {name: m}, data: {\"../x\": y}}").contains(
+            failure(spec, extra: "{kind: ConfigMap, metadata: {name: m}, data: {\"../x\": z}}").contains(
                 "cannot be a file's name"
             )
         )
@@ -159,8 +160,8 @@ struct PlanReaderTests {
 
     @Test func variables() throws {
         let env = """
-            , env: [{name: A, value: x}, {name: B, value: "$(A)-$$(A)-$(NONE)"}, {name: N, valueFrom: {fieldRef: {fieldPath: metadata.name}}}], \
-            command: ["$(B)", "$(N)"]
+            , env: [{name: A, value: x}, {name: B, value: "$(A)-$$(A)-$(NONE)"}, {name: M, valueFrom: {fieldRef: {fieldPath: metadata.name}}}], \
+            command: ["$(B)", "$(M)"]
             """
         let container = try plan(container(env)).containers[0]
         #expect(container.environment.map(\.value) == ["x", "x-$(A)-$(NONE)", "p"])
@@ -308,13 +309,86 @@ struct PlanReaderTests {
         #expect(Quantity.whole("1.5Gi") == 3 << 29)
     }
 
+    /// What generateName says is the beginning of a name, and made unique.
+    @Test func namesAreGenerated() throws {
+        let long = String(repeating: "x", count: 70)
+        for (beginning, kept) in [("pi-", "pi-"), (long, String(long.prefix(58)))] {
+            let names = try (0..<4).map { _ in try plan(container(), metadata: "{generateName: \(beginning)}").name }
+            #expect(Set(names).count > 1)
+            for name in names { #expect(name.hasPrefix(kept) && name.count == kept.count + 5, "\(name)") }
+        }
+        #expect(try plan(container(), metadata: "{name: p, generateName: q}").name == "p")
+        #expect(failure(container(), metadata: "{}").contains("is no name of a pod"))
+    }
+
+    @Test func hostnamesAreChecked() throws {
+        #expect(try plan("{hostname: \"\", containers: [{name: c, image: i}]}").hostname == "p")
+        for name in ["a.b c", "Foo_Bar", "a b"] {
+            let said = failure("{hostname: \"\(name)\", containers: [{name: c, image: i}]}")
+            #expect(said.contains("spec.hostname \"\(name)\" is no"))
+        }
+        let alias = "{hostAliases: [{ip: 1.2.3.4, hostnames: [\"a b\\nevil\"]}], containers: [{name: c, image: i}]}"
+        #expect(failure(alias).contains("spec.hostAliases[0].hostnames has one"))
+    }
+
+    /// What is done anyway may be said.
+    @Test func defaultsMayBeSaid() throws {
+        let spec = """
+            {setHostnameAsFQDN: false, subdomain: "", os: {name: linux},
+             containers: [{name: c, image: i, securityContext: {procMount: Default}}]}
+            """
+        #expect(try plan(spec).name == "p")
+        let other = failure("{subdomain: x, os: {name: windows}, containers: [{name: c, image: i}]}")
+        #expect(other.hasSuffix("spec.os.name is not supported; spec.subdomain is not supported"))
+    }
+
+    @Test(arguments: [
+        ("[{hostPort: 80}]", "containerPort is missing"),
+        ("[{containerPort: 80, hostIP: nonsense}]", "hostIP is no IP address"),
+        ("[{containerPort: 80, name: a}, {containerPort: 81, name: a}]", "name a is another port's too"),
+    ])
+    func portsAreChecked(ports: String, problem: String) {
+        #expect(failure(container(", ports: \(ports)")).contains(problem))
+    }
+
+    @Test func whatDoesNotGoTogether() {
+        let port = "{hostNetwork: true, containers: [{name: c, image: i, ports: [{containerPort: 80, hostPort: 81}]}]}"
+        #expect(failure(port).contains("hostPort is not the containerPort"))
+        let security = ", securityContext: {privileged: true, allowPrivilegeEscalation: false}"
+        #expect(failure(container(security)).contains("allowPrivilegeEscalation cannot be false"))
+    }
+
+    /// A ConfigMap's binaryData is for volumes alone; a path in a volume has to be one, and a subPath to be there.
+    @Test func whatOfAConfigMapGoesWhere() throws {
+        let map = "{kind: ConfigMap, metadata: {name: m}, data: {k: text}, binaryData: {b: aGk=}}"
+        let environment = try plan(container(", envFrom: [{configMapRef: {name: m}}]"), extra: map).containers[0]
+            .environment
+        #expect(environment.map(\.name) == ["k"])
+        func volume(_ items: String, _ subPath: String) -> String {
+            """
+            {volumes: [{name: v, configMap: {name: m\(items)}}],
+             containers: [{name: c, image: i, volumeMounts: [{name: v, mountPath: /v, subPath: "\(subPath)"}]}]}
+            """
+        }
+        let items = ", items: [{key: k, path: ./a/}]"
+        guard case .files(let files, _) = try plan(volume(items, "a"), extra: map).volumes[0].source else {
+            Issue.record("no files")
+            return
+        }
+        #expect(files.map(\.path) == ["a"])
+        #expect(failure(volume(", items: [{key: k, path: .}]", ""), extra: map).contains("is not a relative path"))
+        #expect(failure(volume(items, "k"), extra: map).contains("subPath k is not in the volume v"))
+        #expect(failure(volume("", "k"), extra: map) == "")
+    }
+
     @Test func namesAreChecked() {
         #expect(failure(container(), metadata: "{name: \"A_b\"}").contains("is no name of a pod"))
         for name in ["a..b", ".a", "a-.b"] {
             #expect(failure(container(), metadata: "{name: \"\(name)\"}").contains("is no name of a pod"))
         }
         #expect(failure(container(), metadata: "{name: p, namespace: a.b}").contains("is no name of a namespace"))
-        #expect(failure(container(), metadata: "{name: p, uid: \"../../x\"}").contains("is no uid"))
+        // A uid may be another pod's: none is taken.
+        #expect((try? plan(container(), metadata: "{name: p, uid: \"../../x\"}"))?.uid == "1234")
         #expect(failure(container(), metadata: "{name: p, namespace: \"a/b\"}").contains("is no name of a namespace"))
     }
 }
