@@ -110,6 +110,7 @@ let package = Package(
             ]
         ),
         .testTarget(name: "DocumentsTests", dependencies: ["Documents"]),
+        .testTarget(name: "LocalFilesTests", dependencies: ["LocalFiles"]),
         .testTarget(
             name: "ManifestsTests",
             dependencies: ["Manifests", "Documents", .product(name: "PodDNS", package: "umwelt")]

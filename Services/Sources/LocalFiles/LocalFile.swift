@@ -135,6 +135,14 @@ package enum LocalFile {
     /// Whether something is at the path; symbolic links are followed.
     package static func exists(_ path: String) -> Bool { System.exists(path) }
 
+    /// Whether something is at the path that has contents: a file, a pipe, a terminal.
+    package static func isReadable(_ path: String) -> Bool {
+        switch LocalDirectory.kind(path) {
+        case .file, .characterDevice, .other: true
+        case .directory, .socket, .blockDevice, nil: false
+        }
+    }
+
     /// What a symbolic link says; nil where there is none.
     package static func link(_ path: String) -> String? {
         var buffer = [CChar](repeating: 0, count: 4096)

@@ -32,6 +32,11 @@ package enum LocalSocket {
         return number
     }
 
+    /// Whether both paths name one socket, however they are spelled: /var/run is a link to /run.
+    package static func isSame(_ path: String, _ other: String) -> Bool {
+        (LocalDirectory.resolved(path) ?? path) == (LocalDirectory.resolved(other) ?? other)
+    }
+
     /// Why nobody answers there; nil where somebody does.
     package static func refusal(_ path: String) -> String? {
         do throws(FileError) {

@@ -16,14 +16,16 @@ enum Subject {
 
     private static let words = ["yaml", "yml", "json"]
 
-    /// Reads the manifest, where it names one: `-`, a file that exists, or what looks like a file's name.
+    /// Reads the manifest, where it names one: `-`, a file or a pipe that is there, or what looks like a file's name.
+    ///
+    /// A directory of a pod's name hides no pod.
     static func find(_ options: PodOptions) throws(Failure) -> Subject {
         let name = options.subject
         // NAMESPACE/NAME is a pod's name, where there is no such file.
         let isPodName = name.split(separator: "/").count == 2 && name.first != "/" && name.first != "."
         let hasSuffix = words.contains(name.split(separator: ".").last.map(String.init) ?? "")
         let isFileName = hasSuffix || (name.contains("/") && !isPodName)
-        guard name == "-" || isFileName || LocalFile.exists(name) else { return .container(name) }
+        guard name == "-" || isFileName || LocalFile.isReadable(name) else { return .container(name) }
         let path = name == "-" ? "standard input" : name
         do throws(DocumentError) {
             let manifest = try Manifest(try bytes(name, path), path: path)

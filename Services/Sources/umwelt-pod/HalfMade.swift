@@ -54,7 +54,8 @@ struct HalfMade: Sendable {
             let paths = [PodFiles.note(in: root + "/" + uid), PodFiles.removalNote(in: root + "/" + uid)]
             guard let path = paths.first(where: LocalFile.exists),
                 let bytes = try? LocalFile.contents(of: path, limit: 1 << 16), let note = try? Value.json(bytes),
-                note["engine"]?.string == engine.rawValue, note["socket"]?.string == socket,
+                note["engine"]?.string == engine.rawValue,
+                let place = note["socket"]?.string, LocalSocket.isSame(place, socket),
                 let name = note["name"]?.string, let namespace = note["namespace"]?.string,
                 let logs = note["logs"]?.string
             else { return nil }

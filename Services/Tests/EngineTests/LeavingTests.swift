@@ -51,7 +51,11 @@ extension EngineSuite {
                 // The engine ends what it was about by itself.
                 Thread.sleep(forTimeInterval: 2)
                 let left = try #require(uids().count < 2 ? uids().first ?? "" : nil)
-                let list = try lab.pod("ps", ["-o", "json"])
+                // However the socket is spelled.
+                let socket = URL(fileURLWithPath: lab.socket)
+                let spelled = socket.deletingLastPathComponent().path + "/cni/../" + socket.lastPathComponent
+                let place = ["--socket", spelled, "--root-dir", lab.podRoot]
+                let list = try lab.run("umwelt-pod", ["ps", "-o", "json"] + place)
                 #expect(list.text.contains("\"name\": \"p\"") == !left.isEmpty, "\(list.text) \(list.errors)")
                 if list.text.contains("half made") {
                     halfMade += 1
