@@ -127,14 +127,16 @@ package struct Manifest: Equatable, Sendable {
             let have = kinds.isEmpty ? "nothing" : kinds.joined(separator: ", ")
             throw DocumentError("\(path): there is no pod and no workload in it, but \(have)")
         }
-        let called = pods.filter { name == nil || $0.name == name }
+        // As kubectl writes it, in lower case too.
+        let wanted = name?.lowercased()
+        let called = pods.filter { name == nil || $0.name == name || "\($0.kind)/\($0.name)".lowercased() == wanted }
         guard let first = called.first else {
             throw DocumentError("\(path): there is no pod \(name ?? "") in it, but \(list(pods))")
         }
         if called.count == 1 { return first }
         let there = called.filter { $0.namespace == namespace ?? "" }
         if namespace != nil, there.count == 1 { return there[0] }
-        let how = Set(called.map(\.name)).count == called.count ? "--pod NAME" : "--pod NAME and --namespace NAME"
+        let how = Set(called.map(\.name)).count == called.count ? "--pod NAME" : "--pod KIND/NAME and --namespace NAME"
         throw DocumentError("\(path): there are several in it: \(list(called)); choose one with \(how)")
     }
 }

@@ -27,6 +27,16 @@ package struct Node {
 
     /// Looks at the node, and at what the options put in its place.
     package init(_ options: NodeOptions) throws(Failure) {
+        try self.init(options.kubelet, hostResolvConf: options.hostResolvConf, options.runtime, options.network)
+    }
+
+    /// Looks at the node, and at what the arguments put in its place.
+    package init(
+        _ options: KubeletOptions,
+        hostResolvConf: String? = nil,
+        _ givenRuntime: Runtime? = nil,
+        _ network: Runtime.Network? = nil
+    ) throws(Failure) {
         if let path = options.kubeletConfig {
             do throws(DocumentError) { settings = try KubeletFinder.read(file: path) } catch {
                 throw .failed("--kubelet-config: \(error)")
@@ -60,14 +70,14 @@ package struct Node {
         if let given = options.resolvConf, case .cannotOpen(let reason) = file {
             remarks.append("--resolv-conf: \(given): \(reason); composed as for a node without its file")
         }
-        let hostPath = options.hostResolvConf ?? options.resolvConf ?? place + "/etc/resolv.conf"
+        let hostPath = hostResolvConf ?? options.resolvConf ?? place + "/etc/resolv.conf"
         host = Rendering.Host(
             resolvConf: try? LocalFile.contents(of: hostPath, limit: Limits.fileSize),
             systemdResolvConf: try? LocalFile.contents(of: place + Self.systemdPath, limit: Limits.fileSize)
         )
-        network = options.network
-        if let runtime = options.runtime {
-            (self.runtime, runtimeSource) = (runtime, "--runtime")
+        self.network = network
+        if let givenRuntime {
+            (runtime, runtimeSource) = (givenRuntime, "--runtime")
         } else if let endpoint = settings.runtimeEndpoint, let kind = Self.kind(of: endpoint.value) {
             (runtime, runtimeSource) = (Runtime(kind), endpoint.source)
         } else {
@@ -78,7 +88,7 @@ package struct Node {
     private static func nodeFile(
         _ path: String,
         below place: String,
-        _ options: NodeOptions
+        _ options: KubeletOptions
     ) -> (Kubelet.NodeFile, String?) {
         guard path != "" else { return (.contents([]), nil) }
         let real = options.resolvConf ?? place + path

@@ -4,8 +4,8 @@
 package import ArgumentParser
 package import PodDNS
 
-/// What says how the node is, where that is not to be found on it.
-package struct NodeOptions: ParsableArguments {
+/// What says how the node's kubelet is, where that is not to be found on it.
+package struct KubeletOptions: ParsableArguments {
     @Option(help: ArgumentHelp("A KubeletConfiguration, in place of the running kubelet's.", valueName: "file"))
     package var kubeletConfig: String?
     @Option(
@@ -14,11 +14,27 @@ package struct NodeOptions: ParsableArguments {
     package var nodeIp: [String] = []
     @Option(
         help: ArgumentHelp("The kubelet's release, from 1.10 to 1.36. Default: 1.36.", valueName: "version"),
-        transform: NodeOptions.kubernetesVersion
+        transform: KubeletOptions.kubernetesVersion
     )
     package var kubernetesVersion: Version = Behaviour.newest
     @Option(help: ArgumentHelp("In place of the node's resolv.conf, whatever resolvConf names.", valueName: "file"))
     package var resolvConf: String?
+    private static func kubernetesVersion(_ text: String) throws -> Version {
+        guard let version = Version(text) else { throw ValidationError("\(text) is no version, as 1.36 is") }
+        guard version >= Behaviour.oldest, version.major == 1,
+            version.minor <= Behaviour.newest.minor || version.minor == .max
+        else {
+            throw ValidationError("Kubernetes \(text) is not known: it goes from 1.10 to 1.36")
+        }
+        return version.minor == .max ? Behaviour.newest : version
+    }
+
+    package init() {}
+}
+
+/// What says how the node is, where that is not to be found on it.
+package struct NodeOptions: ParsableArguments {
+    @OptionGroup package var kubelet: KubeletOptions
     @Option(
         help: ArgumentHelp(
             "In place of the /etc/resolv.conf that a runtime copies. Default: that of --resolv-conf, else the node's.",
@@ -42,16 +58,6 @@ package struct NodeOptions: ParsableArguments {
         transform: NodeOptions.network
     )
     package var network: Runtime.Network?
-
-    private static func kubernetesVersion(_ text: String) throws -> Version {
-        guard let version = Version(text) else { throw ValidationError("\(text) is no version, as 1.36 is") }
-        guard version >= Behaviour.oldest, version.major == 1,
-            version.minor <= Behaviour.newest.minor || version.minor == .max
-        else {
-            throw ValidationError("Kubernetes \(text) is not known: it goes from 1.10 to 1.36")
-        }
-        return version.minor == .max ? Behaviour.newest : version
-    }
 
     private static func runtime(_ text: String) throws -> Runtime {
         guard let runtime = Runtime(text) else {

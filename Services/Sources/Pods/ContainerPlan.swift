@@ -98,12 +98,13 @@ package struct ResourcePlan: Equatable, Sendable {
 
     package init() {}
 
+    /// Whether nothing is said, or nothing but zeros (`GetPodQOS`).
     package var isEmpty: Bool {
-        cpuRequestMilli == nil && cpuLimitMilli == nil && memoryRequest == nil && memoryLimit == nil
+        [cpuRequestMilli, cpuLimitMilli, memoryRequest, memoryLimit].allSatisfy { $0 ?? 0 <= 0 }
     }
 
     package var isGuaranteed: Bool {
-        guard let cpu = cpuLimitMilli, let memory = memoryLimit else { return false }
+        guard let cpu = cpuLimitMilli, let memory = memoryLimit, cpu > 0, memory > 0 else { return false }
         return (cpuRequestMilli ?? cpu) == cpu && (memoryRequest ?? memory) == memory
     }
 

@@ -32,7 +32,7 @@ struct PodOptions: ParsableArguments {
     var subject: String
     @Option(help: ArgumentHelp("The pod's namespace. Default: the manifest's, else default.", valueName: "name"))
     var namespace: String?
-    @Option(help: ArgumentHelp("Which pod, where the manifest has several.", valueName: "name"))
+    @Option(help: ArgumentHelp("Which pod, where the manifest has several: NAME or KIND/NAME.", valueName: "name"))
     var pod: String?
 }
 

@@ -302,10 +302,14 @@ struct DockerPod: ContainerEngine {
         return host
     }
 
-    func exitCode(_ id: String) throws -> Int32? {
-        let state = try docker.json("GET", "/containers/\(id)/json", call: "look at a container")["State"]
-        guard state?["Status"]?.string == "exited" || state?["Status"]?.string == "dead" else { return nil }
-        return Int32(clamping: state?["ExitCode"]?.int ?? 255)
+    func exitCodes(_ ids: [String], in sandbox: String) throws -> [String: Int32] {
+        var codes: [String: Int32] = [:]
+        for id in ids {
+            let state = try docker.json("GET", "/containers/\(id)/json", call: "look at a container")["State"]
+            guard state?["Status"]?.string == "exited" || state?["Status"]?.string == "dead" else { continue }
+            codes[id] = Int32(clamping: state?["ExitCode"]?.int ?? 255)
+        }
+        return codes
     }
 
     func stop(_ id: String) throws {

@@ -17,8 +17,8 @@ protocol ContainerEngine: Sendable {
 
     /// Makes and starts a container; its id.
     func start(_ container: ContainerPlan, attempt: Int, in sandbox: String) async throws -> String
-    /// The exit code of one that has ended; nil while it runs.
-    func exitCode(_ id: String) async throws -> Int32?
+    /// The exit codes of those of these containers that have ended.
+    func exitCodes(_ ids: [String], in sandbox: String) async throws -> [String: Int32]
     /// Ends it, within the pod's grace period.
     func stop(_ id: String) async throws
     /// Removes one that has ended.
@@ -72,8 +72,8 @@ struct Life {
     private var items: [Item] = []
     /// An init container that ended the pod.
     private var failure: Ended?
-    /// Since when the engine gives no answer.
-    private var silence: ContinuousClock.Instant?
+    /// Since when the engine gives no answer, and whether that was said: one that fails once is asked again first.
+    private var silence: (since: ContinuousClock.Instant, isSaid: Bool)?
 
     init(_ engine: any ContainerEngine, in sandbox: String) {
         self.engine = engine
@@ -125,14 +125,17 @@ struct Life {
     private mutating func look() async throws {
         try await Task.sleep(for: Self.lookPause)
         guard engine.files.isWanted else { throw removed }
-        let engine = engine
-        for index in items.indices where items[index].ended == nil {
-            let id = items[index].id
-            if let restart = items[index].restart {
-                if restart <= .now { try await startAgain(index) }
-            } else if let code = try await patiently({ try await engine.exitCode(id) }) ?? nil {
-                end(index, code)
-            }
+        let (engine, sandbox) = (engine, sandbox)
+        for index in items.indices {
+            if let restart = items[index].restart, restart <= .now { try await startAgain(index) }
+        }
+        // One question, however many they are.
+        let ids = items.filter { $0.ended == nil && $0.restart == nil }.map(\.id)
+        guard !ids.isEmpty, let codes = try await patiently({ try await engine.exitCodes(ids, in: sandbox) }) else {
+            return
+        }
+        for index in items.indices where items[index].ended == nil && items[index].restart == nil {
+            if let code = codes[items[index].id] { end(index, code) }
         }
     }
 
@@ -156,16 +159,19 @@ struct Life {
     private mutating func patiently<Result>(_ ask: () async throws -> Result) async throws -> Result? {
         do {
             let result = try await ask()
-            if silence != nil { engine.progress.warn("\(engine.socket) answers again") }
+            if silence?.isSaid == true { engine.progress.warn("\(engine.socket) answers again") }
             silence = nil
             return result
         } catch  where Self.isSilence(error) {
             try Task.checkCancellation()
             let title = engine.plan.title
-            guard let since = silence else {
-                silence = .now
-                engine.progress.warn("\(error); pod \(title) is left as it is until \(engine.socket) answers again")
+            guard let (since, isSaid) = silence else {
+                silence = (.now, false)
                 return nil
+            }
+            if !isSaid {
+                silence = (since, true)
+                engine.progress.warn("\(error); pod \(title) is left as it is until \(engine.socket) answers again")
             }
             guard since.duration(to: .now) < Self.patience else {
                 throw PodLeft(

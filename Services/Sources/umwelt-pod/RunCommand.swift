@@ -35,7 +35,7 @@ struct RunCommand: AsyncParsableCommand {
     )
     var file: [String]
     @OptionGroup var engine: EngineOptions
-    @Option(help: ArgumentHelp("Which pod, where there are several.", valueName: "name"))
+    @Option(help: ArgumentHelp("Which pod, where there are several: NAME or KIND/NAME.", valueName: "name"))
     var pod: String?
     @Option(help: ArgumentHelp("The pod's namespace. Default: the manifest's, else default.", valueName: "name"))
     var namespace: String?
@@ -53,7 +53,18 @@ struct RunCommand: AsyncParsableCommand {
     var procDir = ProcViews.defaultMount
     @Option(help: ArgumentHelp("Docker's pause container is made of this image.", valueName: "image"))
     var pauseImage = "registry.k8s.io/pause:3.9"
-    @OptionGroup var node: NodeOptions
+    @Option(
+        help: ArgumentHelp(
+            "The pause container's network, over Docker: bridge (the default) or none.",
+            valueName: "network"
+        )
+    )
+    var network: PauseNetwork?
+    @OptionGroup var kubelet: KubeletOptions
+
+    enum PauseNetwork: String, ExpressibleByArgument, CaseIterable {
+        case bridge, none
+    }
 
     func validate() throws {
         if detach, removesAtEnd { throw ValidationError("--detach and --rm exclude each other") }
@@ -66,9 +77,12 @@ struct RunCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-        let node = try Node(node)
+        let node = try Node(kubelet)
         let plan = try readPlan(node.kubelet.behaviour)
         let (engine, socket) = try engine.choose()
+        if network != nil, engine != .docker {
+            throw Failure.usage("--network is Docker's: over CRI it is CNI's configuration")
+        }
         let progress = Progress(isShown: !quiet && Standard.isTerminal(2))
         if !plan.notes.isEmpty { progress.warn("without effect here: \(plan.notes.joined(separator: ", "))") }
         if let process = node.settings.process {
@@ -101,7 +115,7 @@ struct RunCommand: AsyncParsableCommand {
                 Labels.gracePeriod: String(plan.graceSeconds),
             ],
             pauseImage: pauseImage,
-            network: node.network ?? .bridge
+            network: network == PauseNetwork.none ? .none : .bridge
         )
         let ended = try await Interrupts.run {
             switch engine {

@@ -308,6 +308,20 @@ extension EngineSuite {
             try lab.expectNothingLeft()
         }
 
+        /// NIO's HTTP/2 gives up a connection on which too many calls are made.
+        @Test(arguments: Lab.engines)
+        func severalContainersAreLookedAfterForLong(engine: Lab.Engine) throws {
+            let lab = try Lab(engine)
+            try lab.setNode("nameserver 192.0.2.1\n")
+            let containers = ["a", "b", "c"].map {
+                "  - {name: \($0), image: localhost/umwelt/box:1, command: [sleep, \"35\"]}\n"
+            }
+            let manifest = try lab.write("pod.yaml", Lab.manifest("", containers: containers.joined()))
+            let run = try lab.pod("run", ["-f", manifest, "--rm"] + lab.kubelet())
+            #expect(run.code == 0 && !run.errors.contains(" answer"), "\(run.errors)")
+            try lab.expectNothingLeft()
+        }
+
         /// A failed init container ends the pod, which stays with what it said.
         @Test(arguments: Lab.engines)
         func aFailedInitContainerLeavesItsLog(engine: Lab.Engine) throws {
@@ -500,7 +514,7 @@ extension EngineSuite {
                 }
                 all += "---\n" + (try lab.run("/usr/bin/kubectl", kind + dry).text)
             }
-            let several = try lab.dns("explain", ["-", "--pod", "web"] + lab.kubelet(), input: all)
+            let several = try lab.dns("explain", ["-", "--pod", "cronjob/web"] + lab.kubelet(), input: all)
             #expect(several.code == 0, "\(several.errors)")
             // As kubectl run makes a pod, which it does not without a server, in a List as kubectl get prints it.
             let one = """

@@ -117,7 +117,7 @@ struct ManifestTests {
             #expect(try manifest.pod(named: nil, in: namespace, path: "m").namespace == namespace)
         }
         let message =
-            "m: there are several in it: Pod a/web, Pod b/web; choose one with --pod NAME and --namespace NAME"
+            "m: there are several in it: Pod a/web, Pod b/web; choose one with --pod KIND/NAME and --namespace NAME"
         #expect(failure(text) == message)
         #expect(failure(text, pod: "web") == message)
         #expect(throws: DocumentError(message)) { try manifest.pod(named: "web", in: "c", path: "m") }

@@ -56,6 +56,12 @@ struct PlanReaderTests {
         #expect(burstable.containers[0].resources.oomScore(quality: "Burstable", nodeMemory: 1 << 30) == 750)
     }
 
+    /// A zero says nothing of a pod's quality.
+    @Test(arguments: ["{limits: {cpu: \"0\", memory: \"0\"}}", "{requests: {cpu: \"0\"}}", "{}"])
+    func zerosAreBestEffort(resources: String) throws {
+        #expect(try plan(container(", resources: \(resources)")).qosClass == "BestEffort")
+    }
+
     /// The pod's own cgroup as ResourceConfigForPod has it.
     @Test func thePodsCgroup() throws {
         func cgroup(_ containers: String, _ more: String = "") throws -> CgroupPlan {
