@@ -87,7 +87,7 @@ package final class Identity: Sendable {
     ///
     /// Who reads several files in a row (free, top, a loop) is looked up once. No thread id comes back so soon: the kernel
     /// gives them out in a circle.
-    private static let cgroupTrustNs: UInt64 = 1_000_000
+    private static let cgroupTrustNs: UInt64 = 3_000_000
     /// And in the namespaces it was in.
     private static let namespaceTrustNs: UInt64 = 50_000_000
     private static let processLimit = 65536
