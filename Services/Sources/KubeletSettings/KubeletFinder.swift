@@ -129,7 +129,7 @@ package struct KubeletFinder: Sendable {
     private static func flags(_ bytes: [UInt8], of path: String) -> [String] {
         let data = "/" + path.split(separator: "/").dropLast(2).joined(separator: "/")
         return String(decoding: bytes, as: UTF8.self).split(whereSeparator: \.isNewline)
-            .map { $0.trimmingPrefix { $0.isWhitespace } }
+            .map { String($0.trimmingPrefix { $0.isWhitespace }) }
             .filter { !$0.hasPrefix("#") }
             .map { $0.replacing("${SNAP_DATA}", with: data) }
     }

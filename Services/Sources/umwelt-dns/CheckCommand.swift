@@ -6,6 +6,7 @@ import Documents
 import Glibc
 import NodeDNS
 import PodDNS
+import Resolver
 import Terminal
 
 /// `umwelt dns check`: the command line of it.
