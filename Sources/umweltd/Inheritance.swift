@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright the Umwelt authors
 
+import Attachment
 import FuseServer
 import FuseWire
 import Glibc
@@ -35,6 +36,8 @@ final class Inheritance: Sendable {
     let unsettled: [RequestArea]
     /// What the keeper is ending, where it is (`Held.ending`): who takes its place goes on with that.
     private let ending = Mutex<UInt32?>(nil)
+    /// A client has asked for the stop: it is not lost with a keeper that has not heard of it.
+    private let isStopAsked = Mutex(false)
 
     var isEnding: Bool { ending.withLock { $0 != nil } }
 
@@ -111,7 +114,10 @@ final class Inheritance: Sendable {
         return heard
     }
 
-    func tell(_ word: Word) { try? channel.send([word.rawValue]) }
+    func tell(_ word: Word) {
+        if word == .stop { isStopAsked.withLock { $0 = true } }
+        try? channel.send([word.rawValue])
+    }
 
     /// The keeper is gone: this process takes its place, and starts another worker.
     ///
@@ -120,6 +126,9 @@ final class Inheritance: Sendable {
         var held = Held(device: device.raw, listener: listener.raw, lock: lock.raw, negotiated: negotiated)
         held.areas = [area.memory.fd.raw]
         held.ending = ending.withLock { $0 }
+        if held.ending == nil, isStopAsked.withLock({ $0 }) {
+            held.ending = (try? MountSurvey.minor(ofOursAt: options.mount)) ?? 0
+        }
         held.snapshots = store?.memory.fd.raw
         held.accounts = accounts?.memory.fd.raw
         let command = Command(
