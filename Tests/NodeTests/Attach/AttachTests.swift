@@ -423,7 +423,12 @@ extension DaemonSuite {
             let lab = try DaemonLab()
             let root = "\(lab.directory)/cd"
             let ctr = "ctr -a \(root)/sock -n k8s.io"
-            let (id, sandbox) = ("aa11\(lab.name)", "bb22\(lab.name)")
+            // As the CRI plugin makes them: only such an id can be cut.
+            let ids = ["aa11", "bb22"].map { head in
+                let number = lab.name.filter(\.isHexDigit)
+                return head + number + String(repeating: "0", count: max(0, 60 - number.count))
+            }
+            let (id, sandbox) = (ids[0], ids[1])
             let daemon = try lab.shell()
             try daemon.begin(
                 """
