@@ -193,18 +193,14 @@ int64_t clinux_clock(int clock) {
     if (clock_gettime(clock, &now) == -1) return -errno;
     return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
-int clinux_poll(int fd, int milliseconds) {
-    struct pollfd p = {fd, POLLIN, 0};
+static int poll_one(int fd, short events, int milliseconds) {
+    struct pollfd p = {fd, events, 0};
     int ready = poll(&p, 1, milliseconds);
     if (ready == -1) return errno == EINTR ? 0 : -errno;
     return ready ? p.revents : 0;
 }
-int clinux_poll_output(int fd) {
-    struct pollfd p = {fd, POLLOUT, 0};
-    int ready = poll(&p, 1, 0);
-    if (ready == -1) return errno == EINTR ? 0 : -errno;
-    return ready ? p.revents : 0;
-}
+int clinux_poll(int fd, int milliseconds) { return poll_one(fd, POLLIN, milliseconds); }
+int clinux_poll_output(int fd) { return poll_one(fd, POLLOUT, 0); }
 int clinux_poll_many(const int *fds, short *ready, size_t count, int milliseconds) {
     struct pollfd p[64];
     if (count > 64) return -EINVAL;
