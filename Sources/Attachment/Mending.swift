@@ -343,14 +343,19 @@ package struct Mending {
         var failures: [(place: Path, cause: Errno)] = []
         let own = all.filter { mount in !mounts.contains { $0.id == mount.id } }
         let lost = Lost()
-        for mount in mounts {
+        // It may have gone with a peer of it, or be covered by now.
+        func isThere(_ mount: MountInfo) -> Bool {
+            (try? FileStatus.of(Path(mount.mountPoint))).map { [0, mount.id].contains($0.mount) } ?? false
+        }
+        for mount in mounts where isThere(mount) {
             let place = Path(mount.mountPoint)
-            // It may have gone with a peer of it, or be covered by now.
-            guard let status = try? FileStatus.of(place), [0, mount.id].contains(status.mount) else { continue }
             do throws(Errno) {
                 try keeping(what: own, isOn: mount, lost) { () throws(Errno) in
                     do throws(Errno) { try Mount.unmount(place, lazily: true) } catch {
-                        guard error == .invalidArgument, mount.root.count > 1, let file = kernels[mount.root],
+                        guard error == .invalidArgument else { throw error }
+                        // Gone with a peer of it that was taken off meanwhile: nothing is left to be covered.
+                        guard isThere(mount) else { return }
+                        guard mount.root.count > 1, let file = kernels[mount.root],
                             (try? Mount.attach(file.fd, on: place, readOnly: true)) != nil
                         else { throw error }
                     }

@@ -137,6 +137,18 @@ final class DaemonLab {
         return Int32(String(decoding: fields[1], as: UTF8.self)) ?? 0
     }
 
+    /// The one that serves after `worker`; nil: none comes.
+    ///
+    /// One that is given up answers until the next one serves.
+    func worker(after worker: Int32) -> Int32? {
+        for _ in 0..<250 * Programs.patience {
+            let pid = workerPID
+            if pid > 0, pid != worker { return pid }
+            usleep(20_000)
+        }
+        return nil
+    }
+
     /// The child of a keeper that is its worker (a helper goes by another name), whether it serves or not; the last one of
     /// several.
     static func worker(of keeper: Int32) -> Int32? {

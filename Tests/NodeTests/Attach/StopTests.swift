@@ -168,11 +168,16 @@ extension DaemonSuite {
         }
 
         /// Mounts that go with those of another mount namespace: nothing is left in their place.
-        @Test func viewsThatArePeers() throws {
-            let lab = try DaemonLab()
+        @Test(arguments: [[], ["strace", "-D", "-f", "-o", "/dev/null", "-e", "inject=umount2:delay_enter=20000"]])
+        func viewsThatArePeers(wrapper: [String]) throws {
+            let lab = try DaemonLab(wrapper: wrapper)
             let container = try lab.container(in: try lab.cgroup())
             let peers = "mount --make-rshared /proc; mount --make-rshared /sys"
-            try container.shell.run("\(peers); unshare -m --propagation unchanged sleep 1000 & sleep 0.3")
+            // Several helpers take them off at a time: each mount goes with the one that is first. With a pause before each,
+            // it goes after they have seen it.
+            try container.shell.run(
+                "\(peers); for i in 1 2 3 4 5 6; do unshare -m --propagation unchanged sleep 1000 & done; sleep 0.3"
+            )
             let pid = container.initPID
             #expect(try lab.umwelt("attach \(pid)").text.contains("files attached"))
             #expect(try lab.umwelt("stop").code == 0)

@@ -66,7 +66,7 @@ extension DaemonSuite {
             let since = Clock.monotonic
             #expect(lab.workerPID == worker, "the thread that serves the socket goes on")
             #expect(waitUntilSaid("hangs", lab, seconds: 10 * Programs.patience))
-            #expect(lab.workerPID != worker)
+            #expect(lab.worker(after: worker) != nil)
             #expect(FileTree.isThere(Path("/proc/\(worker)")), "it is not waited for")
             usleep(500_000 * UInt32(Programs.patience))
             let (reads, wrong) = try chaos.end()
@@ -86,7 +86,7 @@ extension DaemonSuite {
             let frozen = try freeze("^umweltd-worker", of: worker, lab)
             #expect(try lab.shell().run("cat \(lab.mount)/proc/meminfo").code == 0)
             #expect(waitUntilSaid("hangs", lab, seconds: 20 * Programs.patience))
-            #expect(lab.workerPID != worker)
+            #expect(lab.worker(after: worker) != nil)
             frozen.end()
         }
 
