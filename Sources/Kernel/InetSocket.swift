@@ -30,15 +30,15 @@ package enum InetSocket {
 }
 
 /// What is waited for on a descriptor.
-package struct Readiness: OptionSet, Sendable {
+package struct Readiness: Equatable, Sendable {
     package let rawValue: Int16
 
     package init(rawValue: Int16) { self.rawValue = rawValue }
 
     package static var readable: Readiness { Readiness(rawValue: Int16(POLLIN)) }
     package static var writable: Readiness { Readiness(rawValue: Int16(POLLOUT)) }
-    /// Reported without being asked for: an error, or the other end is gone.
-    package static var broken: Readiness { Readiness(rawValue: Int16(POLLERR | POLLHUP)) }
+    /// Nothing has happened.
+    package var isEmpty: Bool { rawValue == 0 }
 
     /// Waits on at most 64 descriptors, at most so long (-1: for ever); what happened on each, nothing at the end of the
     /// time or where a signal came.

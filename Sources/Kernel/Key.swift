@@ -24,10 +24,24 @@ package struct Key: Equatable, Sendable {
         }
     }
 
+    /// One of the first four fields of a description, or (4) all that is behind them; nil where it has fewer.
+    package static func field(_ index: Int, of description: [UInt8]) -> [UInt8]? {
+        var field: [UInt8] = []
+        var number = 0
+        for byte in description where number <= index {
+            if byte == 0 { break }
+            if byte == UInt8(ascii: ";"), number < 4 {
+                number += 1
+            } else if number == index {
+                field.append(byte)
+            }
+        }
+        return number >= index ? field : nil
+    }
+
     /// Whose the key is, by its description.
     package static func user(in description: [UInt8]) -> UInt32? {
-        let fields = description.prefix(64).split(separator: UInt8(ascii: ";"), omittingEmptySubsequences: false)
-        return fields.count > 1 ? UInt32(String(decoding: fields[1], as: UTF8.self)) : nil
+        field(1, of: description).flatMap { UInt32(String(decoding: $0, as: UTF8.self)) }
     }
 
     /// The key's content, at most `limit` bytes; EMSGSIZE where it is longer.
@@ -72,10 +86,9 @@ package struct Key: Equatable, Sendable {
 
     /// Who may do what with it: of a byte each who possesses it, its user, its group and all others.
     package func permissions() throws(Errno) -> UInt32 {
-        let fields = try described().split(separator: UInt8(ascii: ";"), omittingEmptySubsequences: false)
-        guard fields.count > 3, let value = UInt32(String(decoding: fields[3], as: UTF8.self), radix: 16) else {
-            throw .invalidArgument
-        }
+        guard let field = Self.field(3, of: try described()),
+            let value = UInt32(String(decoding: field, as: UTF8.self), radix: 16)
+        else { throw .invalidArgument }
         return value
     }
 

@@ -183,7 +183,7 @@ private struct PolicyParser {
         case "cache":
             policy.cache = try path(name, value)
             // What is found there may be replaced, and is removed in the end.
-            if !isFlat, let cache = policy.cache, !cache.suffix(13).elementsEqual("/keydns.cache".utf8) {
+            if !isFlat, policy.cache != nil, !Self.shown(value).hasSuffix("/keydns.cache") {
                 throw error("cache is a path that ends in /keydns.cache, or 'none', not \(Self.shown(value))")
             }
         case "kubelet-config": policy.kubeletConfig = try path(name, value)

@@ -19,8 +19,11 @@ package enum Journal {
     /// Part of a message may be anybody's who asks the kernel for a key: what is not printable is not passed on.
     package static func log(_ level: Level, _ message: String) {
         // The facility of system daemons (RFC 5424).
-        let line = "<\(3 << 3 | level.rawValue)>umwelt-keydns[\(ProcessID.own)]: \(message)"
-        let bytes = line.utf8.prefix(limit).map { (0x20...0x7e).contains($0) ? $0 : UInt8(ascii: "?") }
+        let line = "<\(3 << 3 | Int(level.rawValue))>umwelt-keydns[\(ProcessID.own)]: \(message)"
+        var bytes: [UInt8] = []
+        for byte in line.utf8 where bytes.count < limit {
+            bytes.append((0x20...0x7e).contains(byte) ? byte : UInt8(ascii: "?"))
+        }
         try? InetSocket.datagram(bytes, to: "/dev/log")
     }
 }

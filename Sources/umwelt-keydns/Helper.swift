@@ -83,11 +83,11 @@ enum Helper {
 
     /// The description's text, for the log: printable, and short.
     private static func name(in description: [UInt8]) -> String {
-        let fields = description.prefix { $0 != 0 }.split(separator: UInt8(ascii: ";"), maxSplits: 4)
-        return String(
-            decoding: (fields.last ?? []).prefix(255).map { (0x21...0x7e).contains($0) ? $0 : UInt8(ascii: "?") },
-            as: UTF8.self
-        )
+        var name: [UInt8] = []
+        for byte in Key.field(4, of: description) ?? [] where name.count < 255 {
+            name.append((0x21...0x7e).contains(byte) ? byte : UInt8(ascii: "?"))
+        }
+        return String(decoding: name, as: UTF8.self)
     }
 
     static func isMissing(_ fallback: Path) -> Rejection {
