@@ -139,6 +139,8 @@ package final class UmweltFS: FileSystem {
 
     /// What the process would read in `path` (below `proc/` or `sys/`).
     package func view(_ path: [UInt8], for pid: Int32) throws(Errno) -> [UInt8] {
+        // One that has ended and is not waited for yet is in no container any more, and reads nothing.
+        if let namespaces = try? processes.handle(pid).namespaces(), namespaces.mount == 0 { throw .noProcess }
         let caller = Caller(pid: pid)
         var node = NodeID(key: 0, entry: .root).rawValue
         for component in path.split(separator: UInt8(ascii: "/")) {
