@@ -22,6 +22,7 @@ final class Keeper {
 
     let options: Options
     let mountPoint: MountPoint
+    let mountGuard: MountGuard
     /// This program's own file, by the name it had when it was started.
     let program: Path
     var device: Fd
@@ -125,6 +126,7 @@ final class Keeper {
                 throw error
             }
         }
+        mountGuard = MountGuard(options.mount)
         poller = try attempt("set up events") { () throws(Errno) in try Poller() }
         try attempt("watch signals") { () throws(Errno) in try poller.add(signalQueue) }
         ProcessID.inheritNothing()
@@ -196,6 +198,7 @@ final class Keeper {
             if let worker, ready.contains(worker.channel.raw) { try listen(to: worker) }
             while let (pid, change) = Child.nextChange() { try note(change, of: pid) }
             try look()
+            guardMount()
             trim.look(now)
             helper?.hurry()
             if let (due, pause) = mendsAgain, now >= due { mend(pauseNs: pause) }
