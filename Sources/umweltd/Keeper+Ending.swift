@@ -124,7 +124,7 @@ extension Keeper {
         }
         try? Directories.unlink(options.socket)
         try? Directories.unlink(options.table)
-        options.forgetMounts()
+        options.mountNotes.forget()
     }
 
     /// The connection was aborted: another one takes its place, here and in the containers.

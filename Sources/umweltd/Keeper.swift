@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright the Umwelt authors
 
+import Attachment
 import FuseServer
 import FuseWire
 import Glibc
@@ -115,7 +116,7 @@ final class Keeper {
             accounts = try Self.accounts(held.accounts.map { Fd(adopting: $0) })
         } else {
             lock = try Listener.lock(for: options.socket)
-            options.noteMount()
+            options.mountNotes.add(options.mount)
             let kept = try Self.connection(of: mountPoint, manager)
             negotiated = kept.negotiated
             device = kept.takeDevice()
