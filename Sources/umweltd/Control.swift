@@ -109,7 +109,7 @@ struct Control {
         guard fileSystem.table.container(id: id) != nil else { throw unknown(id) }
         do throws(Errno) {
             try fileSystem.attach(id: id, pid: pid)
-            try exits.watch(pid, id: id, refuge: fileSystem.refuge(of: pid))
+            try exits.watch(pid, id: id)
         } catch {
             throw Refusal(code: error.rawValue, text: "cannot attach process \(pid): \(error)")
         }
