@@ -131,9 +131,9 @@ extension DaemonSuite {
         @Test func aProcessThatHasEndedSeesNothing() throws {
             let lab = try DaemonLab()
             let container = try lab.container(in: try lab.cgroup())
-            let pid = try container.shell.run("sh -c 'sleep 0 & echo $! >&3; exec sleep 100' 3>&1 >/dev/null & sleep 0.5")
+            let begun = try container.shell.run("sh -c 'sleep 0 & exec sleep 100' >/dev/null 2>&1 & sleep 0.5")
             let zombie = container.cgroup.processes + container.cgroup.processes.flatMap(Self.children)
-            let ended = try #require(zombie.first { ProcessID.state($0) == UInt8(ascii: "Z") }, "\(pid.text)")
+            let ended = try #require(zombie.first { ProcessID.state($0) == UInt8(ascii: "Z") }, "\(begun.text)")
             let nobody = try DaemonLab(isStarted: false)
             for daemon in [lab, nobody] {
                 let output = try daemon.umwelt("view meminfo --pid \(ended)")
