@@ -77,6 +77,12 @@ package enum Mount {
     /// MOUNT_ATTR_RDONLY.
     package static var attributeReadOnly: UInt64 { 1 }
 
+    /// Whether this kernel has mount_setattr(2).
+    package static var hasAttributes: Bool {
+        do throws(Errno) { try setAttributes(of: "", set: 0) } catch { return error != .notImplemented }
+        return true
+    }
+
     /// mount_setattr(2) on the mount at `target`.
     package static func setAttributes(
         of target: Path,

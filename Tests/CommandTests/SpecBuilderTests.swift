@@ -121,6 +121,10 @@ import Testing
         let volumes = config.mounts.dropLast(5).suffix(2)
         #expect(volumes.map(\.destination) == ["/b", "/d"])
         #expect(volumes.map { $0.options?.last } == ["ro", "rw"])
+        let newer = build(facts: { $0.canProtectSubmounts = true }) {
+            $0.volumes = [try? Volume("/a:/b:ro")].compactMap { $0 }
+        }
+        #expect(newer.mounts.dropLast(5).last?.options?.suffix(2) == ["ro", "rro"])
     }
 
     @Test func whatTheKernelLacksIsNotMounted() {

@@ -166,6 +166,26 @@ extension RunSuite {
                 "\(result.lines) \(result.errors)"
             )
             #expect(try lab.run(volumes, ["umwelt-tool"]).lines == ["tool"])
+            #expect(lab.leftovers() == [])
+        }
+
+        /// What is mounted below a read-only volume is read-only too.
+        @Test(arguments: runtimes) func volumesWithMountsInThem(_ runtime: String) throws {
+            let lab = try RunLab()
+            let result = try lab.start([
+                "unshare", "-m", "sh", "-c",
+                """
+                cd '\(lab.files)' && mkdir sub && mount -t tmpfs t sub || exit 9
+                '\(Programs.umwelt)' run --state-dir '\(lab.state)' --runtime \(runtime) --volume .:/x:ro --volume .:/y -- \
+                    sh -c 'for f in /x/a /x/sub/a /y/sub/b; do touch $f 2>/dev/null && echo $f; done'; ls sub
+                """,
+            ]).end(seconds: 20)
+            #expect(result.lines == ["/y/sub/b", "b"], "\(result.lines) \(result.errors)")
+        }
+
+        @Test func volumesThatCannotBe() throws {
+            let lab = try RunLab()
+            try FileTree.write([], to: Path(lab.files + "/tool"), mode: 0o755)
             for (options, words) in [
                 (["--volume", lab.files + ":/etc/passwd/x"], "/etc/passwd is a file"),
                 (["--volume", lab.files + ":/x", "--volume", lab.files + "/tool:/x"], "there is a volume already"),

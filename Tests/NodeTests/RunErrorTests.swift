@@ -35,6 +35,18 @@ extension RunSuite {
             #expect(lab.leftovers() == [])
         }
 
+        @Test func aPipeIsNoCommand() throws {
+            let lab = try RunLab()
+            let result = try lab.start([
+                "sh", "-c",
+                """
+                mkfifo -m 755 '\(lab.files)/pipe'
+                exec '\(Programs.umwelt)' run --state-dir '\(lab.state)' --volume '\(lab.files):/v' -- /v/pipe
+                """,
+            ]).end(seconds: 10)
+            expect(result, says: "/v/pipe: permission denied", code: 126)
+        }
+
         /// A FUSE file system whose server says hello, and nothing more; as a dead NFS or CIFS server is met with.
         @Test(.enabled(if: RunLab.has("python3"), "needs python3")) func aMountThatDoesNotAnswer() throws {
             let lab = try RunLab()

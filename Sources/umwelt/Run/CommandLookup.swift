@@ -106,8 +106,8 @@ struct CommandLookup {
     private func find(_ path: String) -> Finding {
         guard let status = status(path) else { return .missing }
         if status.isDirectory { return .directory }
-        // Without any x not even root may execute.
-        return status.mode & 0o111 == 0 ? .notExecutable : .executable
+        // Without any x not even root may execute; of a pipe or a device nobody can, and to open one may take for ever.
+        return status.isRegular && status.mode & 0o111 != 0 ? .executable : .notExecutable
     }
 
     private func status(_ path: String) -> FileStatus? { try? open(path, .path).status() }

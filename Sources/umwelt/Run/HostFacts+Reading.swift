@@ -20,6 +20,7 @@ extension HostFacts {
         facts.procFiles = Set(Views.procFiles.filter { FileTree.isThere(Path("/proc/" + $0)) })
         // With PSI off by default the files are there and answer EOPNOTSUPP.
         facts.hasPressure = (try? Fd.contents(of: "/proc/pressure/cpu", limit: 256)) != nil
+        facts.canProtectSubmounts = Mount.hasAttributes
         facts.hasNodes = FileTree.isThere(Path("/" + Views.nodeDirectory))
         facts.readCgroups(CgroupTree.own())
         if facts.cpus.isEmpty { facts.cpus = list("/sys/devices/system/cpu/online") ?? CPUSet() }

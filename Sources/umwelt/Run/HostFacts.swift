@@ -31,6 +31,8 @@ struct HostFacts: Equatable {
     var hasPressure = false
     /// The kernel has /sys/devices/system/node (CONFIG_NUMA).
     var hasNodes = false
+    /// A mount can be made read-only with all that is mounted below it (mount_setattr(2), Linux 5.12).
+    var canProtectSubmounts = false
     /// The caller's variables, `NAME=value`, in their order.
     var environment: [String] = []
     /// Where the caller is.

@@ -102,7 +102,9 @@ struct SpecBuilder {
                 destination: $0.destination,
                 type: "bind",
                 source: $0.source,
-                options: ["rbind", "rprivate", $0.isReadOnly ? "ro" : "rw"]
+                // "ro" is for the mount itself alone.
+                options: ["rbind", "rprivate"]
+                    + (!$0.isReadOnly ? ["rw"] : facts.canProtectSubmounts ? ["ro", "rro"] : ["ro"])
             )
         }
         var views = Views.procFiles.filter { facts.procFiles.contains($0) }.map { "proc/" + $0 }
