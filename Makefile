@@ -61,6 +61,7 @@ services-test:
 
 services-node-test:
 	$(SWIFT) build --product umweltd
+	$(SWIFT) build --product umwelt
 	$(SWIFT) build --package-path Services --build-tests
 	scripts/services-node-test
 

@@ -84,13 +84,20 @@ struct Crew {
 
         /// Whether nobody serves what is mounted there: another daemon can have the same mount point in another namespace.
         ///
-        /// One that does not answer is not dead.
+        /// One that does not answer is not dead. Nor is what another has replaced meanwhile, by a mount that shows here too:
+        /// that says nothing of the same file system's others.
         func isDead(_ mount: MountInfo) -> Bool {
             if silent.contains(mount.minor) { return false }
             if let isDead = known[mount.minor] { return isDead }
+            let place = Path(mount.mountPoint)
+            func isMeant(_ status: FileStatus?) -> Bool { status.map { [0, mount.id].contains($0.mount) } ?? false }
+            guard isMeant(try? FileStatus.of(place)) else { return false }
             try? output.write(Array("? \(mount.minor)\n".utf8))
             var isDead = false
-            do throws(Errno) { _ = try Fd.open(Path(mount.mountPoint), .readOnly) } catch {
+            do throws(Errno) {
+                let file = try Fd.open(place, .readOnly)
+                guard isMeant(try? file.status()) else { return false }
+            } catch {
                 isDead = error == .notConnected || error == .connectionAborted
             }
             known[mount.minor] = isDead

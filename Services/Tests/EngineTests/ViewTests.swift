@@ -35,6 +35,50 @@ extension EngineSuite {
             try lab.expectNothingLeft()
         }
 
+        private static let command = ProcessInfo.processInfo.environment["UMWELT_LAB_COMMAND"]
+
+        /// A container that runs without them gets its views and loses them, of a real containerd over CRI by its pod's name.
+        @Test(.enabled(if: command != nil, "umwelt is not built: make build"), arguments: Lab.engines)
+        func attachAndDetach(engine: Lab.Engine) async throws {
+            let lab = try Lab(engine)
+            try lab.setNode("nameserver 192.0.2.1\n")
+            let command = try #require(Self.command)
+            let name = "views-\(ProcessInfo.processInfo.processIdentifier)"
+            let container = Lab.sleeper.replacingOccurrences(of: "}", with: ", resources: {limits: {memory: 64Mi}}}")
+            let manifest = try lab.write("pod.yaml", Lab.manifest("", name: name, containers: container))
+            let arguments = try ["-f", manifest, "--proc-dir", lab.work + "/none"] + lab.kubelet()
+            let run = Task.detached { try lab.pod("run", arguments) }
+            for _ in 0..<300 {
+                if try lab.pod("ps", []).text.contains("c (running)") { break }
+                try await Task.sleep(for: .milliseconds(100))
+            }
+            func seen() throws -> String {
+                try lab.pod("exec", [name, "--", "grep", "MemTotal:", "/proc/meminfo"]).text
+            }
+            func umwelt(_ verb: String, _ target: String) throws -> Lab.Output {
+                try lab.run(command, [verb, target, "--state-dir", lab.lab])
+            }
+            var targets = [name, name + "/c"]
+            if engine == .docker {
+                // Its state directory is the lab's: it is found by its cgroup.
+                let list = try lab.engineTool(["ps", "-q", "--no-trunc", "--filter", "name=k8s_c_\(name)_"], [])
+                targets = [list.text.trimmingCharacters(in: .whitespacesAndNewlines)]
+            }
+            let before = try seen()
+            #expect(before.hasPrefix("MemTotal:") && !before.contains(" 65536 kB"), "\(before)")
+            for target in targets {
+                let attached = try umwelt("attach", target)
+                #expect(attached.code == 0 && attached.text.contains("files attached"), "\(attached)")
+                #expect(try seen().contains(" 65536 kB"))
+                let detached = try umwelt("detach", target)
+                #expect(detached.code == 0 && detached.text.contains("files taken away"), "\(detached)")
+                #expect(try seen() == before)
+            }
+            #expect(try lab.pod("rm", [name]).code == 0)
+            _ = try await run.value
+            try lab.expectNothingLeft()
+        }
+
         /// Without the daemon nothing is mounted, and the pod runs all the same.
         @Test(arguments: Lab.engines)
         func withoutTheDaemonThePodRuns(engine: Lab.Engine) throws {

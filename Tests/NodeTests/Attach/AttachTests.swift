@@ -105,6 +105,31 @@ extension DaemonSuite {
             }
         }
 
+        /// It sees the host's mounts as a slave: what is replaced there is replaced here too, and says nothing of its own views.
+        @Test func containerWithASlaveOfTheHost() throws {
+            let lab = try DaemonLab(isStarted: false)
+            let host = try lab.shell()
+            try host.run("mount --bind \(lab.directory) \(lab.directory); mount --make-shared \(lab.directory)")
+            try lab.start()
+            // As the kubelet binds a subPath.
+            let places = (0..<3).map { "\(lab.directory)/v\($0)" }
+            for place in places { try host.run("touch \(place); mount --bind \(lab.mount)/proc/stat \(place)") }
+            defer { for place in places { try? Mount.unmount(Path(place), lazily: true) } }
+            let shell = try lab.shell(["unshare", "-m", "-C", "--propagation", "slave"], in: try lab.cgroup())
+            let files = ["meminfo", "uptime"]
+            for file in files { try shell.run("mount --bind \(lab.mount)/proc/\(file) /proc/\(file)") }
+            for round in 0..<Programs.share(of: 10) {
+                try lab.crash()
+                try lab.start()
+                var output = try shell.run("cat /proc/meminfo /proc/uptime")
+                for _ in 0..<100 * Programs.patience where output.code != 0 {
+                    usleep(20_000)
+                    output = try shell.run("cat /proc/meminfo /proc/uptime")
+                }
+                #expect(output.code == 0, "round \(round): \(output.text.suffix(100)) \(lab.said)")
+            }
+        }
+
         /// The process of the lowest number in it is chrooted, and sees none of the views: they are mended and taken away all
         /// the same.
         @Test(.enabled(if: FileTree.isThere("/bin/busybox"), "no busybox"))
@@ -163,6 +188,54 @@ extension DaemonSuite {
             #expect(try mounts("/sys/devices/system/cpu .*umwelt") == "0")
         }
 
+        /// The first thread of its only process has ended, others go on: nothing but their directories tells where they are.
+        @Test(.enabled(if: PeerCommand.find("python3") != nil, "no python3")) func containerWithoutAFirstThread() throws
+        {
+            let lab = try DaemonLab()
+            let cgroup = try lab.cgroup()
+            try cgroup.limitMemory(64 << 20)
+            let out = lab.directory.appending("out")
+            let script = lab.directory.appending("script.py")
+            let text = """
+                import threading, time, ctypes
+                def read():
+                    while True:
+                        try: line = open("/proc/meminfo").readline()
+                        except OSError as error: line = str(error)
+                        open("\(out)", "w").write(line); time.sleep(0.05)
+                threading.Thread(target=read).start()
+                time.sleep(2)
+                ctypes.CDLL(None).pthread_exit(None)
+                """
+            try FileTree.write(Array(text.utf8), to: script, mode: 0o644)
+            let shell = try lab.shell(["unshare", "-m", "--propagation", "private"], in: cgroup)
+            try shell.begin("exec python3 \(script)")
+            func sees(_ isMeant: (UInt64) -> Bool) -> Bool {
+                for _ in 0..<100 * Programs.patience {
+                    let text = String(decoding: (try? Fd.contents(of: out, limit: 4096)) ?? [], as: UTF8.self)
+                    if let seen = LabShell.Output(text: text, code: 0).number("MemTotal:"), isMeant(seen) {
+                        return true
+                    }
+                    usleep(50_000)
+                }
+                return false
+            }
+            #expect(sees { _ in true })
+            #expect(try lab.umwelt("attach \(shell.pid)").code == 0)
+            #expect(sees { $0 == 64 << 10 })
+            for _ in 0..<200 * Programs.patience where ProcessID.state(shell.pid) != UInt8(ascii: "Z") {
+                usleep(50_000)
+            }
+            try lab.crash()
+            usleep(100_000)
+            try FileTree.write([], to: out, mode: 0o644)
+            try lab.start()
+            #expect(sees { $0 == 64 << 10 }, "\(lab.said)")
+            #expect(try lab.umwelt("ps").text.contains(" attach  ok"))
+            #expect(try lab.umwelt("stop").code == 0)
+            #expect(sees { $0 > 64 << 10 }, "\(lab.said)")
+        }
+
         /// Without a daemon it is told what the mounts and the table tell.
         @Test func listWithoutADaemon() throws {
             let lab = try DaemonLab()
@@ -192,14 +265,14 @@ extension DaemonSuite {
             let out = lab.directory.appending("out")
             // The shell that asks is the first process, so it has to be followed by others: outside of its process group.
             let pids = try shell.run(
-                "for i in 1 2; do setsid sh -c 'sleep 1000; cat /proc/meminfo' >\(out).$i 2>&1 & echo $!; done"
+                "for i in 1 2 3; do setsid sh -c 'sleep 1000; cat /proc/meminfo' >\(out).$i 2>&1 & echo $!; done"
             ).text.split(separator: "\n").compactMap { Int32($0) }
             defer { for pid in pids { try? ProcessID.kill(-pid, SIGKILL) } }
-            try #require(pids.count == 2)
+            try #require(pids.count == 3)
             #expect(try lab.umwelt("attach \(shell.pid)").text.contains("files attached"))
             let host = try lab.shell()
-            func seen() throws -> UInt64? {
-                try host.run("nsenter -m -t \(pids[1]) head -n 1 /proc/meminfo").number("MemTotal:")
+            func seen(_ pid: Int32? = nil) throws -> UInt64? {
+                try host.run("nsenter -m -t \(pid ?? pids[1]) head -n 1 /proc/meminfo").number("MemTotal:")
             }
             func uptime() throws -> Double {
                 Double(try host.run("nsenter -m -t \(pids[1]) cut -d ' ' -f 1 /proc/uptime").text) ?? 0
@@ -219,12 +292,20 @@ extension DaemonSuite {
             #expect(try seen() == 66 << 10, "\(lab.said)")
             #expect(try uptime() >= before)
             #expect(try lab.umwelt("attach \(pids[1])").text.contains("has its views already"))
+            // And where that ends while no worker is there: the third is watched by the next one.
+            try ProcessID.kill(lab.keeperPID, SIGSTOP)
+            try ProcessID.kill(lab.workerPID, SIGKILL)
+            try ProcessID.kill(-pids[1], SIGKILL)
+            usleep(100_000)
+            try ProcessID.kill(lab.keeperPID, SIGCONT)
+            #expect(try seen(pids[2]) == 66 << 10, "\(lab.said)")
+            #expect(try lab.umwelt("ps").text.contains("  \(pids[2])  "))
             // What the daemon has forgotten is not taken for a view.
             let id = try #require(try lab.request(Message(.containers)).first)
             _ = try lab.request(Message(.deregister, [id]))
-            #expect(try lab.umwelt("attach \(pids[1])").text.contains("files attached"))
-            #expect(try seen() == 66 << 10)
-            try ProcessID.kill(-pids[1], SIGKILL)
+            #expect(try lab.umwelt("attach \(pids[2])").text.contains("files attached"))
+            #expect(try seen(pids[2]) == 66 << 10)
+            try ProcessID.kill(-pids[2], SIGKILL)
             for _ in 0..<100 {
                 if try lab.request(Message(.containers)).isEmpty { break }
                 usleep(20_000)

@@ -313,6 +313,25 @@ extension DaemonSuite {
             #expect(try lab.umwelt("attach \(container.initPID)").text.contains("files attached"))
         }
 
+        /// A new program that does not come to serve, and the stop in that moment: it needs no other program.
+        @Test(arguments: [8_000, 16_000, 24_000, 60_000] as [UInt32])
+        func stopWhileANewProgramDoesNotServe(microseconds: UInt32) throws {
+            let lab = try DaemonLab()
+            let container = try lab.container(in: try lab.cgroup())
+            #expect(try lab.umwelt("attach \(container.initPID)").code == 0)
+            let table = Path("\(lab.socket).table")
+            try Directories.unlink(table)
+            try Directories.make(table)
+            try ProcessID.kill(lab.keeperPID, SIGHUP)
+            usleep(microseconds)
+            try ProcessID.kill(lab.keeperPID, SIGTERM)
+            #expect(lab.waitForEnd(seconds: 25) != nil, "\(lab.said)")
+            #expect(lab.mounts.isEmpty)
+            let look = "head -n 1 /proc/meminfo && ! grep ' \(lab.mount) ' /proc/self/mountinfo"
+            let seen = try container.shell.run(look)
+            #expect(seen.code == 0, "\(seen.text)")
+        }
+
         /// Another daemon's mounts are not taken for those of a connection that is over, though they have its number.
         @Test func numberThatIsUsedAgain() throws {
             let lab = try DaemonLab()

@@ -71,6 +71,82 @@ final class ChaosLab {
         return result
     }
 
+    // MARK: How long reads wait
+
+    /// What a container noted that reads one file every 2 ms.
+    struct Waits: CustomStringConvertible {
+        /// All reads, by their length in units of 10 microseconds.
+        fileprivate(set) var lengths: [Int: Int] = [:]
+        /// Those of 2 ms and more, by when they began and ended, in nanoseconds of the monotonic clock.
+        fileprivate(set) var long: [(start: UInt64, end: UInt64)] = []
+
+        /// The length in milliseconds below which this part of all reads is.
+        func quantile(_ part: Double) -> Double {
+            var left = Double(lengths.values.reduce(0, +)) * part
+            for (length, count) in lengths.sorted(by: { $0.key < $1.key }) {
+                left -= Double(count)
+                if left <= 0 { return Double(length) / 100 }
+            }
+            return 0
+        }
+
+        /// How long the read took that met each of these moments, in milliseconds, the shortest first; those of less than 2 ms
+        /// as 0.
+        func atMoments(_ moments: [UInt64]) -> [Double] {
+            moments.map { moment in
+                let met = long.filter { $0.end > moment && $0.start < moment + 100_000_000 }
+                return Double(met.map { $0.end - $0.start }.max() ?? 0) / 1e6
+            }.sorted()
+        }
+
+        var description: String {
+            "p50 \(quantile(0.5)) ms, p99 \(quantile(0.99)) ms, longest \(quantile(1)) ms"
+        }
+    }
+
+    /// Has one more container begin with that.
+    func measure(memoryMB: UInt64) throws -> LabShell {
+        try add(memoryMB: memoryMB, id: "clock")
+        let reader = readers.removeLast()
+        let script = lab.directory.appending("clock.pl")
+        try FileTree.write(Array(Self.perl.utf8), to: script, mode: 0o644)
+        try reader.container.shell.begin("perl \(script) \(stopFile)")
+        return reader.container.shell
+    }
+
+    /// After `end`.
+    func waits(of shell: LabShell) throws -> Waits {
+        var waits = Waits()
+        let output = try shell.result(seconds: 30)
+        guard output.code == 0 else { throw LabError("the clock ended: \(output.text.prefix(1000))") }
+        for line in output.text.split(separator: "\n") {
+            let words = line.split(separator: " ").dropFirst().compactMap { UInt64($0) }
+            guard words.count == 2 else { throw LabError("the clock: \(line)") }
+            if line.hasPrefix("long ") {
+                waits.long.append((words[0], words[0] + words[1]))
+            } else {
+                waits.lengths[Int(words[0])] = Int(words[1])
+            }
+        }
+        return waits
+    }
+
+    private static let perl = #"""
+        use Time::HiRes qw(clock_gettime CLOCK_MONOTONIC);
+        my (%lengths, @long);
+        until (-e $ARGV[0]) {
+            my $start = clock_gettime(CLOCK_MONOTONIC);
+            open my $file, "<", "/proc/meminfo" or die "cannot open: $!";
+            sysread($file, my $text, 65536) > 1000 or die "cannot read: $!";
+            close $file;
+            my $length = clock_gettime(CLOCK_MONOTONIC) - $start;
+            $lengths{int($length * 1e5)}++;
+            push @long, sprintf "long %d %d\n", $start * 1e9, $length * 1e9 if $length >= 0.002;
+            select undef, undef, undef, 0.002;
+        }
+        print @long, map { "length $_ $lengths{$_}\n" } keys %lengths;
+        """#
+
     /// Whether each of them reads its own memory now.
     func allRead() throws -> Bool {
         for reader in readers {
