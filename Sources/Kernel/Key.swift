@@ -39,6 +39,13 @@ package struct Key: Equatable, Sendable {
         return number >= index ? field : nil
     }
 
+    /// Whether the description is that of the keyring of the kernel's own requests for names (init_dns_resolver(), net/dns_resolver):
+    /// nobody else can make one whose name begins with a dot.
+    package static func isNameKeyring(_ description: [UInt8]) -> Bool {
+        field(0, of: description) == Array("keyring".utf8) && field(1, of: description) == Array("0".utf8)
+            && field(4, of: description) == Array(".dns_resolver".utf8)
+    }
+
     /// Whose the key is, by its description.
     package static func user(in description: [UInt8]) -> UInt32? {
         field(1, of: description).flatMap { UInt32(String(decoding: $0, as: UTF8.self)) }

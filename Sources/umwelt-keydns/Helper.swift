@@ -66,8 +66,7 @@ enum Helper {
             report.reject(Rejection.ELOOP, "the fallback leads back to umwelt-keydns: mend 'fallback' in the policy")
         }
         guard let query, let zone = policy.zone(of: query) else { passOn(report, to: policy.fallback) }
-        // What anybody else than the kernel's own clients asks for takes no place of theirs.
-        report.cache?.takesPlaces = Key.user(in: description) == 0
+        report.cache?.asker = Key.user(in: description) == 0 ? .root : .user
         let request = Request(report: report, policy: policy, zone: zone)
         if policy.hasGuard { request.leaveGuard() }
         let words = Callout(parsing: callout)
