@@ -14,6 +14,9 @@ package struct Key: Equatable, Sendable {
     /// callout info.
     package static let requestAuthority = Key(-7)
 
+    /// Where who asks wants the key: of the request whose authority this process has taken up.
+    package static let requestersKeyring = Key(-8)
+
     /// `TYPE;UID;GID;PERM;DESCRIPTION`, at most `limit` bytes; EMSGSIZE where it is longer.
     ///
     /// The default is more than the kernel allows a description (KEY_MAX_DESC_SIZE, security/keys/keyctl.c).
