@@ -372,8 +372,8 @@ package struct Mending {
 }
 
 /// A descriptor in an array.
-final class FdBox {
-    let fd: Fd
+package final class FdBox {
+    package let fd: Fd
 
-    init(_ fd: consuming Fd) { self.fd = fd }
+    package init(_ fd: consuming Fd) { self.fd = fd }
 }

@@ -21,8 +21,15 @@ package enum MountSurvey {
 
             /// Where a process is; nil where it has ended, or may not be looked at.
             init?(of pid: String, proc: Path) {
-                guard let namespace = try? FileStatus.of(proc.appending(Path("\(pid)/ns/mnt"))),
-                    let root = try? FileStatus.of(proc.appending(Path("\(pid)/root")))
+                let directory = proc.appending(Path(pid))
+                guard let place = Place(at: directory) ?? MountSurvey.thread(in: directory).flatMap(Place.init(at:))
+                else { return nil }
+                self = place
+            }
+
+            private init?(at directory: Path) {
+                guard let namespace = try? FileStatus.of(directory.appending("ns/mnt")),
+                    let root = try? FileStatus.of(directory.appending("root"))
                 else { return nil }
                 (inode, rootMount) = (namespace.inode, root.mount)
                 (rootDevice, rootInode) = (root.device, root.inode)
@@ -139,8 +146,30 @@ package enum MountSurvey {
     }
 
     private static func mountinfo(of pid: Int32, proc: Path) throws(Errno) -> [UInt8] {
-        try Fd.contents(of: proc.appending(Path("\(pid)/mountinfo")), limit: mountinfoLimit)
+        let directory = proc.appending(Path("\(pid)"))
+        do throws(Errno) { return try mountinfo(in: directory) } catch {
+            guard let thread = thread(in: directory) else { throw error }
+            return try mountinfo(in: thread)
+        }
     }
+
+    private static func mountinfo(in directory: Path) throws(Errno) -> [UInt8] {
+        try Fd.contents(of: directory.appending("mountinfo"), limit: mountinfoLimit)
+    }
+
+    /// The directory of a thread of the process with this directory, where the first one has ended and tells nothing any more;
+    /// nil where that is not so, or none is left.
+    static func thread(in directory: Path) -> Path? {
+        let mark: Path = "ns/mnt"
+        guard !FileTree.isThere(directory.appending(mark)),
+            let tasks = try? Fd.open(directory.appending("task"), [.readOnly, .directory]).entries(limit: processLimit)
+        else { return nil }
+        return tasks.lazy.map { directory.appending("task").appending(Path($0.name)) }
+            .first { FileTree.isThere($0.appending(mark)) }
+    }
+
+    /// The mount namespace of a process; nil where it has ended, or may not be looked at.
+    package static func namespace(of pid: Int32) -> UInt64? { Namespace.Place(of: "\(pid)", proc: "/proc")?.inode }
 }
 
 extension [MountInfo] {

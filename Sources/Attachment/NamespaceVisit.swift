@@ -19,7 +19,8 @@ package final class NamespaceVisit {
     ///
     /// A process that could not return would take the container's files for the host's: it ends instead.
     package func inside<Result>(_ pid: Int32, _ body: () throws(Errno) -> Result) throws(Errno) -> Result {
-        let directory = try Fd.open(Path("/proc/\(pid)"), [.path, .directory])
+        let process = Path("/proc/\(pid)")
+        let directory = try Fd.open(MountSurvey.thread(in: process) ?? process, [.path, .directory])
         let namespace = try directory.open("ns/mnt")
         let root = try directory.open("root", [.path, .directory])
         try Namespaces.mount.enter(namespace)

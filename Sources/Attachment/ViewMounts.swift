@@ -22,8 +22,13 @@ package struct ViewMounts {
     /// namespace of `pid`.
     ///
     /// All or none: where one fails, those mounted before are taken off again. Returns what was mounted; a file that the
-    /// container's kernel or file system does not have is left out. Blocks while the daemon answers.
-    package func place(_ plan: ViewPlan, from directory: Path, in pid: Int32) throws(Failure) -> [Path] {
+    /// container's kernel or file system does not have is left out. And what the container itself had mounted on one that is
+    /// stale, where it could not be put back. Blocks while the daemon answers.
+    package func place(
+        _ plan: ViewPlan,
+        from directory: Path,
+        in pid: Int32
+    ) throws(Failure) -> (placed: [Path], lost: [(place: Path, cause: Errno)]) {
         let steps = plan.steps.filter { $0.standing == .free || $0.standing == .stale }
         var trees: [(step: ViewPlan.Step, tree: FdBox)] = []
         for step in steps {
@@ -39,13 +44,14 @@ package struct ViewMounts {
         let top = mounts.topmost
         var placed: [Path] = []
         var failure: Failure?
+        let lost = Mending.Lost()
         do throws(Errno) {
             try visit.inside(pid) { () throws(Errno) in
                 for (step, tree) in trees {
                     do throws(Errno) {
                         if step.standing == .stale, let stale = top.last(where: { $0.mountPoint == step.target.bytes })
                         {
-                            try Mending.keeping(what: mounts, isOn: stale, Mending.Lost()) { () throws(Errno) in
+                            try Mending.keeping(what: mounts, isOn: stale, lost) { () throws(Errno) in
                                 try Mending.replace(step.target, with: tree.fd)
                             }
                         } else {
@@ -66,7 +72,7 @@ package struct ViewMounts {
             throw Failure(target: Path("/proc/\(pid)/ns/mnt"), cause: error)
         }
         if let failure { throw failure }
-        return placed
+        return (placed, lost.places)
     }
 
     /// Takes ours off, so that the container sees the kernel's own files; returns where.

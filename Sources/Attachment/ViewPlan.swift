@@ -45,15 +45,23 @@ package struct ViewPlan: Equatable, Sendable {
     ///   - mounts: Of the container's first process.
     ///   - host: Of process 1 and the daemon: what shows there is not to be changed from a container.
     ///   - mountPoint: Where the daemon's file system is mounted on the host.
+    ///   - earlier: Where those were mounted of daemons before it that did not end in order.
     ///   - known: The ids of the registered containers; nil: any may be.
-    package init(mounts: [MountInfo], host: [MountInfo], mountPoint: Path, known: Set<String>? = nil) {
+    package init(
+        mounts: [MountInfo],
+        host: [MountInfo],
+        mountPoint: Path,
+        earlier: [Path] = [],
+        known: Set<String>? = nil
+    ) {
+        let mountPoints = [mountPoint] + earlier
         let present = host.topmost.ours(of: mountPoint).first { $0.mountPoint == mountPoint.bytes }
         let groups = Set(host.map(\.peerGroup)).subtracting([0])
         let topmost = mounts.topmost
         steps = Self.views.map { view in
             let target = Path("/" + view).bytes
             let mount = topmost.last { $0.mountPoint == target }
-            if let mount, ![mount].ours(of: mountPoint).isEmpty {
+            if let mount, ![mount].ours(of: mountPoints).isEmpty {
                 let isPresent = mount.major == present?.major && mount.minor == present?.minor
                 let isKnown = Self.container(mount.root).map { known?.contains($0) ?? true } ?? true
                 return Step(view: view, standing: isPresent && isKnown ? .ours : .stale)
@@ -73,7 +81,7 @@ package struct ViewPlan: Equatable, Sendable {
             return Step(view: view, standing: groups.contains(around?.peerGroup ?? 0) ? .shared : .free)
         }
         let places = Set(steps.filter { $0.standing == .ours || $0.standing == .stale }.map(\.target.bytes))
-        held = mounts.reachable.ours(of: mountPoint).reversed().filter { places.contains($0.mountPoint) }
+        held = mounts.reachable.ours(of: mountPoints).reversed().filter { places.contains($0.mountPoint) }
     }
 
     /// Whether the kernel's own file shows at `target`, which `mount` is at or around.

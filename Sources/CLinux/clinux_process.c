@@ -29,7 +29,8 @@
 static int become(const struct clinux_command *command, int *report) {
     clinux_reset_signals();
     if (command->group == 1 && setpgid(0, 0) == -1) return errno;
-    if (command->group == 2 && setsid() == -1) return errno;
+    // What outlives its parent keeps nothing of that one's: no lock, no pipe, no directory.
+    if (command->group == 2 && (setsid() == -1 || chdir("/") == -1)) return errno;
     for (size_t i = 0; i < command->join_count; i++)
         if (write(command->joins[i], "0", 1) == -1) return errno;
     // Everything moves above the places to fill first, so that no place is overwritten before it is read.
@@ -47,6 +48,7 @@ static int become(const struct clinux_command *command, int *report) {
         // dup2 of a descriptor to itself would leave it closed on exec.
         if (moved[i] == (int)i ? fcntl(moved[i], F_SETFD, 0) == -1 : dup2(moved[i], (int)i) == -1) return errno;
     }
+    if (command->group == 2) clinux_close_on_exec_from((int)command->file_count);
     execve(command->path, command->argv, command->envp);
     return errno;
 }

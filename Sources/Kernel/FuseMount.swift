@@ -20,6 +20,14 @@ package enum FuseMount {
     /// Errors: ENOENT without /dev/fuse, EPERM without CAP_SYS_ADMIN, and mount(2)'s.
     package static func make(at target: Path) throws(Errno) -> Fd {
         let device = try Fd.open("/dev/fuse", .readWrite)
+        try mount(device, at: target)
+        return device
+    }
+
+    /// Mounts the file system of a device at `target`, as `make` does.
+    ///
+    /// Of one that is mounted elsewhere it is another mount of the same (Linux 5.15; EINVAL before, and where it is gone).
+    package static func mount(_ device: borrowing Fd, at target: Path) throws(Errno) {
         let options = Path("fd=\(device.raw),rootmode=40000,user_id=0,group_id=0,allow_other,default_permissions")
         let flags = UInt(MS_RDONLY) | UInt(MS_NOSUID) | UInt(MS_NODEV) | UInt(MS_NOEXEC)
         // SAFETY: all strings live for the call; the kernel copies them.
@@ -27,7 +35,6 @@ package enum FuseMount {
             unsafe options.withCString { options in unsafe clinux_mount(target, target, type, flags, options) }
         }
         _ = try Errno.check(result)
-        return device
     }
 
     /// Takes the mount away from the tree; readers that are in it finish.

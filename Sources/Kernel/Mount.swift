@@ -102,6 +102,13 @@ package enum Mount {
         )
     }
 
+    /// The same of the mount that `tree` is: one in the tree, of this process's mount namespace.
+    package static func clone(_ tree: borrowing Fd) throws(Errno) -> Fd {
+        // OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC, AT_EMPTY_PATH
+        // SAFETY: the string is a constant.
+        Fd(adopting: try Errno.check(unsafe clinux_open_tree(tree.raw, "", 1 | 0o2000000 | 0x1000)))
+    }
+
     /// Puts a detached mount at `target`, under what is mounted there with `beneath` (Linux 6.5).
     ///
     /// It is private: a copy of a shared mount is its peer, and what somebody mounts on one shows on the other. With

@@ -33,5 +33,15 @@ package enum Namespace {
         return pid > 0 ? pid : nil
     }
 
+    /// The user who made a user namespace (NS_GET_OWNER_UID).
+    package static func owner(of namespace: borrowing Fd) throws(Errno) -> UInt32 {
+        var user: UInt32 = 0
+        // SAFETY: _IO(0xb7, 0x4) writes one uid_t.
+        _ = try unsafe Errno.check(
+            withUnsafeMutablePointer(to: &user) { unsafe clinux_ioctl(namespace.raw, 0xB704, $0) }
+        )
+        return user
+    }
+
     private static var CLONE_NEWCGROUP: Int32 { 0x0200_0000 }
 }

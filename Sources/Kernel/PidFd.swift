@@ -28,6 +28,10 @@ extension Fd {
         return ready < 0 || ready & (0x8 | 0x10) != 0
     }
 
+    /// Of a mountinfo file: whether a mount of the namespace has changed since the last call, or since it was opened
+    /// (POLLERR; fs/namespace.c, mounts_poll).
+    package var haveMountsChanged: Bool { isBroken }
+
     /// Whether something can be written without waiting; of a pipe: PIPE_BUF bytes.
     package var isWritable: Bool { clinux_poll_output(raw) > 0 }
 

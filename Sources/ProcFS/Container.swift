@@ -23,6 +23,8 @@ package final class Container: Sendable {
         var pid: Int32 = 0
         /// When that process was started, where it is not the one whose start the container's is.
         var processStartNs: UInt64?
+        /// The mount namespace in which others may go on when that process ends.
+        var refuge: UInt64?
         var cgroup: Cgroup?
         var start: Identity.Start?
         var account = CPUAccount()
@@ -82,6 +84,11 @@ package final class Container: Sendable {
             state.start = start ?? Identity.Start(bootNs: Clock.boot)
         }
     }
+
+    func setRefuge(_ namespace: UInt64?) { state.withLock { $0.refuge = namespace } }
+
+    /// The mount namespace in which others may go on when its first process ends; nil where none can.
+    var refuge: UInt64? { state.withLock { $0.refuge } }
 
     /// Goes on with another process in the place of the first one; its beginning and its cgroups stay.
     func goOn(with pid: Int32, startNs: UInt64) {

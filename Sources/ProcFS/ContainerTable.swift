@@ -48,6 +48,7 @@ package final class ContainerTable: Sendable {
                 state.byKey[entry.key] = container
                 guard entry.pid > 0 else { continue }
                 attach(container, pid: entry.pid, membership: entry.membership, start: entry.start, in: &state)
+                container.setRefuge(entry.refuge)
                 if let startNs = entry.processStartNs { container.goOn(with: entry.pid, startNs: startNs) }
             }
             state.lastKey = max(known.lastKey, 1)
@@ -94,16 +95,19 @@ package final class ContainerTable: Sendable {
 
     /// Names the first process of a registered container, and with it its cgroups.
     ///
-    /// Errors: those of noting it; it holds for this process's life all the same.
+    /// `refuge`: the mount namespace in which others may go on when that ends. Errors: those of noting it; it holds for this process's life all the same.
     package func attach(
         _ container: Container,
         pid: Int32,
         membership: Membership,
-        start: Identity.Start?
+        start: Identity.Start?,
+        refuge: UInt64? = nil
     ) throws(Errno) {
         let start = start ?? Identity.Start(bootNs: Clock.boot)
         state.withLock { attach(container, pid: pid, membership: membership, start: start, in: &$0) }
+        container.setRefuge(refuge)
         try journal?.append(.attached(key: container.key, pid: pid, start: start, membership: membership))
+        if let refuge { try journal?.append(.refuge(key: container.key, namespace: refuge)) }
     }
 
     private func attach(

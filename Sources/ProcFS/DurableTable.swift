@@ -18,6 +18,8 @@ struct DurableTable: Equatable, Sendable {
         var membership = Membership()
         /// When that process was started, where it is not the one whose start the container's is.
         var processStartNs: UInt64?
+        /// The mount namespace in which others may go on when that process ends.
+        var refuge: UInt64?
     }
 
     /// One change.
@@ -26,6 +28,8 @@ struct DurableTable: Equatable, Sendable {
         case attached(key: UInt32, pid: Int32, start: Identity.Start, membership: Membership)
         /// Another process took the place of the first one, which has ended.
         case succeeded(key: UInt32, pid: Int32, startNs: UInt64)
+        /// In which mount namespace others may go on when the first process ends.
+        case refuge(key: UInt32, namespace: UInt64)
         case deregistered(key: UInt32)
         /// Keys up to this one have been given out.
         case lastKey(UInt32)
@@ -59,9 +63,11 @@ struct DurableTable: Equatable, Sendable {
             entries[key]?.start = start
             entries[key]?.membership = membership
             entries[key]?.processStartNs = nil
+            entries[key]?.refuge = nil
         case .succeeded(let key, let pid, let startNs):
             entries[key]?.pid = pid
             entries[key]?.processStartNs = startNs
+        case .refuge(let key, let namespace): entries[key]?.refuge = namespace
         case .deregistered(let key): entries[key] = nil
         case .lastKey(let key): lastKey = key
         }
@@ -75,6 +81,7 @@ struct DurableTable: Equatable, Sendable {
             guard entry.pid > 0 else { continue }
             let (start, membership) = (entry.start, entry.membership)
             result.append(.attached(key: entry.key, pid: entry.pid, start: start, membership: membership))
+            if let refuge = entry.refuge { result.append(.refuge(key: entry.key, namespace: refuge)) }
             guard let startNs = entry.processStartNs else { continue }
             result.append(.succeeded(key: entry.key, pid: entry.pid, startNs: startNs))
         }
@@ -91,6 +98,7 @@ struct DurableTable: Equatable, Sendable {
             words = ["@", "\(key)", "\(pid)", "\(start.bootNs)", "\(start.clockOffsetNs)"].map(\.bytes)
             words.append(membership.text)
         case .succeeded(let key, let pid, let startNs): words = ["p", "\(key)", "\(pid)", "\(startNs)"].map(\.bytes)
+        case .refuge(let key, let namespace): words = ["m".bytes, "\(key)".bytes, "\(namespace)".bytes]
         case .deregistered(let key): words = ["-".bytes, "\(key)".bytes]
         case .lastKey(let key): words = ["k".bytes, "\(key)".bytes]
         }
@@ -116,6 +124,9 @@ struct DurableTable: Equatable, Sendable {
         case (UInt8(ascii: "p"), 4):
             guard let pid: Int32 = number(2), pid > 0, let startNs: UInt64 = number(3) else { return nil }
             return .succeeded(key: key, pid: pid, startNs: startNs)
+        case (UInt8(ascii: "m"), 3):
+            guard let namespace: UInt64 = number(2), namespace > 0 else { return nil }
+            return .refuge(key: key, namespace: namespace)
         case (UInt8(ascii: "-"), 2): return .deregistered(key: key)
         case (UInt8(ascii: "k"), 2): return .lastKey(key)
         default: return nil

@@ -368,22 +368,22 @@ package final class Identity: Sendable {
         guard namespaces.pid != hostNamespaces.pid else { return nil }
         return home(NamespacePair(pid: namespaces.pid, mount: 0)) {
             if let namespace = try? caller.namespace("pid"), let pid = Namespace.initPID(of: namespace) { return pid }
-            return oldest { $0.pid == namespaces.pid }
+            return oldest { $1.pid == namespaces.pid }
         }
     }
 
     private func oldestProcess(in namespaces: ProcessSource.Namespaces) -> ProcessSource.Handle? {
-        home(NamespacePair(pid: 0, mount: namespaces.mount)) { oldest { $0.mount == namespaces.mount } }
+        home(NamespacePair(pid: 0, mount: namespaces.mount)) { oldest { $1.mount == namespaces.mount } }
     }
 
     /// The process that started first of those in the namespaces asked for.
     ///
     /// Looks at every process of the node: for the rare caller that no cheaper rule places, once for each container.
-    private func oldest(where matches: (ProcessSource.Namespaces) -> Bool) -> Int32? {
+    private func oldest(where matches: (ProcessSource.Handle, ProcessSource.Namespaces) -> Bool) -> Int32? {
         var result: (pid: Int32, start: UInt64)?
         for pid in processes.processes(limit: Self.processLimit) {
             guard let handle = try? processes.handle(pid), let namespaces = try? handle.namespaces(),
-                matches(namespaces), let start = processes.start(of: pid)
+                matches(handle, namespaces), let start = processes.start(of: pid)
             else { continue }
             if let known = result, known.start <= start { continue }
             result = (pid, start)
@@ -400,8 +400,15 @@ package final class Identity: Sendable {
         return key.mount != 0 ? namespaces.mount == key.mount : namespaces.pid == key.pid
     }
 
-    /// The process that started first of those in a mount namespace.
-    func oldestProcess(inMountNamespace inode: UInt64) -> Int32? { oldest { $0.mount == inode } }
+    /// The process that started first of those in a mount namespace, and at or beneath these cgroups.
+    ///
+    /// The number of a namespace that is gone is given to the next one.
+    func oldestProcess(inMountNamespace inode: UInt64, ofThoseIn membership: Membership) -> Int32? {
+        oldest { process, namespaces in
+            guard namespaces.mount == inode, let text = try? process.cgroupText() else { return false }
+            return Membership(parsing: text.span).isAtOrBeneath(membership)
+        }
+    }
 
     /// The mount namespace in which others may go on when the container's first process ends; nil where it is the host's, or
     /// the process is the first of its pid namespace, which ends with it.

@@ -85,7 +85,13 @@ package final class UmweltFS: FileSystem {
         let process = try processes.handle(pid)
         _ = try process.cgroupText()
         guard let membership = identity.top(of: process) else { throw .noProcess }
-        try table.attach(container, pid: pid, membership: membership, start: identity.start(process))
+        try table.attach(
+            container,
+            pid: pid,
+            membership: membership,
+            start: identity.start(process),
+            refuge: identity.refuge(of: process)
+        )
         identity.invalidate()
     }
 
@@ -101,18 +107,14 @@ package final class UmweltFS: FileSystem {
         return processes.start(of: container.pid) == startNs
     }
 
-    /// The mount namespace in which others may go on when the container's first process ends; nil where none can.
-    package func refuge(of pid: Int32) -> UInt64? {
-        do throws(Errno) { return identity.refuge(of: try processes.handle(pid)) } catch { return nil }
-    }
-
-    /// Has the container go on with the oldest process of a mount namespace in the place of its first one, which has ended;
-    /// returns that, nil where there is none.
+    /// Has the container go on with the oldest of those of its processes that are in the first one's mount namespace, in the
+    /// place of that, which has ended; returns it, nil where there is none.
     ///
     /// Looks at every process of the node.
-    package func goOn(id: [UInt8], in mountNamespace: UInt64) -> Int32? {
-        guard let container = table.container(id: id),
-            let pid = identity.oldestProcess(inMountNamespace: mountNamespace),
+    package func goOn(id: [UInt8]) -> Int32? {
+        guard let container = table.container(id: id), let refuge = container.refuge,
+            let membership = container.membership,
+            let pid = identity.oldestProcess(inMountNamespace: refuge, ofThoseIn: membership),
             let startNs = processes.start(of: pid)
         else { return nil }
         table.goOn(container, with: pid, startNs: startNs)
@@ -120,18 +122,20 @@ package final class UmweltFS: FileSystem {
         return pid
     }
 
-    /// Forgets registered containers whose process has ended, or was not named for two minutes (who registered them is
-    /// gone), and discovered ones whose cgroups are gone.
-    package func sweep() {
+    /// Forgets registered containers whose process was not named for two minutes (who registered them is gone), and discovered
+    /// ones whose cgroups are gone; returns the ids of those whose process has ended.
+    package func sweep() -> [[UInt8]] {
         let now = Clock.monotonic
+        var ended: [[UInt8]] = []
         for container in table.registered {
-            let isOver =
-                container.pid > 0
-                ? !hasItsProcess(container)
-                : now.subtracting(orMin: container.madeAt) > Self.patienceNs
-            if isOver { _ = deregister(id: container.id) }
+            if container.pid > 0 {
+                if !hasItsProcess(container) { ended.append(container.id) }
+            } else if now.subtracting(orMin: container.madeAt) > Self.patienceNs {
+                _ = deregister(id: container.id)
+            }
         }
         table.sweep()
+        return ended
     }
 
     /// Forgets what is known of processes that have ended.
@@ -139,6 +143,8 @@ package final class UmweltFS: FileSystem {
 
     /// What the process would read in `path` (below `proc/` or `sys/`).
     package func view(_ path: [UInt8], for pid: Int32) throws(Errno) -> [UInt8] {
+        // One that has ended and is not waited for yet is in no container any more, and reads nothing.
+        if let namespaces = try? processes.handle(pid).namespaces(), namespaces.mount == 0 { throw .noProcess }
         let caller = Caller(pid: pid)
         var node = NodeID(key: 0, entry: .root).rawValue
         for component in path.split(separator: UInt8(ascii: "/")) {

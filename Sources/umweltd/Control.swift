@@ -65,6 +65,7 @@ struct Control {
                 throw Refusal(code: ESRCH, text: "there is no process \(pid)")
             }
             do throws(Errno) { return Message(.done, [try fileSystem.view(path, for: pid)]) } catch {
+                if error == .noProcess { throw Refusal(code: ESRCH, text: "process \(pid) has ended") }
                 let name = String(decoding: path, as: UTF8.self)
                 throw Refusal(code: error.rawValue, text: "cannot show \(name) to process \(pid): \(error)")
             }
@@ -108,7 +109,7 @@ struct Control {
         guard fileSystem.table.container(id: id) != nil else { throw unknown(id) }
         do throws(Errno) {
             try fileSystem.attach(id: id, pid: pid)
-            try exits.watch(pid, id: id, refuge: fileSystem.refuge(of: pid))
+            try exits.watch(pid, id: id)
         } catch {
             throw Refusal(code: error.rawValue, text: "cannot attach process \(pid): \(error)")
         }

@@ -136,28 +136,24 @@ final class Daemon {
         if inheritance.isEnding { try inheritance.becomeKeeper(options) }
     }
 
-    /// Watches the first processes that a predecessor was told of; those that have ended meanwhile are found by the sweep.
+    /// Watches the first processes that a predecessor was told of; one may have ended while nobody watched.
     private func watchKnownContainers() {
         for container in fileSystem.table.registered where container.pid > 0 {
-            let pid = container.pid
-            if fileSystem.hasItsProcess(container),
-                (try? exits.watch(pid, id: container.id, refuge: fileSystem.refuge(of: pid))) != nil
-            {
-                continue
-            }
-            _ = fileSystem.deregister(id: container.id)
+            let isWatched =
+                fileSystem.hasItsProcess(container) && (try? exits.watch(container.pid, id: container.id)) != nil
+            if !isWatched { firstProcessEnded(container.id) }
         }
     }
 
-    /// Whether others of a container whose first process has ended go on: one of them is watched in its place.
-    private func goesOn(_ end: Exits.End) -> Bool {
-        guard let refuge = end.refuge else { return false }
+    /// Where others of the container go on, one of them is watched in its first one's place; else it is forgotten.
+    private func firstProcessEnded(_ id: [UInt8]) {
         // The one that is found may end meanwhile.
         for _ in 0..<3 {
-            guard let next = fileSystem.goOn(id: end.id, in: refuge) else { return false }
-            if (try? exits.watch(next, id: end.id, refuge: refuge)) != nil { return true }
+            guard let next = fileSystem.goOn(id: id) else { break }
+            if (try? exits.watch(next, id: id)) != nil { return }
         }
-        return false
+        _ = fileSystem.deregister(id: id)
+        exits.forget(id: id)
     }
 
     private func serve() throws(DaemonError) {
@@ -199,7 +195,7 @@ final class Daemon {
             }
             if ready.contains(ending.event.raw) { return }
             for end in exits.take() where fileSystem.table.container(id: end.id)?.pid == end.pid {
-                if !goesOn(end) { _ = fileSystem.deregister(id: end.id) }
+                firstProcessEnded(end.id)
             }
             let now = Clock.monotonic
             if now &- forgotAt > Self.forgetNs {
@@ -208,7 +204,7 @@ final class Daemon {
             }
             if now &- sweptAt > Self.sweepNs {
                 sweptAt = now
-                fileSystem.sweep()
+                fileSystem.sweep().forEach(firstProcessEnded)
             }
             trim.look(now)
             let isWanted = server.status.holders > 0 || !fileSystem.table.isEmpty

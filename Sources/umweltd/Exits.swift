@@ -11,8 +11,6 @@ final class Exits: Sendable {
     struct End: Equatable, Sendable {
         var id: [UInt8]
         var pid: Int32
-        /// The mount namespace in which others of the container may go on.
-        var refuge: UInt64?
     }
 
     private final class Box: Sendable {
@@ -32,8 +30,8 @@ final class Exits: Sendable {
     init() throws(Errno) { poller = try Poller() }
 
     /// In place of another one of that container; ESRCH where the process has ended already.
-    func watch(_ pid: Int32, id: [UInt8], refuge: UInt64?) throws(Errno) {
-        let box = Box(try PidFd(pid), End(id: id, pid: pid, refuge: refuge))
+    func watch(_ pid: Int32, id: [UInt8]) throws(Errno) {
+        let box = Box(try PidFd(pid), End(id: id, pid: pid))
         try poller.add(box.process.fd)
         processes.withLock { $0[id] = box }
     }

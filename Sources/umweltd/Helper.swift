@@ -78,7 +78,7 @@ struct HelperPart {
                 return (mending.takeAway(of: minor), "took away")
             }
             var mending = try Mending(mountPoint: options.mount)
-            let earlier = options.earlierMounts
+            let earlier = options.mountNotes.earlier(than: options.mount)
             for place in earlier where (try? MountSurvey.minor(ofOursAt: place)) != nil {
                 try? MountPoint(place).removeDead()
             }

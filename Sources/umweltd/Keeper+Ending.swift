@@ -29,7 +29,7 @@ extension Keeper {
         // Should this process not come to its end: what nobody holds any more is dead, and found as such.
         manager.forget()
         helper?.end()
-        minor = (try? MountSurvey.minor(ofOursAt: options.mount)) ?? 0
+        minor = presentMinor
         // Before anything is changed: it goes on with this, should this process be killed.
         worker.map(warn)
         takeAway()
@@ -98,6 +98,7 @@ extension Keeper {
 
     /// Once: what may be mounted beneath is not ours.
     private func unmount() {
+        mountGuard.release()
         guard isMounted else { return }
         isMounted = false
         try? mountPoint.unmount()
@@ -123,7 +124,7 @@ extension Keeper {
         }
         try? Directories.unlink(options.socket)
         try? Directories.unlink(options.table)
-        options.forgetMounts()
+        options.mountNotes.forget()
     }
 
     /// The connection was aborted: another one takes its place, here and in the containers.
@@ -148,10 +149,12 @@ extension Keeper {
         suspects = Suspects()
         unanswered = Unanswered()
         manager.forget()
+        mountGuard.release()
         do throws(DaemonError) {
             let kept = try Self.connect(mountPoint)
             negotiated = kept.negotiated
             device = kept.takeDevice()
+            mountGuard.renew()
         } catch {
             failure = error.message
             return stop(by: 0)
@@ -162,12 +165,28 @@ extension Keeper {
         restart(after: 0)
     }
 
+    /// The minor device number of the file system, wherever it is mounted; 0 where it is not known.
+    private var presentMinor: UInt32 {
+        mountGuard.minor > 0 ? mountGuard.minor : (try? MountSurvey.minor(ofOursAt: options.mount)) ?? 0
+    }
+
+    /// Puts the file system back where it was taken off.
+    func guardMount() {
+        guard stage == .serving else { return }
+        switch mountGuard.look(device) {
+        case .nothing: break
+        case .putBack: notices.print("\(options.mount) was taken off, or something mounted over it; put back")
+        case .failed(let error):
+            notices.print("\(options.mount) is not mounted any more, and cannot be put back: \(error); trying again")
+        }
+    }
+
     /// Requests wait, and none is answered whatever worker is tried: the connection is aborted, so that nobody waits for it
     /// any more, and another one takes its place.
     func lastResort() {
         Notice.print("no request was answered for 30 s; aborting the connection")
         do throws(Errno) {
-            try FuseMount.abort(minor: try MountSurvey.minor(ofOursAt: options.mount))
+            try FuseMount.abort(minor: presentMinor)
         } catch {
             // It ends with its last descriptor: unless a worker that does not end has one, now.
             Notice.print("cannot abort it through fusectl: \(error)")

@@ -71,7 +71,8 @@ extension Keeper {
 
     /// Goes back, where this is a new program whose workers do not come to serve.
     func upgradeFailed(_ reason: String) {
-        guard let upgrade else { return }
+        // A stop that was begun needs no other program, which would not know of it.
+        guard stage == .serving, let upgrade else { return }
         Notice.print("version \(Options.version) is given up: \(reason)")
         self.upgrade = nil
         do throws(Errno) { try become(Path("/proc/self/fd/\(upgrade.previous.raw)"), previous: nil) } catch {

@@ -75,7 +75,9 @@ extension Keeper {
             switch Inheritance.Word(rawValue: word) {
             case .ready: serves(worker)
             // While views are taken away, there may still be dead ones of an earlier connection.
-            case .unmounted: if stage != .stopping { finish("") }
+            case .unmounted:
+                if stage == .serving { failure = "\(options.mount) was unmounted, and could not be put back in time" }
+                if stage != .stopping { finish("") }
             // Once views are taken away, it has nothing to come back for.
             case .aborted: if stage == .serving { remount() }
             case .idle: stop(by: 0)

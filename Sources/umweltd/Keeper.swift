@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright the Umwelt authors
 
+import Attachment
 import FuseServer
 import FuseWire
 import Glibc
@@ -22,6 +23,7 @@ final class Keeper {
 
     let options: Options
     let mountPoint: MountPoint
+    let mountGuard: MountGuard
     /// This program's own file, by the name it had when it was started.
     let program: Path
     var device: Fd
@@ -114,7 +116,7 @@ final class Keeper {
             accounts = try Self.accounts(held.accounts.map { Fd(adopting: $0) })
         } else {
             lock = try Listener.lock(for: options.socket)
-            options.noteMount()
+            options.mountNotes.add(options.mount)
             let kept = try Self.connection(of: mountPoint, manager)
             negotiated = kept.negotiated
             device = kept.takeDevice()
@@ -125,6 +127,7 @@ final class Keeper {
                 throw error
             }
         }
+        mountGuard = MountGuard(options.mount)
         poller = try attempt("set up events") { () throws(Errno) in try Poller() }
         try attempt("watch signals") { () throws(Errno) in try poller.add(signalQueue) }
         ProcessID.inheritNothing()
@@ -196,6 +199,7 @@ final class Keeper {
             if let worker, ready.contains(worker.channel.raw) { try listen(to: worker) }
             while let (pid, change) = Child.nextChange() { try note(change, of: pid) }
             try look()
+            guardMount()
             trim.look(now)
             helper?.hurry()
             if let (due, pause) = mendsAgain, now >= due { mend(pauseNs: pause) }

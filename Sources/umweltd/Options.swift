@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright the Umwelt authors
 
+import Attachment
 import FuseWire
 import Keeper
 import Kernel
@@ -126,24 +127,7 @@ extension Options {
     /// Where registered containers are noted.
     var table: Path { Path(socket.bytes + Array(".table".utf8)) }
 
-    /// Where the mount points are noted of the daemons that had this socket, one a line, until one ends in order.
-    ///
-    /// What they left in containers is found by them.
-    private var mountsNote: Path { Path(socket.bytes + Array(".mounts".utf8)) }
-
-    /// The mount points of earlier daemons that did not end in order.
-    var earlierMounts: [Path] {
-        let text = (try? Fd.contents(of: mountsNote, limit: 65536)) ?? []
-        return text.split(separator: UInt8(ascii: "\n")).map { Path(Array($0)) }.filter { $0 != mount }
-    }
-
-    /// To be called with the lock of the socket.
-    func noteMount() {
-        let places = earlierMounts.suffix(15) + [mount]
-        try? FileTree.replace(mountsNote, with: places.flatMap { $0.bytes + [UInt8(ascii: "\n")] }, mode: 0o600)
-    }
-
-    func forgetMounts() { try? Directories.unlink(mountsNote) }
+    var mountNotes: MountNotes { MountNotes(socket: socket) }
 
     /// How many requests are served at a time.
     var threadCount: Int { threads > 0 ? threads : max(2, min(8, (try? Affinity.current().count) ?? 2)) }

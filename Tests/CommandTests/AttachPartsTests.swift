@@ -2,6 +2,7 @@
 // Copyright the Umwelt authors
 
 import Attachment
+import Glibc
 import Kernel
 import Samples
 import Testing
@@ -31,6 +32,9 @@ struct AttachPartsTests {
                 #"{"id":"c1","init_process_pid":11,"init_process_start":100,"config":{"labels":["x=y","bundle=/b/2"]}}"#,
             "/b/2/config.json":
                 #"{"annotations":{"io.kubernetes.cri.container-type":"container","io.kubernetes.cri.container-name":"app","io.kubernetes.cri.sandbox-name":"pod"}}"#,
+            "/run/containerd/runc/default/n1/state.json":
+                #"{"id":"n1","init_process_pid":17,"init_process_start":100,"config":{"labels":["bundle=/b/5"]}}"#,
+            "/b/5/config.json": #"{"annotations":{"nerdctl/name":"shop"}}"#,
             "/run/containerd/runc/k8s.io/c2/state.json":
                 #"{"id":"c2","init_process_pid":12,"init_process_start":100,"config":{"labels":["bundle=/b/3"]}}"#,
             "/b/3/config.json":
@@ -50,24 +54,25 @@ struct AttachPartsTests {
         defer { try? FileTree.removeAll(Path(root)) }
         let states = EngineStates(root: root, stateDirectory: "/none") { (10...20).contains($0) ? 100 : nil }
         let found = states.containers()
-        #expect(found.map(\.engine) == ["cri", "cri", "docker", "podman", "podman", "runc"])
-        #expect(found.map(\.name) == ["pod/app", "pod", "web", "db", "job", ""])
-        #expect(found.map(\.pid) == [11, 12, 10, 13, 16, 14])
-        #expect(found.map(\.isSandbox) == [false, true, false, false, false, false])
+        #expect(found.map(\.engine) == ["containerd", "cri", "cri", "docker", "podman", "podman", "runc"])
+        #expect(found.map(\.name) == ["shop", "pod/app", "pod", "web", "db", "job", ""])
+        #expect(found.map(\.pid) == [17, 11, 12, 10, 13, 16, 14])
+        #expect(found.map(\.isSandbox) == [false, false, true, false, false, false, false])
 
         #expect(found.match("web") == found.match(docker))
         #expect(found.match("ddd") == found.match(docker))
         #expect(found.match("dd") == .none)
-        #expect(found.match("plain") == .one(found[5]))
+        #expect(found.match("shop") == .one(found[0]))
+        #expect(found.match("plain") == .one(found[6]))
         // The beginning of what is a name would be another one's.
         #expect(found.match("pla") == .none)
-        #expect(found.match("pod/app") == .one(found[0]))
+        #expect(found.match("pod/app") == .one(found[1]))
         #expect(found.match("c") == .none)
-        #expect(found.match("app") == .one(found[0]))
+        #expect(found.match("app") == .one(found[1]))
         // The pod, and not what holds its namespaces; that only where nothing else is there.
-        #expect(found.match("pod") == .one(found[0]))
-        #expect([found[1]].match("pod") == .one(found[1]))
-        var second = found[0]
+        #expect(found.match("pod") == .one(found[1]))
+        #expect([found[2]].match("pod") == .one(found[2]))
+        var second = found[1]
         (second.id, second.name) = ("c9", "pod/side")
         #expect((found + [second]).match("pod") == .several(["cri c1", "cri c9"]))
         #expect((found + [second]).match("side") == .one(second))
@@ -91,12 +96,39 @@ struct AttachPartsTests {
             "/run/runc/\(ids[2])/state.json": runc(12, "", "/srv/p/overlay-containers/\(ids[2])/userdata"),
             "/srv/p/overlay-containers/containers.json": #"[{"id":"\#(ids[2])","names":["db"]}]"#,
             // A user's own.
-            "/run/user/1000/runc/\(ids[3])/state.json": runc(13, #"{"destination":"/etc/hostname"},{},{"source":"x"}"#),
+            "/run/user/\(geteuid())/runc/\(ids[3])/state.json":
+                runc(13, #"{"destination":"/etc/hostname"},{},{"source":"x"}"#),
         ])
         defer { try? FileTree.removeAll(Path(root)) }
-        let found = EngineStates(root: root, stateDirectory: "/none") { _ in 100 }.containers()
+        var states = EngineStates(root: root, stateDirectory: "/none") { _ in 100 }
+        states.namespaceOwner = { _ in geteuid() }
+        let found = states.containers()
         #expect(found.map(\.name) == ["web", "side", "db", ""])
         #expect(found.map(\.engine) == ["docker", "docker", "podman", "runc"])
+    }
+
+    /// What a user who is not root writes in his directory holds nobody up, and is no word about others' processes.
+    @Test func statesOfAUserAreHisOwn() throws {
+        let state = #"{"id":"web","init_process_pid":10}"#
+        let root = try fixture([
+            "/run/user/4711/runc/web/state.json": state, "/run/user/4711/runc/pipe/x": "",
+            "/run/user/\(geteuid())/runc/web/state.json": state,
+        ])
+        defer { try? FileTree.removeAll(Path(root)) }
+        #expect(mkfifo("\(root)/run/user/4711/runc/pipe/state.json", 0o600) == 0)
+        var states = EngineStates(root: root, stateDirectory: "/none") { _ in 100 }
+        // A link to somebody else's file.
+        states.namespaceOwner = { _ in 4711 }
+        #expect(states.containers().filter { $0.user == 4711 }.isEmpty)
+        // Another's process, where the user is not root.
+        states.namespaceOwner = { _ in 4712 }
+        #expect(states.containers().count == (geteuid() == 0 ? 1 : 0))
+
+        let roots = EngineContainer(id: "a1", name: "web", engine: "docker", pid: 1)
+        var users = EngineContainer(id: "web", engine: "runc", pid: 2)
+        users.user = 1000
+        #expect([users, roots].match("web") == .one(roots))
+        #expect([users].match("web") == .one(users))
     }
 
     @Test func idsThatAreTakenForNames() {
@@ -148,6 +180,10 @@ struct AttachPartsTests {
         #expect(standing("proc/pressure/cpu") == .free)
         #expect(standing("sys/devices/system/cpu") == .shared)
         #expect(PsCommand.health(plan) == "dead")
+        // Of a daemon that was mounted elsewhere and did not end in order.
+        let elsewhere = ViewPlan(mounts: container, host: host, mountPoint: "/run/m", earlier: ["/var/lib/umwelt"])
+        #expect(elsewhere.steps.first { $0.view == "proc/meminfo" }?.standing == .stale)
+        #expect(elsewhere.held.count == 2)
     }
 
     /// A view of a container that the daemon does not know any more fails; one by its caller never does.

@@ -194,7 +194,7 @@ import Testing
         HostView.Status(mount: mount, isDirectory: directory, isRegular: !directory)
     }
 
-    @Test func realMountsAreRepeatedPseudoOnesNot() {
+    @Test func realMountsAreRepeatedPseudoOnesNot() throws {
         let mounts = """
             27 1 254:0 / / rw - ext4 /dev/vda rw
             22 27 0:21 / /proc rw - proc proc rw
@@ -210,8 +210,13 @@ import Testing
             59 27 0:15 / /hung rw - nfs4 server:/ rw
 
             """
-        let pieces = HostView.pieces(of: MountInfo.parse(Array(mounts.utf8).span), stateDirectory: "/state") { path in
-            switch path {
+        var asked: [String] = []
+        let (pieces, omitted) = try HostView.pieces(
+            of: MountInfo.parse(Array(mounts.utf8).span),
+            stateDirectory: "/state"
+        ) { path, isServed in
+            if isServed { asked.append(path) }
+            return switch path {
             case "/home/data/deep": status(mount: 50)
             case "/home/data": status(mount: 51)
             case "/etc/hosts": status(directory: false, mount: 55)
@@ -227,11 +232,44 @@ import Testing
                 .init(source: "/mnt/with blank", kind: .overlay),
             ]
         )
+        #expect(omitted == 0)
+        #expect(asked == ["/hung"])
     }
 
-    @Test func aSocketMountedByItselfIsLeftOut() {
+    @Test func mountsBeyondTheLimitAreCounted() throws {
+        let text = (0..<HostView.limit + 7).map { "\(100 + $0) 27 0:\(100 + $0) / /m/\($0) rw - tmpfs t rw\n" }.joined()
+        let (pieces, omitted) = try HostView.pieces(of: MountInfo.parse(Array(text.utf8).span), stateDirectory: "/s") {
+            _,
+            _ in HostView.Status(mount: 0, isDirectory: true, isRegular: false)
+        }
+        #expect(pieces.count == HostView.limit && omitted == 8)
+    }
+
+    /// As /bin is one to /usr/bin, and /var/run to /run.
+    @Test func aVolumeBehindALinkIsWhereItLeads() throws {
+        let directory = "/tmp/umwelt-links-\(ProcessID.own)"
+        try FileTree.makeDirectory(Path(directory))
+        try FileTree.makeDirectory(Path(directory + "/real"))
+        defer { try? FileTree.removeAll(Path(directory)) }
+        symlink("real", directory + "/link")
+        symlink("nowhere", directory + "/dangling")
+        func place(_ path: String) -> [String] {
+            let place = HostView.place(of: directory + path, own: ["/run"])
+            return [String(place.path.dropFirst(directory.count)), String(place.known.dropFirst(directory.count))]
+        }
+        #expect(place("/link/new/er") == ["/real/new/er", "/real"])
+        #expect(place("/link") == ["/real", "/real"])
+        #expect(place("/dangling") == ["/dangling", ""])
+        #expect(
+            HostView.place(of: directory + "/link/new").path == directory + "/link/new",
+            "below the container's own /tmp"
+        )
+        #expect(HostView.place(of: "/not-there/x").path == "/not-there/x")
+    }
+
+    @Test func aSocketMountedByItselfIsLeftOut() throws {
         let mounts = Array("60 27 0:1 / /opt/docker.sock rw - tmpfs t rw\n".utf8)
-        let pieces = HostView.pieces(of: MountInfo.parse(mounts.span), stateDirectory: "/s") { _ in
+        let (pieces, _) = try HostView.pieces(of: MountInfo.parse(mounts.span), stateDirectory: "/s") { _, _ in
             HostView.Status(mount: 60, isDirectory: false, isRegular: false)
         }
         #expect(pieces == [.init(source: "/", kind: .overlay)])

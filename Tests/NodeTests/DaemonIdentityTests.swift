@@ -127,6 +127,25 @@ extension DaemonSuite {
             #expect(output.text.isEmpty && output.code == 0, "\(output.text)")
         }
 
+        /// On v1 it counts as the root cgroup's.
+        @Test func aProcessThatHasEndedSeesNothing() throws {
+            let lab = try DaemonLab()
+            let container = try lab.container(in: try lab.cgroup())
+            let pid = try container.shell.run("sh -c 'sleep 0 & echo $! >&3; exec sleep 100' 3>&1 >/dev/null & sleep 0.5")
+            let zombie = container.cgroup.processes + container.cgroup.processes.flatMap(Self.children)
+            let ended = try #require(zombie.first { ProcessID.state($0) == UInt8(ascii: "Z") }, "\(pid.text)")
+            let nobody = try DaemonLab(isStarted: false)
+            for daemon in [lab, nobody] {
+                let output = try daemon.umwelt("view meminfo --pid \(ended)")
+                #expect(output.code == 1 && output.text.contains("process \(ended) has ended"), "\(output.text)")
+            }
+        }
+
+        private static func children(of pid: Int32) -> [Int32] {
+            ((try? Fd.contents(of: Path("/proc/\(pid)/task/\(pid)/children"), limit: 65536)) ?? [])
+                .split(separator: 32).compactMap { Int32(String(decoding: $0, as: UTF8.self)) }
+        }
+
         /// A container's first process has ended and nobody waits for it; the next container's mount namespace has its
         /// namespace's number.
         @Test(.enabled(if: RunLab.has("python3") && RunLab.has("busybox"), "needs python3 and busybox"))

@@ -279,10 +279,75 @@ extension DaemonSuite {
             #expect(output.number("MemTotal:") ?? 0 > 50 << 10, "\(output.text)")
         }
 
-        @Test func unmountedFromOutsideItEnds() throws {
+        /// Somebody takes the file system off, with and without containers that have views of it: it is the same one that
+        /// comes back.
+        @Test(arguments: [true, false]) func mountThatIsTakenOffIsPutBack(hasViews: Bool) throws {
             let lab = try DaemonLab()
-            try Mount.unmount(lab.mount)
+            let chaos = try ChaosLab(lab)
+            if hasViews {
+                try chaos.add(memoryMB: 50, id: "c")
+                try chaos.begin()
+            }
+            let before = lab.mounts.map(\.device)
+            for _ in 0..<2 {
+                try Mount.unmount(lab.mount, lazily: true)
+                #expect(try waitUntil { lab.mounts.map(\.device) == before }, "\(lab.said)")
+            }
+            #expect(lab.said.contains("was taken off"), "\(lab.said)")
+            // Whoever starts now gets its views.
+            let container = try lab.container(in: try lab.cgroup("late"))
+            #expect(try lab.umwelt("attach \(container.initPID)").text.contains("files attached"))
+            if hasViews { #expect(try chaos.end().wrong.isEmpty) }
+            #expect(try lab.umwelt("stop").code == 0)
             #expect(lab.waitForEnd(seconds: 5) == .exited(0))
+            #expect(lab.mounts.isEmpty)
+        }
+
+        /// What somebody mounts over it, or over a directory above, stays; the file system is put on top.
+        @Test func mountThatIsCoveredIsPutBack() throws {
+            let lab = try DaemonLab(isStarted: false)
+            let place = lab.directory.appending("above/m")
+            defer { for _ in 0..<4 { try? Mount.unmount(place, lazily: true) } }
+            try lab.start(at: place)
+            let shell = try lab.shell()
+            for covered in [place, lab.directory.appending("above")] {
+                try Mount.mount("other", on: covered, type: "tmpfs")
+                #expect(try waitUntil { FileTree.isThere(place.appending("proc/meminfo")) }, "\(covered) \(lab.said)")
+                #expect(try shell.run("cat \(place)/proc/meminfo").code == 0)
+                usleep(1_500_000)
+            }
+            #expect(try lab.umwelt("stop").code == 0)
+            #expect(lab.waitForEnd(seconds: 5) == .exited(0))
+            #expect(try shell.run("stat -f -c %T \(place)/..; ls -A \(place)").text == "tmpfs")
+            try Mount.unmount(lab.directory.appending("above"), lazily: true)
+        }
+
+        /// The keeper that follows one that was killed meanwhile has no mount left to put there.
+        @Test func mountIsTakenOffAndTheKeeperKilled() throws {
+            let lab = try DaemonLab()
+            let chaos = try ChaosLab(lab)
+            try chaos.add(memoryMB: 50, id: "c")
+            let before = lab.mounts.map(\.device)
+            let worker = lab.workerPID
+            try Mount.unmount(lab.mount, lazily: true)
+            try lab.killKeeper()
+            #expect(try waitUntil { lab.mounts.map(\.device) == before }, "\(lab.said)")
+            #expect(try chaos.allRead())
+            try ProcessID.kill(worker, SIGTERM)
+        }
+
+        /// Who takes it off again and again is not fought at every moment, nor for good.
+        @Test(.enabled(if: Programs.patience == 1, "not as often in a second"))
+        func mountThatIsTakenOffAgainAndAgain() throws {
+            let lab = try DaemonLab()
+            let end = Clock.monotonic + 6_000_000_000
+            var count = 0
+            while Clock.monotonic < end {
+                if (try? Mount.unmount(lab.mount, lazily: true)) != nil { count += 1 }
+                usleep(20_000)
+            }
+            #expect((2...4).contains(count), "\(count)")
+            #expect(try waitUntil { lab.mounts.count == 1 }, "\(lab.said)")
         }
 
         // MARK: Registered containers

@@ -152,6 +152,29 @@ extension RunSuite {
             )
         }
 
+        /// On a host whose /bin is a link to /usr/bin, and /var/run one to /run.
+        @Test(arguments: runtimes) func volumesBehindLinks(_ runtime: String) throws {
+            let lab = try RunLab()
+            try FileTree.write(Array("#!/bin/sh\necho tool\n".utf8), to: Path(lab.files + "/tool"), mode: 0o755)
+            let volumes = ["--volume", lab.files + "/tool:/bin/umwelt-tool", "--volume", lab.files + ":/var/run/files"]
+            let result = try lab.run(
+                ["--runtime", runtime] + volumes,
+                script: "/bin/umwelt-tool && umwelt-tool && /bin/true && ls /run/files /var/run/files"
+            )
+            #expect(
+                result.code == 0 && result.lines.filter { $0 == "tool" }.count == 4,
+                "\(result.lines) \(result.errors)"
+            )
+            #expect(try lab.run(volumes, ["umwelt-tool"]).lines == ["tool"])
+            for (options, words) in [
+                (["--volume", lab.files + ":/etc/passwd/x"], "/etc/passwd is a file"),
+                (["--volume", lab.files + ":/x", "--volume", lab.files + "/tool:/x"], "there is a volume already"),
+            ] {
+                let refused = try lab.run(options, ["true"])
+                #expect(refused.code == 1 && refused.errors.contains(words), "\(refused.errors)")
+            }
+        }
+
         @Test(.enabled(if: RunLab.has("busybox"), "needs a static busybox"), arguments: runtimes)
         func aRootfsOfItsOwn(_ runtime: String) throws {
             let lab = try RunLab()

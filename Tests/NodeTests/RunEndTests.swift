@@ -80,6 +80,23 @@ extension RunSuite {
             #expect(try ignores.end(seconds: 5).code == 4)
         }
 
+        /// The daemon that a run started outlives it where others hold it, and keeps nothing of its: no lock, no directory.
+        @Test func theDaemonKeepsNothingOfTheRunThatStartedIt() throws {
+            let lab = try RunLab()
+            let umwelt = "'\(Programs.umwelt)' run --state-dir '\(lab.state)' --"
+            let result = try lab.start([
+                "sh", "-c",
+                """
+                cd '\(lab.files)' && mkdir d && mount -t tmpfs t d || exit 9
+                (cd d; exec 9>../lock; flock 9; exec \(umwelt) sleep 1) & first=$!
+                sleep 0.4; \(umwelt) sleep 5 & second=$!
+                wait $first; flock -n lock echo free; umount d && echo unmounted; umount -l d 2>/dev/null
+                kill $second; wait $second
+                """,
+            ]).end(seconds: 20)
+            #expect(result.lines == ["free", "unmounted"], "\(result.lines) \(result.errors)")
+        }
+
         /// runc hands on what comes to it, and Go's own SIGURG came to it: top ends of that.
         @Test(.enabled(if: RunLab.has("script"), "needs script(1)"))
         func noSignalOfTheRuntimesOwnComesToTheCommand() throws {

@@ -35,6 +35,34 @@ extension RunSuite {
             #expect(lab.leftovers() == [])
         }
 
+        /// A FUSE file system whose server says hello, and nothing more; as a dead NFS or CIFS server is met with.
+        @Test(.enabled(if: RunLab.has("python3"), "needs python3")) func aMountThatDoesNotAnswer() throws {
+            let lab = try RunLab()
+            let server = """
+                import ctypes, os, struct, sys, time
+                fd = os.open("/dev/fuse", os.O_RDWR)
+                options = b"fd=%d,rootmode=40000,user_id=0,group_id=0" % fd
+                if ctypes.CDLL(None).mount(b"hung", sys.argv[1].encode(), b"fuse.hung", 0, options): sys.exit(9)
+                unique = struct.unpack("<Q", os.read(fd, 1 << 17)[8:16])[0]
+                answer = struct.pack("<IIIIHHII", 7, 31, 131072, 0, 12, 10, 131072, 1).ljust(64, b"\\0")
+                os.write(fd, struct.pack("<IiQ", 80, 0, unique) + answer)
+                open(sys.argv[2], "w").close()
+                time.sleep(60)
+                """
+            try FileTree.write(Array(server.utf8), to: Path(lab.files + "/server.py"), mode: 0o644)
+            let begin = """
+                mkdir /mnt/umwelt-hung 2>/dev/null; cd '\(lab.files)'
+                python3 server.py /mnt/umwelt-hung ready & until [ -e ready ]; do sleep 0.05; done
+                """
+            let umwelt = "'\(Programs.umwelt)' run --state-dir '\(lab.state)'"
+            let result = try lab.start([
+                "unshare", "-m", "sh", "-c", "\(begin); \(umwelt) -- echo through; code=$?; kill $!; exit $code",
+            ]).end(seconds: 20)
+            try? Directories.remove("/mnt/umwelt-hung")
+            #expect(result.code == 0 && result.lines == ["through"], "\(result.errors)")
+            #expect(result.errors.contains("/mnt/umwelt-hung: its server does not answer"), "\(result.errors)")
+        }
+
         @Test(.enabled(if: RunLab.has("setpriv"), "needs setpriv")) func withoutRoot() throws {
             let lab = try RunLab()
             let result = try lab.start(

@@ -23,7 +23,7 @@ struct DurableTableTests {
             .registered(key: 1, id: Array("one".utf8), route: []),
             .registered(key: 2, id: Array("two".utf8), route: [0, 10, 32, 37, 255]),
             .attached(key: 2, pid: 77, start: start, membership: membership),
-            .succeeded(key: 2, pid: 78, startNs: 9),
+            .refuge(key: 2, namespace: 4_026_531_841), .succeeded(key: 2, pid: 78, startNs: 9),
             .registered(key: 3, id: Array("three".utf8), route: Array("run".utf8)),
             .deregistered(key: 1),
         ]
@@ -34,6 +34,7 @@ struct DurableTableTests {
         #expect(table.entries.keys.sorted() == [2, 3])
         #expect(table.entries[2]?.route == [0, 10, 32, 37, 255])
         #expect(table.entries[2]?.pid == 78 && table.entries[2]?.processStartNs == 9)
+        #expect(table.entries[2]?.refuge == 4_026_531_841)
         #expect(table.entries[2]?.start == Identity.Start(bootNs: .max, clockOffsetNs: -5))
         #expect(table.entries[2]?.membership.unified == Path("/\u{e9}"))
         #expect(table.entries[2]?.membership[.memory] == "/a b%")
@@ -63,7 +64,7 @@ struct DurableTableTests {
     @Test(arguments: [
         "+ 0 a r", "+ 16777216 a r", "+ x a r", "+ 1 .. r", "+ 1 a", "@ 1 0 5 5 %", "@ 1 -3 5 5 %",
         "@ 1 99999999999 5 5 %",
-        "- x", "p 2 0 5", "p 9 7 7", "p 1 5", "?", "", "+ 1 a%2 r", "k 99999999999",
+        "- x", "p 2 0 5", "p 9 7 7", "p 1 5", "?", "", "+ 1 a%2 r", "k 99999999999", "m 2 0", "m 2 -1", "m 2",
     ]) func nonsenseIsLeftOut(line: String) {
         let table = DurableTable(parsing: text([]) + Array("\(line)\n".utf8) + text(changes).dropFirst(0), boot: boot)
         #expect(table.entries.count <= 3)

@@ -26,7 +26,8 @@ struct AttachCommand: ParsableCommand {
               umwelt detach web
 
             EXIT STATUS
-              0; 1 where a container cannot be attached, 2 for a wrong command line.
+              0; 1 where a container cannot be attached or has lost what it had mounted on a dead view, 2 for a wrong
+            command line.
             """
     )
 
@@ -47,17 +48,23 @@ struct AttachCommand: ParsableCommand {
     func run() throws {
         let attacher = try Attacher(state: StateDirectory(stateDir))
         guard let target else { return try attachAll(attacher) }
-        let container = try attacher.container(target)
-        try Standard.output(Array(Self.words(container, try attacher.attach(container)).utf8))
+        try attach(try attacher.container(target), attacher)
+    }
+
+    private func attach(_ container: EngineContainer, _ attacher: Attacher) throws(Failure) {
+        let outcome = try attacher.attach(container)
+        try Standard.output(Array(Self.words(container, outcome).utf8))
+        guard outcome.lost.isEmpty else {
+            let lost = outcome.lost.joined(separator: ", ")
+            throw .failed("what \(container.label) had mounted on a dead file could not be put back: \(lost)")
+        }
     }
 
     private func attachAll(_ attacher: Attacher) throws {
         var failures = 0
         let containers = EngineStates(stateDirectory: attacher.state.path).containers().filter { !$0.isSandbox }
         for container in containers {
-            do throws(Failure) {
-                try Standard.output(Array(Self.words(container, try attacher.attach(container)).utf8))
-            } catch {
+            do throws(Failure) { try attach(container, attacher) } catch {
                 failures += 1
                 Standard.complain(error.message ?? "")
             }

@@ -52,7 +52,7 @@ struct Attacher {
         _ known: [EngineContainer],
         id: String? = nil
     ) throws(Failure) -> EngineContainer {
-        guard let namespace = try? FileStatus.of(Path("/proc/\(pid)/ns/mnt")).inode else {
+        guard let namespace = MountSurvey.namespace(of: pid) else {
             throw .failed("cannot look at process \(pid): it has ended, or is more privileged than this command")
         }
         try refuseHost(namespace, of: pid)
@@ -91,6 +91,8 @@ struct Attacher {
         var present: [Path] = []
         /// `path (type)`.
         var leftAlone: [String] = []
+        /// What the container had mounted on a dead view, and has no more: `path (why)`.
+        var lost: [String] = []
     }
 
     /// One at a time: two would each find the places free.
@@ -103,7 +105,7 @@ struct Attacher {
     func attach(_ container: EngineContainer) throws(Failure) -> Outcome {
         let lock = try lock()
         defer { withExtendedLifetime(lock) {} }
-        guard let namespace = try? FileStatus.of(Path("/proc/\(container.pid)/ns/mnt")).inode else {
+        guard let namespace = MountSurvey.namespace(of: container.pid) else {
             throw .failed("cannot look at \(container.label): it has ended, or is more privileged than this command")
         }
         try refuseHost(namespace, of: container.pid)
@@ -121,8 +123,11 @@ struct Attacher {
         let (id, isNew) = try register(container)
         let directory = daemon.greeting.mountPoint + "/containers/" + id
         let pid = MountSurvey.unconfined(container.pid)
-        do throws(ViewMounts.Failure) { outcome.placed = try mounts.place(plan, from: Path(directory), in: pid) } catch
-        {
+        do throws(ViewMounts.Failure) {
+            let lost: [(place: Path, cause: Errno)]
+            (outcome.placed, lost) = try mounts.place(plan, from: Path(directory), in: pid)
+            outcome.lost = lost.map { "\($0.place) (\($0.cause))" }
+        } catch {
             if isNew { _ = try? daemon.request(.deregister, [id]) }
             throw .failed("cannot put \(error.target) into \(container.label): \(error.cause); nothing was changed")
         }
@@ -170,6 +175,7 @@ struct Attacher {
                 // The daemon may be in another mount namespace than process 1.
                 host: try MountSurvey.mounts(of: daemonProcess) + MountSurvey.mounts(of: 1),
                 mountPoint: mountPoint,
+                earlier: MountNotes(socket: Path(state.socket)).earlier(than: mountPoint),
                 known: Set(registered.map(\.id))
             )
         } catch {

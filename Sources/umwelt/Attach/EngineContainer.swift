@@ -12,6 +12,8 @@ struct EngineContainer: Equatable {
     var pid: Int32
     /// The process that holds a pod's namespaces, and nothing else.
     var isSandbox = false
+    /// In whose directory the runtime's state is; 0 root's.
+    var user: UInt32 = 0
     /// Where its engine may tell of it.
     var ownDirectories: [String] = []
 
@@ -38,9 +40,15 @@ extension [EngineContainer] {
         case several([String])
     }
 
+    /// What root runs comes before what users do: a name that one of these gives is not to stand for another container.
+    func match(_ target: String) -> Match {
+        let match = filter { $0.user == 0 }.matchAll(target)
+        return match == .none ? matchAll(target) : match
+    }
+
     /// By id, then by name (POD/CONTAINER, then either of the two), then by the beginning of an engine's own id (three digits
     /// at least; an id that people chose is a name, of which the beginning can be another's); who names a pod means what runs in it before the process that holds its namespaces.
-    func match(_ target: String) -> Match {
+    private func matchAll(_ target: String) -> Match {
         let inhabited = filter { !$0.isSandbox }
         for candidates in [
             filter { $0.id == target }, inhabited.filter { !$0.name.isEmpty && $0.name == target },

@@ -28,6 +28,11 @@ struct EngineStates {
         return TimeOffsets(parsing: text.span).boottimeNs / 10_000_000
     }
 
+    /// The user who made a process's user namespace.
+    var namespaceOwner: (Int32) -> UInt32? = { pid in
+        do throws(Errno) { return try Namespace.owner(of: Fd.open(Path("/proc/\(pid)/ns/user"))) } catch { return nil }
+    }
+
     /// Whether a runtime noted this start of the process: as the machine tells it, or as its own clock does.
     private func isStart(_ noted: UInt64, of pid: Int32, _ now: UInt64) -> Bool {
         guard noted != now else { return true }
@@ -41,9 +46,9 @@ struct EngineStates {
     /// All, sorted by engine and id; those that have ended are left out.
     func containers() -> [EngineContainer] {
         var result: [EngineContainer] = []
-        for (directory, engine) in places {
-            for name in names(in: directory) {
-                guard var container = container(at: directory + "/" + name, id: name, engine: engine),
+        for place in places {
+            for name in names(in: place.directory) {
+                guard var container = container(at: place.directory + "/" + name, id: name, place),
                     !result.contains(where: { $0.pid == container.pid })
                 else { continue }
                 describe(&container)
@@ -53,23 +58,39 @@ struct EngineStates {
         return result.sorted { ($0.engine, $0.id) < ($1.engine, $1.id) }
     }
 
-    /// Directories with one directory for each container.
-    ///
+    /// A directory with one directory for each container.
+    private struct Place {
+        var directory: String
+        var engine: String
+        /// Whose it is; what others than root say there is believed of their own processes alone.
+        var user: UInt32 = 0
+
+        init(_ directory: String, _ engine: String) { (self.directory, self.engine) = (directory, engine) }
+    }
+
     /// The engines' own come before those all share.
-    private var places: [(String, String)] {
-        var result = [(stateDirectory + "/runtime/runc", "umwelt"), (stateDirectory + "/runtime/crun", "umwelt")]
+    private var places: [Place] {
+        var result = [
+            Place(stateDirectory + "/runtime/runc", "umwelt"), Place(stateDirectory + "/runtime/crun", "umwelt"),
+        ]
         for runtime in ["runtime-runc", "runtime-crun", "runtime-io.containerd.runc.v2"] {
-            result.append(("/run/docker/\(runtime)/moby", "docker"))
+            result.append(Place("/run/docker/\(runtime)/moby", "docker"))
         }
-        result.append(("/var/run/docker/runtime-runc/moby", "docker"))
+        result.append(Place("/var/run/docker/runtime-runc/moby", "docker"))
         for runtime in ["runc", "crun"] {
             for namespace in names(in: "/run/containerd/\(runtime)") {
                 let engine = namespace == "k8s.io" ? "cri" : namespace == "moby" ? "docker" : "containerd"
-                result.append(("/run/containerd/\(runtime)/\(namespace)", engine))
+                result.append(Place("/run/containerd/\(runtime)/\(namespace)", engine))
             }
         }
-        for directory in ["/run"] + names(in: "/run/user").map({ "/run/user/" + $0 }) {
-            for runtime in ["runc", "crun"] { result.append((directory + "/" + runtime, runtime)) }
+        for runtime in ["runc", "crun"] { result.append(Place("/run/" + runtime, runtime)) }
+        for name in names(in: "/run/user") {
+            guard let user = UInt32(name) else { continue }
+            for runtime in ["runc", "crun"] {
+                var place = Place("/run/user/\(user)/\(runtime)", runtime)
+                place.user = user
+                result.append(place)
+            }
         }
         return result
     }
@@ -81,8 +102,13 @@ struct EngineStates {
             .map { String(decoding: $0.name, as: UTF8.self) }.sorted()
     }
 
-    private func json<Value: Decodable>(_ type: Value.Type, at path: String) -> Value? {
-        guard let bytes = try? Fd.contents(of: Path(root + path), limit: Self.fileLimit) else { return nil }
+    /// `user`: whose file it has to be; 0: anybody's.
+    private func json<Value: Decodable>(_ type: Value.Type, at path: String, _ user: UInt32) -> Value? {
+        // What others than root put there can be a pipe or a device, which is not to be opened.
+        guard let file = try? Fd.open(Path(root + path), .path), let status = try? file.status(), status.isRegular,
+            [0, status.user].contains(user),
+            let bytes = try? Fd.contents(of: Path("/proc/self/fd/\(file.raw)"), limit: Self.fileLimit)
+        else { return nil }
         return try? JSONDecoder().decode(type, from: Data(bytes))
     }
 
@@ -113,24 +139,26 @@ struct EngineStates {
         }
     }
 
-    private func container(at directory: String, id: String, engine: String) -> EngineContainer? {
+    private func container(at directory: String, id: String, _ place: Place) -> EngineContainer? {
         let pid: Int32
         let start: UInt64?
         var bundle = ""
         var mounts: [BundleConfig.Mount]?
-        if let state = json(RuncState.self, at: directory + "/state.json") {
+        if let state = json(RuncState.self, at: directory + "/state.json", place.user) {
             (pid, start) = (state.init_process_pid, state.init_process_start)
             bundle = state.config?.labels?.first { $0.hasPrefix("bundle=") }.map { String($0.dropFirst(7)) } ?? ""
             mounts = state.config?.mounts
-        } else if let status = json(CrunStatus.self, at: directory + "/status") {
+        } else if let status = json(CrunStatus.self, at: directory + "/status", place.user) {
             (pid, start, bundle) = (status.pid, status.processStartTime, status.bundle ?? "")
         } else {
             return nil
         }
         guard pid > 0, let now = startOf(pid), start == nil || start == 0 || isStart(start ?? 0, of: pid, now)
         else { return nil }
-        var container = EngineContainer(id: id, engine: engine, pid: pid)
-        let config = json(BundleConfig.self, at: bundle + "/config.json")
+        guard place.user == 0 || namespaceOwner(pid) == place.user else { return nil }
+        var container = EngineContainer(id: id, engine: place.engine, pid: pid)
+        container.user = place.user
+        let config = json(BundleConfig.self, at: bundle + "/config.json", place.user)
         read(config?.annotations ?? [:], &container)
         container.ownDirectories = Self.ownDirectories(bundle, mounts ?? config?.mounts ?? [])
         return container
@@ -169,7 +197,8 @@ struct EngineStates {
             container.engine = "podman"
         }
         let pod = notes["io.kubernetes.cri.sandbox-name"] ?? notes["io.kubernetes.pod.name"]
-        let name = notes["io.kubernetes.cri.container-name"] ?? notes["io.kubernetes.container.name"]
+        let name =
+            notes["io.kubernetes.cri.container-name"] ?? notes["io.kubernetes.container.name"] ?? notes["nerdctl/name"]
         if let name { container.name = (pod.map { $0 + "/" } ?? "") + name }
         if container.isSandbox, let pod { container.name = pod }
     }
@@ -187,7 +216,8 @@ struct EngineStates {
             // A container in another's network has that one's files.
             let places = ["/var/lib/docker/containers"] + container.ownDirectories.compactMap(Self.parent)
             let configs = places.map { "\($0)/\(container.id)/config.v2.json" }
-            if let name = configs.lazy.compactMap({ json(DockerConfig.self, at: $0)?.Name }).first {
+            let user = container.user
+            if let name = configs.lazy.compactMap({ json(DockerConfig.self, at: $0, user)?.Name }).first {
                 container.name = name.hasPrefix("/") ? String(name.dropFirst()) : name
             }
         }
@@ -206,7 +236,7 @@ struct EngineStates {
     private func nameByPodman(_ container: inout EngineContainer, _ directory: String) {
         // The latter has those that go with their end (podman run --rm).
         for file in ["containers.json", "volatile-containers.json"] where container.name.isEmpty {
-            let entries = json([PodmanEntry].self, at: "\(directory)/\(file)")
+            let entries = json([PodmanEntry].self, at: "\(directory)/\(file)", container.user)
             guard let entry = entries?.first(where: { $0.id == container.id }) else { continue }
             container.name = entry.names?.first ?? ""
             container.engine = "podman"

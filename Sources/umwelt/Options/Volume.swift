@@ -29,15 +29,19 @@ struct Volume: Equatable {
         source = parts[0]
         guard parts[1].hasPrefix("/") else { throw .relativeDestination(parts[1]) }
         destination = CleanPath.absolute(parts[1])
-        for reserved in ["/proc", "/sys", "/dev"] where CleanPath.is(destination, below: reserved) {
-            throw .reservedDestination(destination)
-        }
-        guard destination != "/" else { throw .reservedDestination("/") }
+        try Self.check(destination: destination)
         switch parts.count == 3 ? parts[2] : "rw" {
         case "ro": isReadOnly = true
         case "rw": isReadOnly = false
         case let other: throw .mode(other)
         }
+    }
+
+    static func check(destination: String) throws(Problem) {
+        for reserved in ["/proc", "/sys", "/dev"] where CleanPath.is(destination, below: reserved) {
+            throw .reservedDestination(destination)
+        }
+        guard destination != "/" else { throw .reservedDestination("/") }
     }
 }
 

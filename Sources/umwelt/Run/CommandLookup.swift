@@ -114,6 +114,11 @@ struct CommandLookup {
 
     /// The file as the container sees it: below a volume, in a directory of its own (empty), or in its root.
     private func open(_ path: String, _ flags: OpenFlags = .readOnly) throws(Errno) -> Fd {
+        // Volumes are where links of the host's lead to.
+        var path = path
+        if options.rootfs == nil, !options.volumes.contains(where: { CleanPath.is(path, below: $0.destination) }) {
+            path = HostView.place(of: path).path
+        }
         let volumes = options.volumes.filter { CleanPath.is(path, below: $0.destination) }
         if let volume = volumes.max(by: { $0.destination.utf8.count < $1.destination.utf8.count }) {
             return try Fd.open(Path(volume.source + path.dropFirst(volume.destination.count)), flags)

@@ -2,6 +2,7 @@
 // Copyright the Umwelt authors
 
 import Kernel
+import OCISpec
 import Samples
 
 /// The host's file system for a container to see: read-only, and without the host's sockets.
@@ -38,29 +39,40 @@ struct HostView {
         "securityfs", "selinuxfs", "sysfs", "tracefs",
     ]
 
+    /// File systems whose server may be gone: what looks at them may wait for ever.
+    private static let servedTypes: Set<String> = ["9p", "afs", "ceph", "cifs", "glusterfs", "nfs", "nfs4", "smb3"]
+
+    private static func isServed(_ type: String) -> Bool { type.hasPrefix("fuse") || servedTypes.contains(type) }
+
     /// More mounts than this are not repeated; each takes a moment.
     static let limit = 1000
 
     /// Which mounts to repeat, in order; `/` first.
     ///
-    /// The container has no business in `stateDirectory`. `status` tells what a path leads to now; a mount that another
-    /// covers is not what its path leads to.
+    /// `omitted`: how many are beyond the limit. The container has no business in `stateDirectory`. `status` tells what a path
+    /// leads to now, and whether it had to ask a server for that; a mount that another covers is not what its path leads to.
     static func pieces(
         of mounts: [MountInfo],
         stateDirectory: String,
-        status: (String) -> Status?
-    ) -> [Piece] {
+        status: (_ path: String, _ isServed: Bool) throws(Failure) -> Status?
+    ) throws(Failure) -> (pieces: [Piece], omitted: Int) {
         var pieces = [Piece(source: "/", kind: .overlay)]
+        var omitted = 0
         let hidden = SpecDefaults.privateDirectories + [stateDirectory]
-        for mount in mounts where pieces.count < limit {
+        for mount in mounts {
             let path = String(decoding: mount.mountPoint, as: UTF8.self)
+            let type = String(decoding: mount.type, as: UTF8.self)
             // A path that is not UTF-8 would be another path as text.
             guard path != "/", Array(path.utf8) == mount.mountPoint,
-                !pseudoTypes.contains(String(decoding: mount.type, as: UTF8.self)),
+                !pseudoTypes.contains(type),
                 !hidden.contains(where: { CleanPath.is(path, below: $0) }),
-                let status = status(path), status.mount == 0 || status.mount == mount.id
+                let status = try status(path, isServed(type)), status.mount == 0 || status.mount == mount.id
             else { continue }
             pieces.removeAll { $0.source == path }
+            guard pieces.count < limit else {
+                omitted += 1
+                continue
+            }
             if status.isDirectory {
                 pieces.append(Piece(source: path, kind: .overlay))
             } else if status.isRegular {
@@ -68,7 +80,7 @@ struct HostView {
             }
         }
         // What a mount lies in comes before it.
-        return pieces.sorted { ($0.source.utf8.count, $0.source) < ($1.source.utf8.count, $1.source) }
+        return (pieces.sorted { ($0.source.utf8.count, $0.source) < ($1.source.utf8.count, $1.source) }, omitted)
     }
 
     let directory: String
@@ -129,6 +141,26 @@ struct HostView {
             flags: [.readOnly, .noDevices],
             data: Path("lowerdir=\(layer):/proc/self/fd/\(lower.raw)")
         )
+    }
+
+    /// Where `path` leads in the view, as far as it is there: a link of the host's must not become a directory of the view's,
+    /// for a volume behind it.
+    ///
+    /// What the container has of its own (`own`) is empty: nothing there leads anywhere. `known` is what is there of it.
+    static func place(
+        of path: String,
+        own: [String] = SpecDefaults.privateMounts.map(\.destination)
+    ) -> (path: String, known: String) {
+        var known = path[...]
+        while !known.isEmpty {
+            if own.contains(where: { CleanPath.is(String(known), below: $0) }) { break }
+            if let place = try? FileTree.resolved(Path(String(known))) {
+                let rest = path[known.endIndex...]
+                return (place == "/" ? String(rest) : "\(place)\(rest)", "\(place)")
+            }
+            known = known[..<(known.lastIndex(of: "/") ?? known.startIndex)]
+        }
+        return (path, "/")
     }
 
     /// The piece that shows `path`.

@@ -23,6 +23,7 @@ struct Preparation {
                 throw .failed("--volume \(volume.source): \(Self.lowercased(error))")
             }
         }
+        if asked.rootfs == nil { try Self.place(&options.volumes) }
         let variables = Self.environment()
         // What is no UTF-8 cannot be said in OCI's JSON: it counts as not there.
         facts = HostFacts.read(environment: variables.compactMap { String(validating: $0, as: UTF8.self) })
@@ -60,6 +61,24 @@ struct Preparation {
         )
         try lookup.checkWorkingDirectory()
         try lookup.check()
+    }
+
+    /// Puts volumes where their destinations lead on the host.
+    private static func place(_ volumes: inout [Volume]) throws(Failure) {
+        for index in volumes.indices {
+            let asked = volumes[index].destination
+            let (place, known) = HostView.place(of: asked)
+            guard place == known || (try? FileStatus.of(Path(known)))?.isDirectory ?? true else {
+                throw .failed("--volume \(asked): \(known) is a file")
+            }
+            do throws(Volume.Problem) { try Volume.check(destination: place) } catch {
+                throw .failed("--volume \(asked): \(error.text)")
+            }
+            guard !volumes[..<index].contains(where: { $0.destination == place }) else {
+                throw .failed("--volume \(asked): there is a volume already")
+            }
+            volumes[index].destination = place
+        }
     }
 
     private static func directory(_ rootfs: String) throws(Failure) -> String {

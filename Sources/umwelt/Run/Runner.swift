@@ -45,7 +45,7 @@ final class Runner {
         try interrupts.check()
         let views = try register(with: daemon)
         try enterOwnMounts()
-        let root = try options.rootfs ?? makeView(in: bundle)
+        let root = try options.rootfs ?? makeView(in: bundle, interrupts)
         let places = SpecBuilder.Places(
             root: root,
             views: views,
@@ -116,20 +116,53 @@ final class Runner {
         }
     }
 
-    private func makeView(in bundle: Bundle) throws(Failure) -> String {
+    private func makeView(in bundle: Bundle, _ interrupts: borrowing Interrupts) throws(Failure) -> String {
         let view = HostView(directory: bundle.view)
         let mountinfo = (try? Fd.contents(of: "/proc/self/mountinfo", limit: 64 << 20)) ?? []
-        let pieces = HostView.pieces(of: MountInfo.parse(mountinfo.span), stateDirectory: state.path) {
-            (try? FileStatus.of(Path($0))).map {
+        func status(_ path: String, _ isServed: Bool) throws(Failure) -> HostView.Status? {
+            let isAnswered = isServed ? try answers(path, interrupts) : true
+            guard isAnswered else {
+                Standard.complain("the container does not see \(path): its server does not answer")
+                return nil
+            }
+            return (try? FileStatus.of(Path(path))).map {
                 HostView.Status(mount: $0.mount, isDirectory: $0.isDirectory, isRegular: $0.isRegular)
             }
         }
+        let (pieces, omitted) = try HostView.pieces(
+            of: MountInfo.parse(mountinfo.span),
+            stateDirectory: state.path,
+            status: status
+        )
         let destinations = options.volumes.map {
             (path: $0.destination, isDirectory: (try? FileStatus.of(Path($0.source)))?.isDirectory ?? true)
         }
         undo.append { try? Mount.unmount(Path(view.directory), lazily: true) }
+        if omitted > 0 {
+            Standard.complain("the container does not see \(omitted) of the host's more than \(HostView.limit) mounts")
+        }
         for warning in try view.make(pieces, destinations: destinations) { Standard.complain(warning) }
         return view.root
+    }
+
+    private static let answerNs: UInt64 = 1_000_000_000
+
+    /// Whether a file system that somebody serves can be opened within a second: by another process, as nothing else could go
+    /// on without an answer.
+    private func answers(_ path: String, _ interrupts: borrowing Interrupts) throws(Failure) -> Bool {
+        let asking: Child?
+        do throws(Errno) { asking = try ProcessImage.fork() } catch { return false }
+        guard let asking else {
+            _ = try? Fd.open(Path(path))
+            ProcessImage.end(code: 0)
+        }
+        let end = Clock.monotonic + Self.answerNs
+        while Clock.monotonic < end {
+            if (try? asking.poll()) != nil { return true }
+            try interrupts.check(milliseconds: 5)
+        }
+        try? asking.kill(SIGKILL)
+        return false
     }
 
     private func supervise(_ bundle: Bundle, _ interrupts: borrowing Interrupts) throws -> Int32 {

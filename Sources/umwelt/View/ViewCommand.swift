@@ -96,7 +96,7 @@ struct ViewCommand: ParsableCommand {
         let place = HostPlace.enter()
         let files = UmweltFS(hierarchies: Hierarchies(mountinfo: place.mountinfo, prefix: place.prefix))
         do throws(Errno) { return try files.view(Array(path.utf8), for: pid) } catch .noProcess {
-            throw Failure.failed("there is no process \(pid)")
+            throw Failure.failed("process \(pid) has ended")
         } catch {
             throw Failure.failed("cannot show \(path) to process \(pid): \(error)")
         }
