@@ -92,7 +92,7 @@ let package = Package(
         .testTarget(name: "KeyDNSTests", dependencies: ["KeyDNS", "Resolver"]),
         .testTarget(
             name: "CommandTests",
-            dependencies: ["umwelt", "Kernel", "OCISpec", "Samples", "Attachment", "KeyDNS", "Resolver"]
+            dependencies: ["umwelt", "Kernel", "OCISpec", "Samples", "Attachment", "KeyDNS", "Resolver", "Upcall"]
         ),
         .testTarget(name: "PodDNSTests", dependencies: ["PodDNS"], exclude: ["Fixtures"]),
         .testTarget(name: "TidyTests"),

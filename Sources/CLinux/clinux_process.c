@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
@@ -98,6 +99,22 @@ ssize_t clinux_getcwd(char *buffer, size_t size) { return OR_ERRNO_ONCE(syscall(
 int clinux_pipe(int ends[2]) { return OR_ERRNO_ONCE(pipe2(ends, O_CLOEXEC)); }
 int clinux_memfd(const char *name) { return OR_ERRNO_ONCE(memfd_create(name, MFD_CLOEXEC)); }
 int clinux_isatty(int fd) { return isatty(fd); }
+int clinux_terminal(int ends[2]) {
+    const int near = open("/dev/ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC);
+    if (near == -1) return -errno;
+    const int unlocked = 0;
+    // TIOCGPTPEER (4.13) needs no path: /dev/pts may be another namespace's.
+    const int far = ioctl(near, TIOCSPTLCK, &unlocked) == -1 ? -1 : ioctl(near, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
+    if (far == -1) {
+        const int error = errno;
+        close(near);
+        return -error;
+    }
+    ends[0] = near;
+    ends[1] = far;
+    return 0;
+}
+int clinux_dup_to(int fd, int number) { return OR_ERRNO(dup2(fd, number)); }
 int clinux_access(int dirfd, const char *path, int mode) { return OR_ERRNO_ONCE(faccessat(dirfd, path, mode, AT_EACCESS)); }
 int clinux_openat2(int dirfd, const char *path, uint64_t flags, uint64_t resolve) {
     struct { uint64_t flags, mode, resolve; } how = {flags | O_CLOEXEC, 0, resolve};

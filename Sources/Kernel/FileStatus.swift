@@ -22,6 +22,8 @@ package struct FileStatus: Equatable, Sendable {
     package var isSymbolicLink: Bool { mode & S_IFMT == S_IFLNK }
     package var isSocket: Bool { mode & S_IFMT == S_IFSOCK }
 
+    package func isSameFile(as other: FileStatus) -> Bool { device == other.device && inode == other.inode }
+
     /// `follow`: whether a symbolic link at the end is followed.
     package static func of(_ path: Path, follow: Bool = true) throws(Errno) -> FileStatus {
         try of(path, rawDirectory: AT_FDCWD, flags: follow ? 0 : AT_SYMLINK_NOFOLLOW)

@@ -115,13 +115,27 @@ extension Fd {
 
     /// A pipe's two ends.
     package static func pipe() throws(Errno) -> Pipe {
-        var ends: [Int32] = [-1, -1]
         // SAFETY: the C side writes two numbers.
+        try unsafe ends { unsafe clinux_pipe($0) }
+    }
+
+    /// The same for a program that tells a terminal alone; the reader's end is EIO.
+    package static func terminal() throws(Errno) -> Pipe {
+        // SAFETY: as above.
+        try unsafe ends { unsafe clinux_terminal($0) }
+    }
+
+    private static func ends(_ make: (UnsafeMutablePointer<Int32>?) -> Int32) throws(Errno) -> Pipe {
+        var ends: [Int32] = [-1, -1]
+        // SAFETY: two numbers, as `make` writes.
         _ = try unsafe ends.withUnsafeMutableBufferPointer { (buffer) throws(Errno) in
-            try unsafe Errno.check(clinux_pipe(buffer.baseAddress))
+            try unsafe Errno.check(make(buffer.baseAddress))
         }
         return Pipe(reading: Fd(adopting: ends[0]), writing: Fd(adopting: ends[1]))
     }
+
+    /// Puts a copy at `number`, 0 to 2, for a program that this process becomes.
+    package borrowing func stand(for number: Int32) throws(Errno) { _ = try Errno.check(clinux_dup_to(raw, number)) }
 
     package borrowing func isTerminal() -> Bool { clinux_isatty(raw) == 1 }
 }

@@ -14,6 +14,9 @@ package struct Key: Equatable, Sendable {
     /// callout info.
     package static let requestAuthority = Key(-7)
 
+    /// Where who asks wants the key: of the request whose authority this process has taken up.
+    package static let requestersKeyring = Key(-8)
+
     /// `TYPE;UID;GID;PERM;DESCRIPTION`, at most `limit` bytes; EMSGSIZE where it is longer.
     ///
     /// The default is more than the kernel allows a description (KEY_MAX_DESC_SIZE, security/keys/keyctl.c).
@@ -37,6 +40,13 @@ package struct Key: Equatable, Sendable {
             }
         }
         return number >= index ? field : nil
+    }
+
+    /// Whether the description is that of the keyring of the kernel's own requests for names (init_dns_resolver(), net/dns_resolver):
+    /// nobody else can make one whose name begins with a dot.
+    package static func isNameKeyring(_ description: [UInt8]) -> Bool {
+        field(0, of: description) == Array("keyring".utf8) && field(1, of: description) == Array("0".utf8)
+            && field(4, of: description) == Array(".dns_resolver".utf8)
     }
 
     /// Whose the key is, by its description.

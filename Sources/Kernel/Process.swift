@@ -39,6 +39,32 @@ package struct Command {
         try unsafe withPointers { (file, argv, envp) throws(Errno) in try unsafe spawn(file, argv, envp) }
     }
 
+    /// Runs it to its end with nothing to read: what it wrote, and how it ended; EMSGSIZE for more than `limit` bytes.
+    ///
+    /// Blocks for as long as it runs; of `files` the third counts.
+    package func output(limit: Int) throws(Errno) -> (bytes: [UInt8], status: ExitStatus) {
+        var pipe = try Fd.pipe()
+        var command = self
+        command.files = [-1, pipe.writing.raw, files.count > 2 ? files[2] : 2]
+        let child = try command.spawn()
+        pipe.closeWriting()
+        var bytes: [UInt8] = []
+        var buffer = [UInt8](repeating: 0, count: 65536)
+        do throws(Errno) {
+            while bytes.count <= limit {
+                let count = try pipe.reading.read(into: &buffer)
+                guard count > 0 else { return (bytes, try child.wait()) }
+                bytes += buffer.prefix(count)
+            }
+            throw Errno(rawValue: EMSGSIZE)
+        } catch {
+            // It would wait for somebody to read the rest.
+            try? child.kill(SIGKILL)
+            _ = try? child.wait()
+            throw error
+        }
+    }
+
     /// Calls `body` with the path and the two arrays of strings as exec wants them.
     func withPointers<Result>(
         _ body: (UnsafePointer<CChar>, [UnsafeMutablePointer<CChar>?], [UnsafeMutablePointer<CChar>?]) throws(Errno) ->

@@ -47,6 +47,8 @@ package struct CacheRecord: Equatable, Sendable {
     }
 
     package var key: Key
+    /// The most that has asked for it.
+    package var asker = Asker.user
     /// Nanoseconds of CLOCK_BOOTTIME: until when the addresses may be given without asking.
     package var freshUntil: UInt64
     /// When they came.
@@ -93,7 +95,8 @@ package struct CacheRecord: Equatable, Sendable {
         var bytes = Self.magic
         bytes.reserveCapacity(Self.size)
         bytes.append(u64: 0)
-        for number in [freshUntil, storedAt, rateSecond, UInt64(rateCount)] { bytes.append(u64: number) }
+        let rateAndAsker = UInt64(rateCount) | UInt64(asker.rawValue) << 56
+        for number in [freshUntil, storedAt, rateSecond, rateAndAsker] { bytes.append(u64: number) }
         bytes.append(key.form)
         bytes.append(UInt8(truncatingIfNeeded: key.name.wire.count))
         bytes += key.name.wire
@@ -125,7 +128,9 @@ package struct CacheRecord: Equatable, Sendable {
         freshUntil = Self.number(bytes, at: 16)
         storedAt = Self.number(bytes, at: 24)
         rateSecond = Self.number(bytes, at: 32)
-        rateCount = UInt32(clamping: Self.number(bytes, at: 40))
+        rateCount = UInt32(truncatingIfNeeded: Self.number(bytes, at: 40))
+        guard let asker = Asker(rawValue: bytes[47]) else { return nil }
+        self.asker = asker
         let nameEnd = 50 + Int(bytes[49])
         guard let name = DNSName(wireForm: bytes[50..<nameEnd]) else { return nil }
         key = Key(name: name, form: bytes[48])
@@ -148,14 +153,15 @@ package struct CacheRecord: Equatable, Sendable {
         payload = Array(bytes[(index + 2)..<(index + 2 + length)])
     }
 
-    /// The times of the slot's record; nil where there is none at first sight.
-    static func times(_ slot: ArraySlice<UInt8>) -> (freshUntil: UInt64, storedAt: UInt64)? {
+    /// By what the slot's record gives way to others; nil where there is none at first sight.
+    static func standing(_ slot: ArraySlice<UInt8>) -> (asker: Asker, freshUntil: UInt64, storedAt: UInt64)? {
         guard slot.count == size else { return nil }
         for (index, byte) in magic.enumerated() where slot[slot.startIndex + index] != byte { return nil }
         func number(_ offset: Int) -> UInt64 {
             (0..<8).reversed().reduce(0) { $0 << 8 | UInt64(slot[slot.startIndex + offset + $1]) }
         }
-        return (number(16), number(24))
+        guard let asker = Asker(rawValue: slot[slot.startIndex + 47]) else { return nil }
+        return (asker, number(16), number(24))
     }
 
     /// Whether the slot's record is of this key, at first sight.

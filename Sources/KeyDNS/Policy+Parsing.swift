@@ -121,6 +121,9 @@ private struct PolicyParser {
         if policy.fallback == nil {
             throw error("\(title): the strategy 'namespace' runs the fallback, and 'fallback = none' is set")
         }
+        if let name = zone.domain?.text, name.count > 200 || name.contains(UInt8(ascii: "/")) {
+            throw error("\(title): with the strategy 'namespace' it names a file: no '/', and at most 200 bytes")
+        }
         if let servers = zone.servers, servers.count > 3 {
             throw error(
                 "\(title): with the strategy 'namespace' glibc asks the first three servers, not \(servers.count)"
@@ -220,6 +223,7 @@ private struct PolicyParser {
                 return
             }
             let words = Self.words(value)
+            guard !words.isEmpty else { throw error("servers has none in it") }
             guard words.count <= Zone.maximumServers else { throw error("more than \(Zone.maximumServers) servers") }
             var servers: [Server] = []
             for word in words {
@@ -274,6 +278,7 @@ private struct PolicyParser {
     private func names(_ text: ArraySlice<UInt8>) throws(PolicyError) -> [DNSName] {
         var result: [DNSName] = []
         for word in Self.words(text) { result.append(try name(word)) }
+        guard !result.isEmpty else { throw error("no name in it; write 'none' for none") }
         guard result.count <= Zone.maximumNames else { throw error("more than \(Zone.maximumNames) names") }
         return result
     }

@@ -12,29 +12,34 @@ package struct Rejection: Equatable, Sendable {
     /// The kernel's number.
     package var errno: Int32
     package var reason: String
+    package var counter: KeyCounter
 
     package static let seconds: UInt32 = 1
 
-    package init(_ errno: Int32, _ reason: String) {
+    package init(_ errno: Int32, _ reason: String, counter: KeyCounter = .otherFailures) {
         self.errno = errno
         self.reason = reason
+        self.counter = counter
     }
 
     package init(_ failure: LookupFailure) {
         switch failure {
-        case .noSuchName, .noData: errno = Self.ENODATA
-        case .aliasLoop: errno = Self.ELOOP
-        case .exchange(.timeout): errno = Self.EAGAIN
-        case .exchange(.code(.refused)): errno = Self.ECONNREFUSED
-        case .exchange(.code): errno = Self.EAGAIN
-        case .exchange(.unreachable), .exchange(.noServer): errno = Self.EHOSTUNREACH
-        case .exchange(.malformed): errno = Self.EBADMSG
+        case .noSuchName: (errno, counter) = (Self.ENODATA, .noName)
+        case .noData: (errno, counter) = (Self.ENODATA, .noData)
+        case .aliasLoop: (errno, counter) = (Self.ELOOP, .otherFailures)
+        case .exchange(.timeout): (errno, counter) = (Self.EAGAIN, .timeouts)
+        case .exchange(.code(.refused)): (errno, counter) = (Self.ECONNREFUSED, .serverFailures)
+        case .exchange(.code): (errno, counter) = (Self.EAGAIN, .serverFailures)
+        case .exchange(.unreachable): (errno, counter) = (Self.EHOSTUNREACH, .serverFailures)
+        case .exchange(.noServer): (errno, counter) = (Self.EHOSTUNREACH, .otherFailures)
+        case .exchange(.malformed): (errno, counter) = (Self.EBADMSG, .serverFailures)
         }
         reason = failure.description
     }
 
     // linux/errno.h, asm-generic/errno.h: the same on x86-64 and arm64.
     package static let ENOENT: Int32 = 2
+    package static let EINTR: Int32 = 4
     package static let EAGAIN: Int32 = 11
     package static let ENOMEM: Int32 = 12
     package static let EINVAL: Int32 = 22
@@ -44,4 +49,5 @@ package struct Rejection: Equatable, Sendable {
     package static let ETIMEDOUT: Int32 = 110
     package static let ECONNREFUSED: Int32 = 111
     package static let EHOSTUNREACH: Int32 = 113
+    package static let ENOKEY: Int32 = 126
 }

@@ -39,9 +39,10 @@ package struct Zone: Equatable, Sendable {
     package func matches(_ query: KeyQuery) -> Int? {
         guard let domain else { return nil }
         if query.name.isWithin(domain) { return domain.labelCount + 1 }
-        guard !query.isAbsolute, relative.contains(where: { query.name.isWithin($0) && query.name != $0 }) else {
-            return nil
-        }
+        // With nothing to put behind it a short name means nothing here.
+        guard !query.isAbsolute, search?.isEmpty != true,
+            relative.contains(where: { query.name.isWithin($0) && query.name != $0 })
+        else { return nil }
         return 0
     }
 

@@ -9,6 +9,9 @@ import Resolver
 ///
 /// Everything happens in a child: the caller, and with it the host, keeps its mounts.
 package enum NamespaceRun {
+    /// glibc tells no TTL; this is how long a key of the stock helper lives.
+    package static let ttl: UInt32 = 5
+
     /// Becomes `program` with `arguments` behind its name; only errors return.
     ///
     /// To be called in a process of its own.

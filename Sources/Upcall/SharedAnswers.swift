@@ -42,7 +42,9 @@ package struct SharedAnswers {
         give: (CacheRecord, UInt32, KeyAnswer.Source) -> KeyAnswer?,
         ask: (inout CacheRecord) -> Outcome
     ) -> KeyAnswer {
-        if let cache, !cache.lock(key, until: lockDeadline) { return .rejected(Self.busy) }
+        if let cache, !cache.lock(key, until: lockDeadline) {
+            return cache.record(key).flatMap { stale($0, give) } ?? .rejected(Self.busy)
+        }
         defer { cache?.unlock(key) }
         let now = Clock.boot
         var record = cache?.record(key) ?? CacheRecord(key: key, now: now)
@@ -53,11 +55,21 @@ package struct SharedAnswers {
         if record.isFilled, now < record.freshUntil {
             // A key lives for whole seconds: rounded down, but for the last one.
             let seconds = max(1, UInt32(clamping: (record.freshUntil - now) / 1_000_000_000))
-            if let answer = give(record, seconds, .cache) { return answer }
+            if let answer = give(record, seconds, .cache) {
+                // Kept from now on as what this one asks for.
+                if let cache, cache.asker.rawValue > record.asker.rawValue { cache.store(record) }
+                return answer
+            }
         }
         guard record.admits(limit: policy.rateLimit, now: now) else {
             return stale(record, give)
-                ?? .rejected(Rejection(Rejection.EAGAIN, "more than \(policy.rateLimit) questions in this second"))
+                ?? .rejected(
+                    Rejection(
+                        Rejection.EAGAIN,
+                        "more than \(policy.rateLimit) questions in this second",
+                        counter: .rateLimited
+                    )
+                )
         }
         switch ask(&record) {
         case .found(let ttl):

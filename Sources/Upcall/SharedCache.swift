@@ -17,8 +17,8 @@ package final class SharedCache {
     private var worker: Int?
     /// How often everything had been forgotten when this process came.
     private let generation: UInt64
-    /// Whether a name that is not there yet may be stored, in the place of another.
-    package var takesPlaces = true
+    /// Who asks, and so whose place an answer may take, and who is waited for.
+    package var asker = Asker.root
     /// Why the last answer was not kept.
     package private(set) var trouble: String?
 
@@ -145,23 +145,12 @@ package final class SharedCache {
             add(.answered)
             if source == .cache { add(.fromCache) }
             if source == .stale { add(.stale) }
-        case .rejected(let rejection): add(Self.counter(of: rejection))
+        case .rejected(let rejection): add(rejection.counter)
         }
         add(.questions, UInt64(clamping: questions))
         add(.ignoredMessages, UInt64(clamping: ignored))
         add(.microseconds, (Clock.boot - min(start, Clock.boot)) / 1000)
         leave()
-    }
-
-    private static func counter(of rejection: Rejection) -> KeyCounter {
-        switch rejection.reason {
-        case LookupFailure.noSuchName.description: .noName
-        case LookupFailure.noData.description: .noData
-        case LookupFailure.exchange(.timeout).description: .timeouts
-        case let reason where reason.hasPrefix("the server"): .serverFailures
-        case let reason where reason.hasPrefix("more than"): .rateLimited
-        default: .otherFailures
-        }
     }
 
     // MARK: Answers
@@ -171,7 +160,7 @@ package final class SharedCache {
     ///
     /// With `until` (CLOCK_BOOTTIME) no longer than that: false then.
     @discardableResult package func lock(_ key: CacheRecord.Key, until: UInt64? = nil) -> Bool {
-        let offset = CacheLayout.lockOffset(of: key)
+        let offset = CacheLayout.lockOffset(of: key, for: asker)
         while true {
             do throws(Errno) {
                 if until == nil { try file.lockByte(at: offset) } else { try file.tryLockByte(at: offset) }
@@ -186,12 +175,23 @@ package final class SharedCache {
         }
     }
 
-    package func unlock(_ key: CacheRecord.Key) { try? file.unlockByte(at: CacheLayout.lockOffset(of: key)) }
+    package func unlock(_ key: CacheRecord.Key) {
+        try? file.unlockByte(at: CacheLayout.lockOffset(of: key, for: asker))
+    }
 
     package func record(_ key: CacheRecord.Key) -> CacheRecord? {
         let size = CacheLayout.ways * CacheRecord.size
         guard let set = try? file.read(count: size, at: Int64(CacheLayout.offset(of: key))) else { return nil }
         return CacheLayout.place(key, in: set, now: Clock.boot).record
+    }
+
+    /// How many names are kept, and how many of them for file systems in the kernel.
+    package var names: (all: Int, kernels: Int) {
+        let size = CacheLayout.ways * CacheRecord.size
+        let records = (0..<CacheLayout.sets).flatMap { index in
+            CacheLayout.records(in: (try? file.read(count: size, at: Int64(CacheLayout.pageSize + index * size))) ?? [])
+        }.compactMap { $0 }
+        return (records.count, records.count { $0.asker == .kernel })
     }
 
     /// Forgets every answer, but not which address a client has; what was counted stays.
@@ -222,9 +222,12 @@ package final class SharedCache {
             try file.lockByte(at: lock)
             defer { try? file.unlockByte(at: lock) }
             let set = try file.read(count: CacheLayout.ways * CacheRecord.size, at: Int64(offset))
-            let place = CacheLayout.place(record.key, in: set, now: Clock.boot)
-            guard isCurrent, takesPlaces || place.record != nil else { return }
-            try file.write(record.encoded(), at: Int64(offset + place.way * CacheRecord.size))
+            let place = CacheLayout.place(record.key, in: set, for: asker, now: Clock.boot)
+            // What was stored meanwhile, by who waits at another lock, is newer.
+            guard isCurrent, let way = place.way, place.record?.storedAt ?? 0 <= record.storedAt else { return }
+            var record = record
+            if record.asker.rawValue < asker.rawValue { record.asker = asker }
+            try file.write(record.encoded(), at: Int64(offset + way * CacheRecord.size))
         } catch {
             trouble = "not kept in \(path): \(error)"
         }

@@ -66,8 +66,7 @@ enum Helper {
             report.reject(Rejection.ELOOP, "the fallback leads back to umwelt-keydns: mend 'fallback' in the policy")
         }
         guard let query, let zone = policy.zone(of: query) else { passOn(report, to: policy.fallback) }
-        // What anybody else than the kernel's own clients asks for takes no place of theirs.
-        report.cache?.takesPlaces = Key.user(in: description) == 0
+        if report.cache != nil { report.cache?.asker = asker(description) }
         let request = Request(report: report, policy: policy, zone: zone)
         if policy.hasGuard { request.leaveGuard() }
         let words = Callout(parsing: callout)
@@ -79,6 +78,12 @@ enum Helper {
 
     static func arm(_ key: Key, _ milliseconds: Int32) {
         try? LastWord.arm(key, milliseconds: milliseconds, late: Rejection.ETIMEDOUT, broken: Rejection.ENOMEM)
+    }
+
+    /// The kernel wants the keys of its own requests in a keyring of its own.
+    private static func asker(_ description: [UInt8]) -> Asker {
+        guard Key.user(in: description) == 0 else { return .user }
+        return Key.isNameKeyring((try? Key.requestersKeyring.described()) ?? []) ? .kernel : .root
     }
 
     /// The description's text, for the log: printable, and short.

@@ -21,7 +21,13 @@ struct Request {
     }
 
     func answer(_ query: KeyQuery, _ callout: Callout) -> Never {
-        var answering = Answering(policy, zone: zone, cache: report.cache, deadline: resolverDeadline)
+        var answering = Answering(
+            policy,
+            zone: zone,
+            cache: report.cache,
+            deadline: resolverDeadline,
+            lockDeadline: resolverDeadline
+        )
         let answer = answering.answer(query, callout)
         report.end(answer, report.tell(answer), questions: answering.questions, ignored: answering.ignored)
     }
@@ -40,7 +46,7 @@ struct Request {
 
     /// The stock helper with the zone's resolv.conf, as often as the policy and what is known already allow.
     func answerByStock(_ query: KeyQuery, _ callout: Callout, _ invocation: Invocation) -> Never {
-        let shared = SharedAnswers(policy, report.cache)
+        let shared = SharedAnswers(policy, report.cache, lockDeadline: resolverDeadline)
         var hasRun = false
         let answer = shared.answer(CacheRecord.Key(query, callout)) { record, seconds, source in
             .payload(record.payload, seconds: seconds, source == .dns ? .stock : source)
@@ -54,9 +60,6 @@ struct Request {
         // Where the stock helper has rejected the key, the kernel does not take another word.
         report.end(answer, hasRun ? nil : error)
     }
-
-    /// glibc tells no TTL; this is how long a key of the stock helper lives.
-    private static let stockTTL: UInt32 = 5
 
     /// What it does not answer in time is rejected; what it answers is read from the key.
     private func runStock(_ invocation: Invocation, _ record: inout CacheRecord) -> SharedAnswers.Outcome {
@@ -78,7 +81,7 @@ struct Request {
             return failed("the stock helper, in a namespace, ended with \(status.code) and without an answer")
         }
         do throws(Errno) {
-            record.payload = try key.content()
+            record.payload = try key.content(limit: Payload.maximumLength)
             // Of text the kernel does not keep the NUL.
             if let first = record.payload.first, first != 0 { record.payload.append(0) }
         } catch .permissionDenied {
@@ -93,8 +96,8 @@ struct Request {
                 : "the stock helper, in a namespace, has rejected it: \(error)"
             return .failed(Rejection(error.rawValue, reason), isAway: false)
         }
-        try? key.setTimeout(seconds: policy.lifetime.seconds(ttl: Self.stockTTL))
-        return .found(ttl: Self.stockTTL)
+        try? key.setTimeout(seconds: policy.lifetime.seconds(ttl: NamespaceRun.ttl))
+        return .found(ttl: NamespaceRun.ttl)
     }
 
     private func failed(_ reason: String) -> SharedAnswers.Outcome {

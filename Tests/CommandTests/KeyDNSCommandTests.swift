@@ -6,6 +6,7 @@ import KeyDNS
 import Kernel
 import Resolver
 import Testing
+import Upcall
 
 @testable import umwelt
 
@@ -346,13 +347,16 @@ import Testing
         #expect(zone.domain == DNSName("a.b") && zone.origin == "\(lab.node.policyFile)")
     }
 
-    /// install, refresh and uninstall come one after the other, and leave no file for it.
+    /// install, refresh and uninstall come one after the other, by what root alone can lock, and leave no file for it.
     @Test(.enabled(if: getuid() == 0, "needs root")) func whoWritesHasTheLock() throws {
-        let lab = try Lab(["/etc/hosts": "x"])
-        let before = lab.tree()
-        try KeyDNSCommand.takeTurn("install", lab.node)
-        #expect(try !Fd.open(Path(lab.root + "/etc"), .directory).tryLock())
-        #expect(lab.tree() == before)
+        let turn = try KeyDNSCommand.takeTurn("install")
+        let file = try Fd.open(KeyDNSTurn.path, .readWriteGuarded)
+        #expect(try file.status().mode & 0o777 == 0o600)
+        var error: Errno?
+        do throws(Errno) { try file.tryLockByte(at: 0) } catch let busy { error = busy }
+        #expect(error == .again)
+        turn.end()
+        #expect(!FileTree.isThere(KeyDNSTurn.path))
     }
 
     /// What a killed program, or another policy, has left.
@@ -392,5 +396,29 @@ import Testing
         policy.zones[0].domain = DNSName("cluster.local")
         policy.zones[0].servers = [Server(.v4(1))]
         #expect(try none.flattened(policy, seed: 2, &notes).zones[0].servers?.count == 1)
+    }
+}
+
+@Suite struct StockRehearsalTests {
+    /// As key.dns_resolver of keyutils 1.6.3 says it.
+    @Test func whatTheStockHelperSays() {
+        func answer(_ lines: String...) -> KeyAnswer { StockRehearsal.answer(in: lines) }
+        func rejected(_ errno: Int32, _ reason: String) -> KeyAnswer { .rejected(Rejection(errno, reason)) }
+        let data = "I: The key instantiation data is '10.0.0.1,10.0.0.2'"
+        #expect(
+            answer("I: Callout info: 'list'", data, "I: The expiry time is 5s")
+                == .payload(Array("10.0.0.1,10.0.0.2\0".utf8), seconds: 5, .stock)
+        )
+        let unknown = "NS:x.test: No address associated with name."
+        #expect(
+            answer("I: unable to resolve", unknown, "I: Reject the key with error 61")
+                == rejected(Rejection.EINTR, unknown)
+        )
+        let type = "Error: Query type: \"foo\" is not supported"
+        #expect(answer("I: Query type: 'foo'", type) == rejected(Rejection.ENOKEY, type))
+        let other = "umwelt: /x in a mount namespace: No such device"
+        #expect(answer(other) == rejected(Rejection.EINTR, other))
+        #expect(answer("I: The key instantiation data is ''") != answer(data))
+        if case .payload = answer() { Issue.record("silence is no answer") }
     }
 }

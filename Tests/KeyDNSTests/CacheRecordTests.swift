@@ -19,7 +19,7 @@ struct CacheRecordTests {
             addresses: [.v4(0x0a00_0001), .v6(1, 2)],
             chosen: .v6(1, 2)
         )
-        (record.rateSecond, record.rateCount) = (9, .max)
+        (record.rateSecond, record.rateCount, record.asker) = (9, .max, .root)
         return record
     }
 
@@ -99,22 +99,47 @@ struct CacheRecordTests {
         func put(_ record: CacheRecord, _ way: Int) {
             set.replaceSubrange((way * CacheRecord.size)..<((way + 1) * CacheRecord.size), with: record.encoded())
         }
-        #expect(CacheLayout.place(key("a"), in: set, now: 100).way == 0)
+        #expect(CacheLayout.place(key("a"), in: set, for: .root, now: 100).way == 0)
         for way in 0..<ways { put(record("n\(way)", storedAt: UInt64(20 - way)), way) }
-        let own = CacheLayout.place(key("N2"), in: set, now: 100)
+        let own = CacheLayout.place(key("N2"), in: set, for: .root, now: 100)
         #expect(own.way == 2 && own.record?.key == key("n2"))
-        let other = CacheLayout.place(key("n2", 2), in: set, now: 100)
+        let other = CacheLayout.place(key("n2", 2), in: set, for: .root, now: 100)
         #expect(other.way == ways - 1 && other.record == nil, "another question; the one stored first goes")
         set[CacheRecord.size] ^= 1
-        #expect(CacheLayout.place(key("z"), in: set, now: 100).way == 1, "a damaged slot is the first to go")
+        #expect(
+            CacheLayout.place(key("z"), in: set, for: .root, now: 100).way == 1,
+            "a damaged slot is the first to go"
+        )
         set[CacheRecord.size] ^= 1
         var expired = record("n5", storedAt: 19)
         expired.freshUntil = 99
         put(expired, 5)
-        #expect(CacheLayout.place(key("z"), in: set, now: 100).way == 5, "fresh ones stay")
+        #expect(CacheLayout.place(key("z"), in: set, for: .root, now: 100).way == 5, "fresh ones stay")
         put(record("n7", storedAt: 101), 7)
-        #expect(CacheLayout.place(key("z"), in: set, now: 100).way == 7, "of before the machine's start")
+        #expect(CacheLayout.place(key("z"), in: set, for: .root, now: 100).way == 7, "of before the machine's start")
         #expect(CacheLayout.place(key("z"), in: [], now: 100).record == nil)
+    }
+
+    /// As many names as anybody asks for, they take no place of what a mount in the kernel asks for; nor users' one of root's.
+    @Test func whoGivesWayToWhom() {
+        var set = [UInt8](repeating: 0, count: CacheLayout.ways * CacheRecord.size)
+        func ask(_ name: String, _ asker: Asker, _ now: UInt64) {
+            guard let way = CacheLayout.place(key(name), in: set, for: asker, now: now).way else { return }
+            var record = record(name, storedAt: now)
+            (record.freshUntil, record.asker) = (now + 1, asker)
+            set.replaceSubrange((way * CacheRecord.size)..<((way + 1) * CacheRecord.size), with: record.encoded())
+        }
+        func count(_ asker: Asker) -> Int { CacheLayout.records(in: set).count { $0?.asker == asker } }
+        for number in 0..<4 as Range<UInt64> { ask("k\(number)", .kernel, 1 + number) }
+        for number in 0..<100 as Range<UInt64> { ask("u\(number)", .user, 10 + number) }
+        #expect(count(.user) == CacheLayout.ways - 4 && count(.kernel) == 4)
+        for number in 0..<100 as Range<UInt64> { ask("r\(number)", .root, 200 + number) }
+        #expect(count(.user) == 0 && count(.root) == CacheLayout.ways - 4 && count(.kernel) == 4)
+        ask("u", .user, 400)
+        #expect(count(.user) == 0, "no place, and no harm")
+        for number in 4..<100 as Range<UInt64> { ask("k\(number)", .kernel, 500 + number) }
+        #expect(count(.kernel) == CacheLayout.ways)
+        #expect(CacheLayout.place(key("k99"), in: set, for: .user, now: 700).record != nil, "one's own is found")
     }
 
     @Test func everyCounterHasAPlace() {
@@ -123,8 +148,9 @@ struct CacheRecordTests {
         #expect(Set(KeyCounter.allCases.map(\.name)).count == KeyCounter.allCases.count)
         let offset = CacheLayout.offset(of: key("a"))
         #expect(offset >= CacheLayout.pageSize && offset + CacheLayout.ways * CacheRecord.size <= CacheLayout.fileSize)
-        let locks = [CacheLayout.lockOffset(of: key("a")), CacheLayout.setLockOffset(of: key("a"))]
-        #expect(locks[0] >= 1 << 40 && locks[0] < 1 << 41 && locks[1] >= 1 << 41, "no key's lock is a set's")
+        let names = ([.user, .root, .kernel] as [Asker]).map { CacheLayout.lockOffset(of: key("a"), for: $0) }
+        let locks = [CacheLayout.setLockOffset(of: key("a"))] + names
+        #expect(zip(locks, 41...).allSatisfy { $0 >= 1 << $1 && $0 < 1 << ($1 + 1) }, "no lock is another's")
     }
 
     @Test func ratesAreBySecond() {

@@ -101,7 +101,8 @@ struct PolicyTests {
         ("log = maybe", 1), ("fallback = sbin/x", 1), ("rate-limit = -1", 1), ("rate-limit = 99999999999999999999", 1),
         ("log = yes\nlog = no", 2), ("[cluster", 1), ("[nothing]", 1), ("[zone]", 1), ("[zone a..b]", 1),
         ("[zone .]", 1),
-        ("[cluster]\n[cluster]", 2), ("[cluster]\nservers = host", 2), ("[cluster]\nservers = 1.1.1.1:0", 2),
+        ("[cluster]\n[cluster]", 2), ("[cluster]\nservers = ,", 2), ("[cluster]\nsearch = ,", 2),
+        ("[cluster]\nservers = host", 2), ("[cluster]\nservers = 1.1.1.1:0", 2),
         ("[zone a.b]\nndots = 16", 2), ("[zone a.b]\nstrategy = best", 2), ("[zone a.b]\ndomain = x", 2),
         ("[zone a.b]\ndeadline = 1s", 2), ("[zone a]\n[zone A.]", 1), ("seed = 1", 1), ("[end]", 1),
         ("ttl-cap = 5s\nttl-floor = 9s", 2), ("[cluster]\ndomain = .", 2), ("[zone a]\nndots = 2", 1),
@@ -112,6 +113,7 @@ struct PolicyTests {
         ("fallback = none\n[cluster]\nstrategy = namespace", 2),
         ("[zone a]\nservers = 1.1.1.1 1.1.1.2\npatience = 3s", 1),
         ("[zone a]\nservers = 1.1.1.1:5353\nstrategy = namespace", 1),
+        ("[zone a/b]\nservers = 1.1.1.1\nstrategy = namespace", 1),
         ("[zone a]\nservers = " + String(repeating: "1.1.1.1 ", count: 9), 2),
     ])
     func errorsNameTheirLine(text: String, line: Int) {
@@ -130,6 +132,11 @@ struct PolicyTests {
         #expect(policy.zones[0].search == [])
         policy = try Policy(parsing: policy.rendered(), isFlat: true)
         #expect(policy.zones[0].search == [])
+        let short = try #require(KeyQuery(description: Array("x.y.svc".utf8)))
+        #expect(
+            policy.zone(of: short) == nil && policy.zones[0].relative == [DNSName("svc")],
+            "nothing to put behind it"
+        )
     }
 
     @Test func whatIsNoNameMayBeAZonesAllTheSame() throws {

@@ -40,6 +40,9 @@ ssize_t clinux_getcwd(char *buffer, size_t size);
 int clinux_pipe(int ends[2]);
 int clinux_memfd(const char *name);
 int clinux_isatty(int fd);
+// Both ends of a terminal that is nobody's controlling one: `ends[1]` is the terminal, `ends[0]` sees what is written to it.
+int clinux_terminal(int ends[2]);
+int clinux_dup_to(int fd, int number);
 int clinux_access(int dirfd, const char *path, int mode);
 // openat2 with `resolve` (RESOLVE_IN_ROOT is 0x10): the path cannot leave `dirfd`.
 int clinux_openat2(int dirfd, const char *path, uint64_t flags, uint64_t resolve);

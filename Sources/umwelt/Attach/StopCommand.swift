@@ -87,27 +87,14 @@ enum Restart {
 
     /// `systemctl list-jobs`; empty where systemd does not answer.
     private static var jobs: String {
-        guard let program = Programs.find("systemctl", in: ""), let pipe = try? Fd.pipe() else { return "" }
-        return jobs(program, pipe)
-    }
-
-    private static func jobs(_ program: String, _ pipe: consuming Pipe) -> String {
-        var pipe = pipe
+        guard let program = Programs.find("systemctl", in: "") else { return "" }
         var command = Command(
             path: Path(program),
             arguments: ["systemctl", "list-jobs", "--no-legend", "--plain", "--full"].map { Array($0.utf8) },
             environment: [Array("PATH=/usr/bin:/bin".utf8), Array("SYSTEMD_PAGER=".utf8)]
         )
-        command.files = [-1, pipe.writing.raw, -1]
-        guard let child = try? command.spawn() else { return "" }
-        pipe.closeWriting()
-        var text: [UInt8] = []
-        var buffer = [UInt8](repeating: 0, count: 65536)
-        while text.count < 1 << 20, let count = try? pipe.reading.read(into: &buffer), count > 0 {
-            text.append(contentsOf: buffer.prefix(count))
-        }
-        _ = try? child.wait()
-        return String(decoding: text, as: UTF8.self)
+        command.files = [-1, -1, -1]
+        return String(decoding: (try? command.output(limit: 1 << 20))?.bytes ?? [], as: UTF8.self)
     }
 
     static func hasRestart(_ jobs: String, _ unit: String) -> Bool { hasJob(jobs, unit) { $0.hasSuffix("restart") } }

@@ -74,14 +74,6 @@ struct KernelKeys: Equatable {
         }
     }
 
-    /// The kernel's own cache among them, which the kernel itself describes: nobody else's keyring has a name with a dot in front.
-    var cache: Key? {
-        caches.map { Key($0) }.first { key in
-            // `keyring;0;0;1f030000;.dns_resolver` and a NUL.
-            let text = ((try? key.described()) ?? []).filter { $0 != 0 }
-            let fields = text.split(separator: UInt8(ascii: ";"), maxSplits: 4)
-            let texts = fields.map { String(decoding: $0, as: UTF8.self) }
-            return texts.count == 5 && texts[0] == "keyring" && texts[1] == "0" && texts[4] == ".dns_resolver"
-        }
-    }
+    /// The kernel's own cache among them, which the kernel itself describes.
+    var cache: Key? { caches.map { Key($0) }.first { Key.isNameKeyring((try? $0.described()) ?? []) } }
 }

@@ -45,18 +45,16 @@ extension KeyDNSCommand {
         guard ProcessID.effectiveUser == 0 else { throw .failed("keydns \(verb) must be run as root") }
     }
 
-    /// For what writes: as root, one after the other, for the rest of the process; files are for everybody to read.
-    static func takeTurn(_ verb: String, _ node: KeyDNSNode) throws(Failure) {
+    /// For what writes: as root, one after the other, until `end`; files are for everybody to read.
+    static func takeTurn(_ verb: String) throws(Failure) -> KeyDNSTurn {
         try requireRoot(verb)
         umask(0o022)
-        do throws(Errno) {
-            // What is there in any case: a file of its own would be a trace.
-            let directory = try Fd.open(node.configuration, .directory)
-            try directory.lock()
-            _ = directory.release()
-        } catch {
-            throw KeyDNSNode.failure("lock", node.configuration, error)
-        }
+        return try KeyDNSTurn.take()
+    }
+
+    /// What others have said, without what would be orders to a terminal.
+    static func printable(_ text: String) -> String {
+        String(text.unicodeScalars.map { $0.properties.generalCategory == .control ? "?" : Character($0) })
     }
 
     static func say(_ line: String) throws(Failure) { try Standard.output(Array((line + "\n").utf8)) }
@@ -124,7 +122,7 @@ extension KeyDNSCommand {
     static func requireAnotherFallback(_ policy: Policy) throws(Failure) {
         guard let fallback = policy.fallback, let helper = try program("umwelt-keydns"),
             let one = try? FileStatus.of(Path(fallback)), let other = try? FileStatus.of(Path(helper)),
-            one.device == other.device, one.inode == other.inode
+            one.isSameFile(as: other)
         else { return }
         throw .failed(
             "fallback: \(Path(fallback)) is umwelt-keydns itself; name another helper, such as the package keyutils' "
@@ -150,7 +148,8 @@ extension KeyDNSCommand {
 
         func run() throws {
             let node = KeyDNSNode()
-            try KeyDNSCommand.takeTurn("install", node)
+            let turn = try KeyDNSCommand.takeTurn("install")
+            defer { turn.end() }
             let isFirst = !FileTree.isThere(node.state)
             guard let helper = try KeyDNSCommand.program("umwelt-keydns") else {
                 throw Failure.failed("umwelt-keydns, the helper, is not installed beside umwelt nor in its sbin")
@@ -166,7 +165,7 @@ extension KeyDNSCommand {
             try KeyDNSCommand.show(flat.zones)
             try KeyDNSCommand.say("installed \(node.ruleFile)")
             let rules = node.rules()
-            for problem in rules.problems { Standard.complain(problem) }
+            for problem in rules.problems + (node.elsewhere.map { [$0] } ?? []) { Standard.complain(problem) }
             if let winner = rules.winner("x.\(flat.zones.first?.domain?.description ?? "x")"),
                 winner.file != "\(node.ruleFile)"
             {
@@ -186,7 +185,8 @@ extension KeyDNSCommand {
 
         func run() throws {
             let node = KeyDNSNode()
-            try KeyDNSCommand.takeTurn("uninstall", node)
+            let turn = try KeyDNSCommand.takeTurn("uninstall")
+            defer { turn.end() }
             let isInstalled = FileTree.isThere(node.ruleFile) || FileTree.isThere(node.state)
             // The flat file may be damaged, or gone.
             let policies = [(try? node.flat()) ?? nil, try? node.policy(), Policy()]
@@ -213,7 +213,8 @@ extension KeyDNSCommand {
 
         func run() throws {
             let node = KeyDNSNode()
-            try KeyDNSCommand.takeTurn("refresh", node)
+            let turn = try KeyDNSCommand.takeTurn("refresh")
+            defer { turn.end() }
             try KeyDNSCommand.show(try KeyDNSCommand.refresh(node).0.zones)
         }
     }

@@ -18,7 +18,6 @@ struct KeyDNSNode {
     var flatFile: Path { Path(root + KeyDNSPaths.flat.description) }
     var ruleFile: Path { Path(root + KeyDNSPaths.rule.description) }
     var ruleDirectory: Path { Path(root + "/etc/request-key.d") }
-    var configuration: Path { Path(root + "/etc") }
     private var mainRules: Path { Path(root + "/etc/request-key.conf") }
     private var enforce: Path { Path(root + "/sys/fs/selinux/enforce") }
     /// What is there where the installation made the rule's directory.
@@ -134,6 +133,18 @@ struct KeyDNSNode {
             result.append("\(fallback), the fallback, is not there: install the package keyutils")
         }
         return result
+    }
+
+    /// What there is to say where the kernel reads another /etc.
+    ///
+    /// It starts request-key where its own threads are.
+    var elsewhere: String? {
+        guard root.isEmpty, ProcessID.effectiveUser == 0, let own = try? FileStatus.of("/etc") else { return nil }
+        // Its first thread but one is the second process, where all of them can be seen.
+        if (try? Fd.contents(of: "/proc/2/comm", limit: 16)) == Array("kthreadd\n".utf8) {
+            guard let kernels = try? FileStatus.of("/proc/2/root/etc"), !kernels.isSameFile(as: own) else { return nil }
+        }
+        return "the kernel asks by another /etc/request-key.d than this, which is a container's: run keydns on the host"
     }
 
     /// All rules of request-key, in the order in which it reads them.

@@ -122,24 +122,13 @@ struct KeyDNSRefresh {
 
     /// Runs a program to its end; its standard error is ours.
     private static func output(of program: String, _ arguments: [String]) throws(Failure) -> String {
+        let command = Command(
+            path: Path(program),
+            arguments: arguments.map { Array($0.utf8) },
+            environment: [Array("PATH=/usr/sbin:/usr/bin:/sbin:/bin".utf8)]
+        )
         do throws(Errno) {
-            var pipe = try Fd.pipe()
-            var command = Command(
-                path: Path(program),
-                arguments: arguments.map { Array($0.utf8) },
-                environment: [Array("PATH=/usr/sbin:/usr/bin:/sbin:/bin".utf8)]
-            )
-            command.files = [-1, pipe.writing.raw, 2]
-            let child = try command.spawn()
-            pipe.closeWriting()
-            var bytes: [UInt8] = []
-            while bytes.count < 1 << 20 {
-                var buffer = [UInt8](repeating: 0, count: 65536)
-                let count = try pipe.reading.read(into: &buffer)
-                if count == 0 { break }
-                bytes += buffer.prefix(count)
-            }
-            let status = try child.wait()
+            let (bytes, status) = try command.output(limit: 1 << 20)
             guard status == .exited(0) else { throw .io }
             return String(decoding: bytes, as: UTF8.self)
         } catch {

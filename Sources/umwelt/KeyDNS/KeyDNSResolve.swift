@@ -53,8 +53,11 @@ extension KeyDNSCommand {
             }
             try say("zone      \(describe(zone))")
             let end = start + UInt64(policy.deadlineMilliseconds) * 1_000_000
-            if zone.strategy == .namespace { return try runStock(query, policy, zone, node, from: start, until: end) }
-            for candidate in zone.candidates(query) where query.kind == .host { try say("may mean  \(candidate)") }
+            if zone.strategy == .namespace {
+                try KeyDNSCommand.requireRoot("resolve for a zone with the strategy 'namespace'")
+            } else if query.kind == .host {
+                for candidate in zone.candidates(query) { try say("may mean  \(candidate)") }
+            }
             var cache: SharedCache?
             if !noCache, let path = policy.cache.map({ Path($0) }) {
                 do throws(Errno) { cache = try SharedCache.open(path) } catch {
@@ -62,9 +65,15 @@ extension KeyDNSCommand {
                 }
             }
             if cache == nil { try say("cache     none: of several addresses the kernel may have been given another") }
-            var answering = Answering(policy, zone: zone, cache: cache, deadline: end, lockDeadline: end)
-            let answer = answering.answer(query, Callout(parsing: Array(callout.utf8)))
-            for event in answering.events { try say(Self.line(event)) }
+            let words = Callout(parsing: Array(callout.utf8))
+            let answer: KeyAnswer
+            if zone.strategy == .namespace {
+                answer = try rehearse(query, words, policy, zone, node.state, cache, until: end)
+            } else {
+                var answering = Answering(policy, zone: zone, cache: cache, deadline: end, lockDeadline: end)
+                answer = answering.answer(query, words)
+                for event in answering.events { try say(Self.line(event)) }
+            }
             let took = Double((Clock.boot - start) / 1000) / 1000
             switch answer {
             case .payload(let payload, let seconds, let source):
@@ -96,51 +105,37 @@ extension KeyDNSCommand {
             }
         }
 
-        /// The stock helper tells a key or a terminal alone; getent asks glibc for the same, in the same namespace.
-        private func runStock(
+        /// The fallback in the zone's namespace, unless what it said is still known.
+        private func rehearse(
             _ query: KeyQuery,
+            _ words: Callout,
             _ policy: Policy,
             _ zone: Zone,
-            _ node: KeyDNSNode,
-            from start: UInt64,
+            _ state: Path,
+            _ cache: SharedCache?,
             until end: UInt64
-        ) throws {
-            try KeyDNSCommand.requireRoot("resolve for a zone with the strategy 'namespace'")
-            guard let fallback = policy.fallback else { throw Failure.failed("the strategy needs a fallback") }
-            let program = String(decoding: fallback, as: UTF8.self)
-            try say("runs      \(program) in a mount namespace with this resolv.conf, where getent says what it would:")
+        ) throws(Failure) -> KeyAnswer {
+            guard let program = policy.fallback.map({ Path($0) }) else {
+                throw .failed("the strategy needs a fallback")
+            }
+            guard FileTree.isExecutable(program) else {
+                throw .failed("\(program), the fallback, is not there, or no program")
+            }
+            var rehearsal: StockRehearsal?
+            let shared = SharedAnswers(policy, cache, lockDeadline: end)
+            let answer = shared.answer(CacheRecord.Key(query, words)) { record, seconds, source in
+                .payload(record.payload, seconds: seconds, source == .dns ? .stock : source)
+            } ask: { record in
+                var run = StockRehearsal(program, zone: zone, state: state, deadline: end)
+                defer { rehearsal = run }
+                return run.run(name, callout: callout, &record)
+            }
+            guard let rehearsal else { return answer }
+            try say("ran       \(program) in a mount namespace with this resolv.conf:")
             let conf = zone.resolvConf(deadlineMilliseconds: policy.deadlineMilliseconds).rendered()
             for line in String(decoding: conf, as: UTF8.self).split(separator: "\n") { try say("          \(line)") }
-            let child: Child?
-            do throws(Errno) { child = try ProcessImage.fork() } catch {
-                throw Failure.failed("cannot make a process: \(error)")
-            }
-            guard let child else {
-                let words = Callout(parsing: Array(callout.utf8))
-                let isAny = words.wantsList && words.family == nil
-                let family = words.family == .v6 ? "ahostsv6" : isAny ? "ahosts" : "ahostsv4"
-                // -A (glibc 2.33): also on a machine with no address but the loopback's, as the helper.
-                let arguments = ["-A", family, query.name.description].map { Array($0.utf8) }
-                do throws(Errno) {
-                    try NamespaceRun.become("/usr/bin/getent", arguments: arguments, zone: zone, state: node.state)
-                } catch {
-                    Standard.complain("getent in a mount namespace: \(error)")
-                    ProcessImage.end(code: 1)
-                }
-            }
-            var status: ExitStatus?
-            while status == nil, Clock.boot < end {
-                status = try? child.poll()
-                if status == nil { _ = try? Readiness.wait([], milliseconds: 2) }
-            }
-            let took = Double((Clock.boot - start) / 1000) / 1000
-            guard let status else {
-                try? child.kill(SIGKILL)
-                _ = try? child.wait()
-                throw Failure.failed("\(name): no answer within the deadline, \(policy.deadlineMilliseconds) ms")
-            }
-            guard status == .exited(0) else { throw Failure.failed("\(name): no address; \(took) ms") }
-            try say("answer    as above; \(took) ms")
+            for line in rehearsal.lines { try say("said      \(KeyDNSCommand.printable(line))") }
+            return answer
         }
     }
 }

@@ -50,8 +50,9 @@ struct StatusReport {
 
     /// A key's description may be anybody's: what is not printable does not come to the terminal.
     mutating func add(_ label: String, _ value: String) {
-        let value = String(value.unicodeScalars.map { $0.properties.generalCategory == .control ? "?" : Character($0) })
-        text += label + ":" + String(repeating: " ", count: max(1, 12 - label.count)) + value + "\n"
+        text +=
+            label + ":" + String(repeating: " ", count: max(1, 12 - label.count)) + KeyDNSCommand.printable(value)
+            + "\n"
     }
 
     mutating func add(problem: String) {
@@ -62,6 +63,7 @@ struct StatusReport {
     mutating func addRule(_ node: KeyDNSNode, for name: String) {
         let rules = node.rules()
         for problem in rules.problems { add(problem: problem) }
+        if let elsewhere = node.elsewhere { add(problem: elsewhere) }
         guard let winner = rules.winner(name) else {
             return add(problem: "no rule of request-key is for \(name): run 'umwelt keydns install'")
         }
@@ -125,7 +127,12 @@ struct StatusReport {
         do throws(Errno) { cache = try SharedCache.open(Path(path)) } catch {
             return add(problem: "\(Path(path)), the cache, cannot be used: \(error): DNS is asked for each upcall")
         }
-        add("cache", "\(Path(path))")
+        let (all, kernels) = cache.names
+        let room = CacheLayout.sets * CacheLayout.ways
+        add(
+            "cache",
+            "\(Path(path)), \(all) names of at most \(room), \(kernels) of them for file systems in the kernel"
+        )
         for counter in KeyCounter.allCases { add("counter", "\(counter.name) \(cache.count(counter))") }
     }
 

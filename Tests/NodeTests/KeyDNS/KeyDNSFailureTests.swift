@@ -553,20 +553,64 @@ extension KeyDNSSuite {
             }
         }
 
-        /// What anybody may ask for takes no place in the cache, where the pods of root's mounts are remembered.
-        @Test func anotherUsersNamesAreNotStored() throws {
-            let lab = try lab { Self.good($0) }
-            let key = CacheRecord.Key(name: try #require(DNSName("x.cluster.test")), types: [.a, .aaaa], all: false)
+        /// `count` requests of the user nobody, from as many processes at once.
+        private static func asNobody(_ name: String, count: Int = 1) -> String {
+            "setpriv --reuid 65534 --regid 65534 --clear-groups sh -c 'for i in $(seq \(count)); do keyctl session - "
+                + "keyctl request2 dns_resolver \(name) \"\" @s & done; wait'"
+        }
+
+        /// What anybody may ask for is kept, and counted for the rate, but is the first to go.
+        @Test func anotherUsersNamesGiveWay() throws {
+            let lab = try lab("rate-limit = 1") { Self.good($0) }
+            let name = try #require(DNSName("x.cluster.test"))
+            let key = CacheRecord.Key(name: name, types: [.a, .aaaa], all: false)
             let shell = try LabShell()
             defer { shell.end() }
-            let asked = try shell.run(
-                "setpriv --reuid 65534 --regid 65534 --clear-groups keyctl session - "
-                    + "keyctl request2 dns_resolver x.cluster.test '' @s"
-            )
-            #expect(asked.code == 0 && lab.counter(.answered) == 1, "\(asked.text)")
-            #expect(try SharedCache.open(lab.cachePath).record(key) == nil)
+            for _ in 0..<3 { _ = try shell.run(Self.asNobody("x.cluster.test")) }
+            #expect(lab.counter(.answered) == 3 && lab.counter(.questions) == 1)
+            let cache = try SharedCache.open(lab.cachePath)
+            #expect(cache.record(key)?.asker == .user)
             #expect(try lab.request("x.cluster.test") == .text("10.0.0.5"))
-            #expect(try SharedCache.open(lab.cachePath).record(key) != nil)
+            #expect(cache.record(key)?.asker == .root && cache.names.all == 1 && cache.names.kernels == 0)
+            // As if a mount had asked: no flood takes its place.
+            cache.asker = .kernel
+            cache.store(try #require(cache.record(key)))
+            cache.asker = .root
+            for number in 0..<5000 {
+                let other = CacheRecord.Key(name: try #require(DNSName("n\(number).cluster.test")), form: key.form)
+                cache.store(CacheRecord(key: other, now: Clock.boot))
+            }
+            #expect(cache.names.all == CacheLayout.sets * CacheLayout.ways && cache.record(key)?.asker == .kernel)
+        }
+
+        /// However many others wait for a name, root does not wait behind them.
+        @Test func rootDoesNotWaitBehindOthers() throws {
+            let lab = try lab("stale = 60s") { _ in [] }
+            let name = try #require(DNSName("x.cluster.test"))
+            let key = CacheRecord.Key(name: name, types: [.a, .aaaa], all: false)
+            let cache = try SharedCache.open(lab.cachePath)
+            let now = Clock.boot
+            cache.store(CacheRecord(key: key, freshUntil: now, storedAt: now, addresses: [.v4(0x0a00_0005)]))
+            let shell = try LabShell()
+            defer { shell.end() }
+            _ = try shell.run("(\(Self.asNobody("x.cluster.test", count: 8))) > /dev/null 2>&1 &")
+            usleep(300_000)
+            #expect(try lab.request("x.cluster.test") == .text("10.0.0.5"))
+            #expect(lab.counter(.stale) >= 1)
+        }
+
+        /// Who waits for another's answer in vain gives the last that was known, as who asks in vain does.
+        @Test func whoWaitsInVainGivesTheLastKnown() throws {
+            let lab = try lab("stale = 60s") { _ in [] }
+            let names = try ["known", "other"].map { try #require(DNSName("\($0).cluster.test")) }
+            let keys = names.map { CacheRecord.Key(name: $0, types: [.a, .aaaa], all: false) }
+            let cache = try SharedCache.open(lab.cachePath)
+            let now = Clock.boot
+            cache.store(CacheRecord(key: keys[0], freshUntil: now, storedAt: now, addresses: [.v4(0x0a00_0005)]))
+            for key in keys { cache.lock(key) }
+            #expect(try lab.request("known.cluster.test") == .text("10.0.0.5"))
+            #expect(KeyDNSLab.once("other.cluster.test") == .error(EAGAIN))
+            #expect(lab.counter(.questions) == 0 && lab.counter(.deadlines) == 0)
         }
 
         /// Where everything is forgotten while a helper asks, what it hears is of before.

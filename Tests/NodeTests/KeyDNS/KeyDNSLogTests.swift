@@ -158,15 +158,18 @@ extension KeyDNSSuite {
             #expect(lab.counter(signal == SIGKILL ? .killed : .crashes) == 1)
         }
 
-        /// While it waits for the lock of its name, so that it does not answer by itself a little before.
+        /// While it waits for the lock under which an answer is kept: that of a name it gives up a little before.
         @Test(arguments: ["", "guard = yes"]) func theDeadline(settings: String) throws {
             let (lab, log) = try lab(settings)
             try lab.configureDeadline("\(400 * min(Programs.patience, 15))ms")
-            let holder = try SharedCache.open(lab.cachePath)
-            let name = try #require(DNSName("locked.cluster.test"))
-            holder.lock(CacheRecord.Key(name: name, types: [.a, .aaaa], all: false))
-            #expect(KeyDNSLab.once("locked.cluster.test") == .error(ETIMEDOUT))
-            #expect(line(log) == "locked.cluster.test: rejected with errno 110: the deadline")
+            _ = try SharedCache.open(lab.cachePath)
+            let name = try #require(DNSName("good.cluster.test"))
+            let key = CacheRecord.Key(name: name, types: [.a, .aaaa], all: false)
+            let file = try Fd.open(lab.cachePath, .readWriteGuarded)
+            try file.lockByte(at: CacheLayout.setLockOffset(of: key))
+            #expect(KeyDNSLab.once("good.cluster.test") == .error(ETIMEDOUT))
+            try file.unlockByte(at: CacheLayout.setLockOffset(of: key))
+            #expect(line(log) == "good.cluster.test: rejected with errno 110: the deadline")
             #expect(lab.counter(.deadlines) == 1)
         }
 
