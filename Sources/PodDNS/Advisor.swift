@@ -173,15 +173,16 @@ public enum Advisor {
         if words.contains("") {
             add(.emptySearch, .warning, "an empty search path: what a resolver makes of it differs")
         }
-        for item in composition.dropped where item.reason == .unknownKeyword {
-            let keyword = item.entry.word.bytes.prefix { $0 != UInt8(ascii: " ") }
-            if Word(keyword) == "domain" {
-                add(
-                    .lineIgnored,
-                    .note,
-                    "the kubelet does not read \"\(item.entry.word)\" in the node's file: write search"
-                )
-            }
+        let domain = composition.dropped.first { item in
+            item.reason == .unknownKeyword
+                && item.entry.word.bytes.prefix { $0 != UInt8(ascii: " ") }.elementsEqual("domain".utf8)
+        }
+        if let domain {
+            add(
+                .lineIgnored,
+                .note,
+                "the kubelet does not read \"\(domain.entry.word)\" in the node's file: write search"
+            )
         }
         amplification(composition, words, add)
     }

@@ -73,7 +73,9 @@ package struct CRIConnection: Sendable {
     ) async throws -> Result {
         var options = CallOptions.defaults
         options.timeout = timeout
+        // As the kubelet's client takes; grpc-swift-nio-transport goes by the limit of requests for answers (Connection.swift).
         options.maxResponseMessageBytes = 16 << 20
+        options.maxRequestMessageBytes = 16 << 20
         do { return try await body(options) } catch let error as RPCError {
             try Task.checkCancellation()
             throw CRIError(call: name, message: error.message, code: error.code)

@@ -77,7 +77,7 @@ extension Value {
         guard budget > 0 else { throw DocumentError("its aliases expand to more than \(aliasLimit) values") }
         guard depth < depthLimit else { throw DocumentError("nested too deeply") }
         switch node {
-        case .scalar(let scalar): return value(of: scalar, node)
+        case .scalar(let scalar): return try value(of: scalar, node)
         case .sequence(let sequence):
             var elements: [Value] = []
             for element in sequence { elements.append(try convert(element, depth: depth + 1, &budget)) }
@@ -107,8 +107,13 @@ extension Value {
         }
     }
 
-    private static func value(of scalar: Node.Scalar, _ node: Node) -> Value {
+    private static func value(of scalar: Node.Scalar, _ node: Node) throws(DocumentError) -> Value {
         switch node.tag {
+        case Tag(.binary):
+            guard let bytes = Base64.decode(scalar.string) else {
+                throw DocumentError("line \(scalar.mark?.line ?? 0): !!binary that is not base64")
+            }
+            return .string(String(decoding: bytes, as: UTF8.self))
         // YAML 1.1 has numbers of base 60, 12:30 among them; kubectl does not.
         case _ where scalar.string.contains(":"): return .string(scalar.string)
         case Tag(.null): return .null

@@ -7,17 +7,17 @@ internal import Glibc
 package enum LocalDirectory {
     private static let depthLimit = 256
 
-    /// Makes the directory and what is missing above it; one that is there stays as it is.
+    /// Makes the directory and what is missing above it (0755), whatever the umask; one that is there stays as it is.
     package static func make(_ path: String, mode: UInt32 = 0o755) throws(FileError) {
         var current = ""
         let parts = path.split(separator: "/")
         for (index, part) in parts.enumerated() {
             current += "/" + part
+            let mode = index == parts.count - 1 ? mode : 0o755
             // SAFETY: the string is passed as a NUL-terminated copy that lives for the call.
-            if unsafe mkdir(current, index == parts.count - 1 ? mode : 0o755) == 0 {
-                // As it was asked for, whatever the umask.
+            if unsafe mkdir(current, mode) == 0 {
                 // SAFETY: as above.
-                if index == parts.count - 1 { unsafe _ = chmod(current, mode) }
+                unsafe _ = chmod(current, mode)
             } else if errno != EEXIST {
                 throw FileError(operation: "mkdir", path: current, code: errno)
             }
@@ -115,12 +115,11 @@ package enum LocalDirectory {
         }
     }
 
-    /// Changes a file's permission bits.
-    package static func setMode(_ path: String, _ mode: Int) throws(FileError) {
-        // SAFETY: as above.
-        guard unsafe chmod(path, mode_t(clamping: mode)) == 0 else {
-            throw FileError(operation: "chmod", path: path, code: errno)
-        }
+    /// Permission bits of what is at the path, links followed; nil where nothing is.
+    package static func mode(_ path: String) -> UInt32? {
+        var status = stat()
+        // SAFETY: the structure is valid during the call.
+        return unsafe stat(path, &status) == 0 ? status.st_mode & 0o7777 : nil
     }
 
     /// The path with every link followed; nil where something on it is missing.

@@ -143,6 +143,13 @@ package enum LocalFile {
         }
     }
 
+    /// Makes a symbolic link at `path`, in place of what is there.
+    package static func link(_ path: String, to target: String) throws(FileError) {
+        System.unlink(path)
+        // SAFETY: the strings are passed as NUL-terminated copies that live for the call.
+        guard unsafe symlink(target, path) == 0 else { throw FileError(operation: "symlink", path: path, code: errno) }
+    }
+
     /// What a symbolic link says; nil where there is none.
     package static func link(_ path: String) -> String? {
         var buffer = [CChar](repeating: 0, count: 4096)

@@ -20,6 +20,11 @@ package struct Manifest: Equatable, Sendable {
         "CronJob": ["spec", "jobTemplate", "spec", "template"], "PodTemplate": ["template"],
     ]
 
+    /// Whether a kind of that version is Kubernetes' own: others have some of these names too.
+    private static func isOwn(_ version: String) -> Bool {
+        version == "v1" || ["apps/", "batch/", "extensions/"].contains { version.hasPrefix($0) }
+    }
+
     /// Reads YAML or JSON.
     ///
     /// `path` is what messages call it. A document that is no object of Kubernetes' is an error, an unknown kind is not.
@@ -58,6 +63,11 @@ package struct Manifest: Equatable, Sendable {
                     try add(item, path, depth: depth + 1)
                 }
             }
+            return
+        }
+        // Without a version there is only one that can be meant.
+        if let version = document["apiVersion"]?.string, !Self.isOwn(version) {
+            others.append("\(kind) of \(version)")
             return
         }
         switch kind {

@@ -8,6 +8,7 @@ package import PodDNS
 /// Makes a plan from a manifest's pod: everything it says is taken, or refused by name.
 package struct PlanReader {
     private let report = Fields.Report()
+    private let handed = Handed()
     private var store: Store
     private let document: PodDocument
     private let behaviour: Behaviour
@@ -130,6 +131,11 @@ package struct PlanReader {
         plan.security.runAsGroup = fields.int("runAsGroup", in: 0...Int(Int32.max))
         plan.security.runAsNonRoot = fields.bool("runAsNonRoot")
         plan.fsGroup = fields.int("fsGroup", in: 0...Int(Int32.max))
+        // It is for volumes that outlive a pod, of which there are none here.
+        if let policy = fields.string("fsGroupChangePolicy"), !["Always", "OnRootMismatch"].contains(policy) {
+            fields.fail("fsGroupChangePolicy", "is \(policy), not Always or OnRootMismatch")
+        }
+        fields.takes("supplementalGroupsPolicy", .string("Merge"))
         if let groups = fields.any("supplementalGroups") {
             plan.supplementalGroups = (groups.array ?? []).compactMap(\.int).filter {
                 (0...Int(Int32.max)).contains($0)
@@ -153,6 +159,14 @@ package struct PlanReader {
         if !["RuntimeDefault", "Unconfined", "Localhost"].contains(security.seccompType) {
             fields.fail("type", "is not RuntimeDefault, Unconfined or Localhost")
         }
+        let profile = security.seccompPath ?? ""
+        if security.seccompType != "Localhost" {
+            if !profile.isEmpty { fields.fail("localhostProfile", "can only be set where type is Localhost") }
+        } else if profile.isEmpty {
+            fields.fail("localhostProfile", "is missing")
+        } else if profile.hasPrefix("/") || profile.split(separator: "/").contains("..") {
+            fields.fail("localhostProfile", "is not a relative path without '..'")
+        }
         fields.finish()
     }
 
@@ -174,9 +188,8 @@ package struct PlanReader {
                 let medium = fields.string("medium") ?? ""
                 if !["", "Memory"].contains(medium) { fields.fail("medium", "\(medium) is not supported") }
                 let size = quantity(fields, "sizeLimit", Quantity.whole)
-                if size != nil, medium != "Memory" {
-                    fields.fail("sizeLimit", "is not supported on the disk: nobody evicts the pod here")
-                }
+                // On the disk it is a reason to evict the pod, which nobody does here.
+                if medium != "Memory" { fields.moot("sizeLimit") }
                 sources.append(.emptyDir(isMemory: medium == "Memory", sizeLimit: size))
                 fields.finish()
             } else if hasEmptyDir {
@@ -289,9 +302,12 @@ package struct PlanReader {
             }
         }
         readEnvironment(fields, plan, &container)
-        let environment = container.environment
-        container.command = (fields.strings("command") ?? []).map { Expansion.expand($0, environment) }
-        container.arguments = (fields.strings("args") ?? []).map { Expansion.expand($0, environment) }
+        let values = Dictionary(container.environment.map { ($0.name, $0.value) }) { $1 }
+        func words(_ key: String) -> [String] {
+            (fields.strings(key) ?? []).map { hand(Expansion.expand($0, values), fields.child(key)) }
+        }
+        container.command = words("command")
+        container.arguments = words("args")
         container.workingDirectory = fields.string("workingDir") ?? ""
         container.hasStandardInput = fields.bool("stdin") ?? false
         container.closesStandardInput = fields.bool("stdinOnce") ?? false
@@ -339,18 +355,26 @@ package struct PlanReader {
     }
 
     private func readResources(_ fields: Fields, _ resources: inout ResourcePlan) {
+        // By which nobody evicts a pod here.
+        let storage = "ephemeral-storage"
+        var storageLimit: Int?
         if let limits = fields.object("limits") {
             resources.cpuLimitMilli = quantity(limits, "cpu", Quantity.milli)
             resources.memoryLimit = quantity(limits, "memory", Quantity.whole)
+            storageLimit = quantity(limits, storage, Quantity.whole)
+            limits.moot(storage)
             limits.finish()
         }
         if let requests = fields.object("requests") {
             resources.cpuRequestMilli = quantity(requests, "cpu", Quantity.milli)
             resources.memoryRequest = quantity(requests, "memory", Quantity.whole)
+            let storageRequest = quantity(requests, storage, Quantity.whole)
+            requests.moot(storage)
             requests.finish()
             for (key, request, limit) in [
                 ("cpu", resources.cpuRequestMilli, resources.cpuLimitMilli),
                 ("memory", resources.memoryRequest, resources.memoryLimit),
+                (storage, storageRequest, storageLimit),
             ] {
                 if let request, let limit, request > limit { requests.fail(key, "is more than the limit") }
             }
@@ -391,11 +415,34 @@ package struct PlanReader {
         container.mounts.append(mount)
     }
 
-    private func readEnvironment(_ fields: Fields, _ plan: PodPlan, _ container: inout ContainerPlan) {
-        func set(_ name: String, _ value: String) {
-            container.environment.removeAll { $0.name == name }
-            container.environment.append((name, value))
+    /// What a pod's processes are handed, in bytes: a few references may expand to more than any memory.
+    private final class Handed {
+        static let limit = 16 << 20
+        var bytes = 0
+    }
+
+    /// A word of a command or a variable's value; an error, once, where it is too long (nil), or all of them are.
+    private func hand(_ make: @autoclosure () -> String?, _ path: String) -> String {
+        guard handed.bytes <= Handed.limit else { return "" }
+        guard let text = make(), text.utf8.count <= Expansion.limit else {
+            report.errors.append("\(path) is longer than \(Expansion.limit) bytes, which no process can be handed")
+            return ""
         }
+        handed.bytes += text.utf8.count + 1
+        guard handed.bytes <= Handed.limit else {
+            report.errors.append("\(path): the pod's commands and variables have more than \(Handed.limit) bytes")
+            return ""
+        }
+        return text
+    }
+
+    private func readEnvironment(_ fields: Fields, _ plan: PodPlan, _ container: inout ContainerPlan) {
+        var names: [String] = []
+        var values: [String: String] = [:]
+        func set(_ name: String, _ value: String) {
+            if values.updateValue(value, forKey: name) == nil { names.append(name) }
+        }
+        defer { container.environment = names.map { ($0, values[$0] ?? "") } }
         for source in fields.objects("envFrom") {
             let prefix = source.string("prefix") ?? ""
             for (key, kind, find) in [
@@ -405,7 +452,9 @@ package struct PlanReader {
                 let name = reference.string("name") ?? ""
                 let isOptional = reference.bool("optional") ?? false
                 if let entries = find(name) {
-                    for entry in entries { set(prefix + entry.key, String(decoding: entry.bytes, as: UTF8.self)) }
+                    for entry in entries {
+                        set(prefix + entry.key, hand(String(decoding: entry.bytes, as: UTF8.self), reference.path))
+                    }
                 } else if !isOptional {
                     report.errors.append("\(reference.path): there is no \(kind) \(name) in the manifest")
                 }
@@ -419,10 +468,10 @@ package struct PlanReader {
             let value = variable.string("value")
             if let source = variable.object("valueFrom") {
                 if value ?? "" != "" { variable.fail("valueFrom", "may not be specified when `value` is not empty") }
-                if let value = self.value(source, plan) { set(name, value) }
+                if let value = self.value(source, plan) { set(name, hand(value, source.path)) }
                 source.finish()
             } else {
-                set(name, Expansion.expand(value ?? "", container.environment))
+                set(name, hand(Expansion.expand(value ?? "", values), variable.child("value")))
             }
             variable.finish()
         }

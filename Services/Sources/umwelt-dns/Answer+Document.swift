@@ -19,7 +19,9 @@ extension Answer {
         add("error", Self.optional(composition.error?.description))
         add("resolvConf", Self.optional(rendering?.file.map { String(decoding: $0, as: UTF8.self) }))
         add("origins", originsDocument)
-        add("dropped", .array(composition.dropped.map(droppedDocument)))
+        let dropped = dropped
+        add("dropped", .array(dropped.first.map(droppedDocument)))
+        add("droppedMore", .object(dropped.more.map { .init($0.kind, .int($0.count)) }))
         add("runtime", runtimeDocument)
         add("kubelet", kubeletDocument)
         add("validation", .strings(validation))

@@ -27,11 +27,12 @@ extension Answer {
             guard !body.isEmpty else { return }
             lines += ["", style.bold(title)] + body.map { "  " + $0 }
         }
+        let dropped = dropped
         section(
             "left out",
-            composition.dropped.map { item in
+            dropped.first.map { item in
                 "\(item.kind.rawValue) \(item.entry.word) (\(text(item.entry.origin))): \(text(item))"
-            }
+            } + dropped.more.map { "\($0.kind): \($0.count) more" }
         )
         section(
             "events, at every sync of the pod",

@@ -45,6 +45,19 @@ package struct Answer {
         }
     }
 
+    /// Of each kind, the first of what was left out, and how many more there are: a node's file may have millions.
+    var dropped: (first: [Dropped], more: [(kind: String, count: Int)]) {
+        var counts: [String: Int] = [:]
+        let first = composition.dropped.filter { item in
+            counts[item.kind.rawValue, default: 0] += 1
+            return counts[item.kind.rawValue, default: 0] <= Self.droppedLimit
+        }
+        let more = counts.filter { $0.value > Self.droppedLimit }.sorted { $0.key < $1.key }
+        return (first, more.map { ($0.key, $0.value - Self.droppedLimit) })
+    }
+
+    private static let droppedLimit = 1000
+
     /// Where an entry comes from, for people.
     func text(_ origin: Origin) -> String {
         let settings = node.settings

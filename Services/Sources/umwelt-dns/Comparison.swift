@@ -45,7 +45,10 @@ package struct Comparison {
         return written == expected && seen.allSatisfy { $0.file == expected }
     }
 
-    /// Line by line: `-` what only the first has, `+` what only the second has.
+    /// More lines than a resolv.conf has; a container may make any file of its own.
+    private static let lineLimit = 1000
+
+    /// Line by line, in their order: `-` what only the first has, `+` what only the second has.
     package static func difference(_ one: [UInt8], _ other: [UInt8]) -> [String] {
         func lines(_ bytes: [UInt8]) -> [String] {
             var lines = bytes.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
@@ -56,13 +59,36 @@ package struct Comparison {
                     ?? line.map { $0 < 0x80 ? String(Unicode.Scalar($0)) : "\\x" + String($0, radix: 16) }.joined()
             }
         }
-        let changes = lines(other).difference(from: lines(one))
-        return changes.map { change in
+        let (old, new) = (lines(one), lines(other))
+        guard max(old.count, new.count) <= lineLimit else {
+            return ["one has \(old.count) lines, the other \(new.count): too many to compare"]
+        }
+        var (removed, inserted): (Set<Int>, Set<Int>) = ([], [])
+        for change in new.difference(from: old) {
             switch change {
-            case .remove(_, let line, _): "- \(line)"
-            case .insert(_, let line, _): "+ \(line)"
+            case .remove(let offset, _, _): removed.insert(offset)
+            case .insert(let offset, _, _): inserted.insert(offset)
             }
         }
+        var result: [String] = []
+        var next = 0
+        func insert() {
+            while inserted.contains(next) {
+                result.append("+ \(new[next])")
+                next += 1
+            }
+        }
+        for (index, line) in old.enumerated() {
+            if removed.contains(index) {
+                result.append("- \(line)")
+            } else {
+                insert()
+                // The line that both have.
+                next += 1
+            }
+        }
+        insert()
+        return result
     }
 
     /// For people: one line where all is the same.

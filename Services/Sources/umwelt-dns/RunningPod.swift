@@ -92,7 +92,9 @@ package struct RunningPod {
 
     /// From our own mark, or from what kubectl apply leaves on a pod.
     private mutating func takeSpec(from annotations: Value) {
-        let applied = annotations["kubectl.kubernetes.io/last-applied-configuration"]?.string
+        let key = "kubectl.kubernetes.io/last-applied-configuration"
+        // dockershim writes annotations as labels with that before them.
+        let applied = (annotations[key] ?? annotations["annotation." + key])?.string
         let found: (spec: Value?, source: String)
         if let mark = annotations["umwelt.dev/dns"]?.string {
             found = (try? Value.json(Array(mark.utf8)), "what umwelt pod run noted")
@@ -187,7 +189,6 @@ package struct RunningPod {
                     isOnHostNetwork: network == .host
                 )
             },
-            // dockershim writes annotations as labels with that before them.
             isStatic: marks["annotation.kubernetes.io/config.source"]?.string == "file",
             given: podName == nil ? lists : nil,
             path: details["ResolvConfPath"]?.string.flatMap { $0.isEmpty ? nil : $0 },

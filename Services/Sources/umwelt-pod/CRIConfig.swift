@@ -12,18 +12,12 @@ struct CRIConfig: Sendable {
     var files: PodFiles
     var dns: Rendering.Lists
     var isSystemd: Bool
+    /// The kubelet's --root-dir, below which seccomp profiles are.
+    var kubeletRoot: String
     var nodeMemory: Int
     var procViews: [(container: String, node: String)]
     /// Labels of ours on the sandbox.
     var marks: [String: String]
-
-    private var podLabels: [String: String] {
-        [Labels.podName: plan.name, Labels.podNamespace: plan.namespace, Labels.podUID: plan.uid]
-    }
-
-    private static func map(_ pairs: [(key: String, value: String)]) -> [String: String] {
-        Dictionary(pairs.map { ($0.key, $0.value) }) { $1 }
-    }
 
     private var namespaces: Runtime_V1_NamespaceOption {
         var option = Runtime_V1_NamespaceOption()
@@ -55,10 +49,10 @@ struct CRIConfig: Sendable {
             mapping.protocol = port.transport == "UDP" ? .udp : port.transport == "SCTP" ? .sctp : .tcp
             return mapping
         }
-        config.labels = Self.map(plan.labels).merging(podLabels) { $1 }
-        config.annotations = Self.map(plan.annotations).merging(marks) { $1 }
+        config.labels = Labels.map(plan.labels).merging(Labels.identity(plan)) { $1 }
+        config.annotations = Labels.map(plan.annotations).merging(marks) { $1 }
         config.linux.cgroupParent = plan.cgroupParent(isSystemd: isSystemd)
-        config.linux.sysctls = Self.map(plan.sysctls)
+        config.linux.sysctls = Labels.map(plan.sysctls)
         let sum = plan.sum
         config.linux.resources.cpuPeriod = Int64(CgroupPlan.cpuPeriod)
         config.linux.resources.cpuQuota = Int64(sum.cpuQuota ?? 0)
@@ -100,14 +94,9 @@ struct CRIConfig: Sendable {
             return pair
         }
         config.mounts = try mounts(container, attempt)
-        config.labels = podLabels.merging([Labels.containerName: container.name]) { $1 }
-        config.annotations = [
-            "io.kubernetes.container.restartCount": String(attempt),
-            "io.kubernetes.container.terminationMessagePath": container.terminationMessagePath,
-            "io.kubernetes.container.terminationMessagePolicy": "File",
-            Labels.gracePeriod: String(plan.graceSeconds),
-        ]
-        config.logPath = "\(container.name)/\(attempt).log"
+        config.labels = Labels.identity(plan).merging([Labels.containerName: container.name]) { $1 }
+        config.annotations = Labels.annotations(container, attempt, of: plan)
+        config.logPath = PodFiles.logName(container.name, attempt)
         config.stdin = container.hasStandardInput
         config.stdinOnce = container.closesStandardInput
         config.tty = container.hasTerminal
@@ -186,7 +175,8 @@ struct CRIConfig: Sendable {
         case "RuntimeDefault": security.seccomp.profileType = .runtimeDefault
         case "Localhost":
             security.seccomp.profileType = .localhost
-            security.seccomp.localhostRef = said.seccompPath ?? plan.security.seccompPath ?? ""
+            let profile = said.seccompType == nil ? plan.security.seccompPath : said.seccompPath
+            security.seccomp.localhostRef = "\(kubeletRoot)/seccomp/\(profile ?? "")"
         default: security.seccomp.profileType = .unconfined
         }
         return security

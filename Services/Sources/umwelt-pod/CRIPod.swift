@@ -105,7 +105,7 @@ struct CRIPod: ContainerEngine {
         }
         let network = status.status.network
         let addresses = ([network.ip] + network.additionalIps.map(\.ip)).filter { !$0.isEmpty }
-        if !plan.isOnHostNetwork { config.files.addAddress(addresses, plan.hostname) }
+        files.addAddresses(addresses, plan)
         return id
     }
 
@@ -153,16 +153,16 @@ struct CRIPod: ContainerEngine {
         let containers = try await CRIPods(connection: connection).containers(of: sandbox)
         var codes: [String: Int32] = [:]
         for id in ids {
-            // One that the runtime does not know is asked for, and its words are the error.
-            if let container = containers.first(where: { $0.id == id }), container.state != .containerExited {
+            guard let container = containers.first(where: { $0.id == id }) else {
+                codes[id] = Ended.unknown
                 continue
             }
-            let status = try await connection.call("ContainerStatus") { options in
+            guard container.state == .containerExited else { continue }
+            codes[id] = try await connection.call("ContainerStatus") { options in
                 var request = Runtime_V1_ContainerStatusRequest()
                 request.containerID = id
                 return try await connection.runtime.containerStatus(request, options: options)
-            }.status
-            if status.state == .containerExited { codes[id] = status.exitCode }
+            }.status.exitCode
         }
         return codes
     }

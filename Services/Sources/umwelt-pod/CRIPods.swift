@@ -33,10 +33,11 @@ struct CRIPods: Sendable {
         return byName.first ?? items.first { name.utf8.count >= 8 && $0.id.hasPrefix(name) }
     }
 
-    func containers(of sandbox: String) async throws -> [Runtime_V1_Container] {
+    /// `sandbox` nil: those of all.
+    func containers(of sandbox: String? = nil) async throws -> [Runtime_V1_Container] {
         let response = try await connection.call("ListContainers") { options in
             var request = Runtime_V1_ListContainersRequest()
-            request.filter.podSandboxID = sandbox
+            if let sandbox { request.filter.podSandboxID = sandbox }
             return try await connection.runtime.listContainers(request, options: options)
         }
         return response.containers.sorted { $0.createdAt < $1.createdAt }

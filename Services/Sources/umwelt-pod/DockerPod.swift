@@ -31,12 +31,19 @@ struct DockerPod: ContainerEngine {
     /// dockershim's labels.
     static let typeLabel = "io.kubernetes.docker.type"
     static let sandboxLabel = "io.kubernetes.sandbox.id"
+    private static let logLabel = "io.kubernetes.container.logpath"
     private static let pauseScore = -998
 
-    private var labels: [Value.Member] {
-        let own = [(Labels.podName, plan.name), (Labels.podNamespace, plan.namespace), (Labels.podUID, plan.uid)]
-        return own.map { .init($0.0, .string($0.1)) }
-            + marks.sorted { $0.key < $1.key }.map { .init($0.key, .string($0.value)) }
+    /// Labels as dockershim makes them (`makeLabels`), which has annotations among them; `own` holds over the pod's.
+    private func labels(
+        _ labels: [String: String] = [:],
+        annotations: [String: String],
+        _ own: [String: String]
+    ) -> Value.Member {
+        let noted = Dictionary(uniqueKeysWithValues: annotations.map { ("annotation." + $0.key, $0.value) })
+        let all = labels.merging(noted) { $1 }.merging(Labels.identity(plan)) { $1 }.merging(marks) { $1 }
+            .merging(own) { $1 }
+        return .init("Labels", .object(all.sorted { $0.key < $1.key }.map { .init($0.key, .string($0.value)) }))
     }
 
     /// `k8s_CONTAINER_POD_NAMESPACE_UID_ATTEMPT`.
@@ -128,13 +135,10 @@ struct DockerPod: ContainerEngine {
         )
         var config: [Value.Member] = [
             .init("Image", .string(pauseImage)),
-            .init(
-                "Labels",
-                .object(
-                    labels + [
-                        .init(Self.typeLabel, .string("podsandbox")), .init(Labels.containerName, .string("POD")),
-                    ]
-                )
+            labels(
+                Labels.map(plan.labels),
+                annotations: Labels.map(plan.annotations),
+                [Self.typeLabel: "podsandbox", Labels.containerName: "POD"]
             ),
             .init("ExposedPorts", .object(bound.map { .init($0.key, .object([])) })),
         ]
@@ -208,9 +212,7 @@ struct DockerPod: ContainerEngine {
             )
         }
         let network = sandbox["NetworkSettings"]
-        if !plan.isOnHostNetwork {
-            files.addAddress([network?["IPAddress"]?.string ?? ""].filter { !$0.isEmpty }, plan.hostname)
-        }
+        files.addAddresses([network?["IPAddress"]?.string ?? ""].filter { !$0.isEmpty }, plan)
         guard !lists.isEmpty else { return }
         let bytes = Rendering(lists, by: Runtime(.criDockerd), on: .init(resolvConf: nil)).file ?? []
         do throws(FileError) { try LocalFile.overwrite(path, with: bytes) } catch {
@@ -225,13 +227,16 @@ struct DockerPod: ContainerEngine {
             try LocalFile.replace(files.terminationLog(container.name, attempt), with: [], mode: 0o666)
         } catch { throw Failure.failed("container \(container.name): \(error)") }
         progress.say("starting \(container.name)")
-        let own = [
-            Value.Member(Self.typeLabel, .string("container")), .init(Self.sandboxLabel, .string(sandbox)),
-            .init(Labels.containerName, .string(container.name)),
-            .init("annotation.io.kubernetes.container.restartCount", .string(String(attempt))),
-        ]
+        let log = files.log(container.name, attempt)
         var config: [Value.Member] = [
-            .init("Image", .string(container.image)), .init("Labels", .object(labels + own)),
+            .init("Image", .string(container.image)),
+            labels(
+                annotations: Labels.annotations(container, attempt, of: plan),
+                [
+                    Self.typeLabel: "container", Self.sandboxLabel: sandbox, Self.logLabel: log,
+                    Labels.containerName: container.name,
+                ]
+            ),
             .init("Env", .strings(container.environment.map { "\($0.name)=\($0.value)" })),
             .init("OpenStdin", .bool(container.hasStandardInput)),
             .init("StdinOnce", .bool(container.closesStandardInput)), .init("Tty", .bool(container.hasTerminal)),
@@ -253,7 +258,20 @@ struct DockerPod: ContainerEngine {
         config.append(.init("User", .string(user + (group.map { ":\($0)" } ?? ""))))
         let score = container.resources.oomScore(quality: plan.qosClass, nodeMemory: nodeMemory)
         let host = try hostConfig(container, attempt, sandbox) + [.init("OomScoreAdj", .int(score))]
-        return try create(name(container.name, attempt), config, host, score: score, who: "container \(container.name)")
+        let who = "container \(container.name)"
+        let id = try create(name(container.name, attempt), config, host, score: score, who: who)
+        try link(log, to: id, who)
+        return id
+    }
+
+    /// The pod's log directory leads to what Docker writes (`createContainerLogSymlink`), for those who read logs there.
+    private func link(_ log: String, to id: String, _ who: String) throws {
+        let path = try docker.json("GET", "/containers/\(id)/json", call: "\(who): look")["LogPath"]?.string ?? ""
+        // Other logging drivers have no file.
+        guard !path.isEmpty else { return }
+        do throws(FileError) { try LocalFile.link(log, to: path) } catch {
+            progress.warn("\(who): its log is not in \(files.logs): \(error)")
+        }
     }
 
     private func hostConfig(_ container: ContainerPlan, _ attempt: Int, _ sandbox: String) throws -> [Value.Member] {
@@ -305,7 +323,15 @@ struct DockerPod: ContainerEngine {
     func exitCodes(_ ids: [String], in sandbox: String) throws -> [String: Int32] {
         var codes: [String: Int32] = [:]
         for id in ids {
-            let state = try docker.json("GET", "/containers/\(id)/json", call: "look at a container")["State"]
+            let state: Value?
+            do {
+                state = try docker.json("GET", "/containers/\(id)/json", call: "look at a container")["State"]
+            } catch let
+                error as DockerError where error.isMissing
+            {
+                codes[id] = Ended.unknown
+                continue
+            }
             guard state?["Status"]?.string == "exited" || state?["Status"]?.string == "dead" else { continue }
             codes[id] = Int32(clamping: state?["ExitCode"]?.int ?? 255)
         }

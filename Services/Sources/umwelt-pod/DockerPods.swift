@@ -77,9 +77,7 @@ struct DockerPods: Sendable {
         let all = try items().filter { $0.label(DockerPod.sandboxLabel) == sandbox.id }
         let some = all.filter { $0.container == options.container || options.container == nil }
         guard let last = some.last else {
-            throw Failure.failed(
-                "pod \(options.pod) has no container \(options.container ?? ""), but \(all.map(\.container).joined(separator: ", "))"
-            )
+            throw options.noContainer(besides: all.map(\.container))
         }
         let candidates = needsRunning ? some.filter { $0.state == "running" } : some
         guard let chosen = candidates.last else {
@@ -118,7 +116,9 @@ struct DockerPods: Sendable {
             // As the kubelet does: all of them at once. What does not end is removed by force.
             await withTaskGroup { group in
                 for item in all where item.state == "running" && !item.isSandbox {
-                    group.addTask { try? stop(item.id, graceSeconds, call: "stop \(item.container)") }
+                    group.addTask(executorPreference: Threads.own) {
+                        try? stop(item.id, graceSeconds, call: "stop \(item.container)")
+                    }
                 }
             }
             for item in all.filter({ !$0.isSandbox }) + all.filter(\.isSandbox) {

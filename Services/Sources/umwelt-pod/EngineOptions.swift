@@ -30,14 +30,15 @@ struct EngineOptions: ParsableArguments {
             let isDocker = name.hasPrefix("docker")
             return (engine ?? (isDocker ? .docker : .cri), socket)
         }
-        if engine != .docker, let socket = CRIConnection.usualSockets.first(where: LocalFile.exists) {
-            return (.cri, socket)
-        }
-        if engine != .cri, let socket = Self.dockerSockets.first(where: LocalFile.exists) { return (.docker, socket) }
-        let places = engine == .docker ? Self.dockerSockets : CRIConnection.usualSockets
+        let cri = engine == .docker ? [] : CRIConnection.usualSockets
+        let docker = engine == .cri ? [] : Self.dockerSockets
+        let all = cri.map { (engine: Engine.cri, socket: $0) } + docker.map { (engine: .docker, socket: $0) }
+        let there = all.filter { LocalFile.exists($0.socket) }
+        // A file alone is no engine that listens; where none does, its error says so.
+        if let one = there.first(where: { LocalSocket.refusal($0.socket) == nil }) ?? there.first { return one }
         throw .failed(
-            "no \(engine?.rawValue ?? "container") engine listens in the usual places (\(places.joined(separator: ", "))): "
-                + "start one, or name its socket with --socket"
+            "no \(engine?.rawValue ?? "container") engine listens in the usual places "
+                + "(\(all.map(\.socket).joined(separator: ", "))): start one, or name its socket with --socket"
         )
     }
 }

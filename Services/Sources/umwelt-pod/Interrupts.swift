@@ -32,7 +32,7 @@ enum Interrupts {
         }
         // SAFETY: as above.
         unsafe pthread_sigmask(SIG_UNBLOCK, &set, nil)
-        let task = Task { try await body() }
+        let task = Task(executorPreference: Threads.own) { try await body() }
         let watch = Task {
             while received.load(ordering: .relaxed) == 0 { try await Task.sleep(for: lookPause) }
             task.cancel()

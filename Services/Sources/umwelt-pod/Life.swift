@@ -17,7 +17,7 @@ protocol ContainerEngine: Sendable {
 
     /// Makes and starts a container; its id.
     func start(_ container: ContainerPlan, attempt: Int, in sandbox: String) async throws -> String
-    /// The exit codes of those of these containers that have ended.
+    /// The exit codes of those of these containers that have ended, or that somebody has removed (`Ended.unknown`).
     func exitCodes(_ ids: [String], in sandbox: String) async throws -> [String: Int32]
     /// Ends it, within the pod's grace period.
     func stop(_ id: String) async throws
@@ -27,6 +27,9 @@ protocol ContainerEngine: Sendable {
 
 /// How a container ended for good.
 struct Ended: Sendable, CustomStringConvertible {
+    /// The code of one that is gone, as the kubelet's.
+    static let unknown: Int32 = 137
+
     /// The container, with what kind it is of.
     var name: String
     var code: Int32
@@ -106,6 +109,8 @@ struct Life {
         do {
             while items.contains(where: { !$0.container.isSidecar && $0.ended == nil }) { try await look() }
         } catch { throw engine.files.isWanted ? error : removed }
+        // Whose containers were removed with the pod did not end by themselves.
+        guard engine.files.isWanted else { throw removed }
         return failure.map { [$0] } ?? items.filter { !$0.isInit }.compactMap(\.ended)
     }
 
@@ -153,6 +158,8 @@ struct Life {
         item.started = .now
         items[index] = item
         try? await engine.remove(container: old)
+        // As the kubelet does: one that is started again and again fills no disk.
+        engine.files.forget(container.name, attempt - 1)
     }
 
     /// What the engine says; nil where it says nothing: it may be being restarted, and the containers go on meanwhile.

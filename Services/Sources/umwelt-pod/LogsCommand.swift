@@ -14,6 +14,13 @@ struct ContainerOptions: ParsableArguments {
     @Argument(help: "The pod: NAME, NAMESPACE/NAME, or the beginning of its id.") var pod: String
     @Option(name: .shortAndLong, help: ArgumentHelp("Which container, where the pod has several.", valueName: "name"))
     var container: String?
+
+    func noContainer(besides names: [String]) -> Failure {
+        let which = container.map { " " + $0 } ?? ""
+        return .failed(
+            "pod \(pod) has no container\(which)" + (names.isEmpty ? "" : ", but \(names.joined(separator: ", "))")
+        )
+    }
 }
 
 /// `umwelt pod logs`: the command line of it.
@@ -47,7 +54,7 @@ struct LogsCommand: AsyncParsableCommand {
                     return try await connection.runtime.containerStatus(request, options: options)
                 }.status
                 return status.logPath.isEmpty
-                    ? "\(CRIPods.files(sandbox).logs)/\(container.metadata.name)/\(container.metadata.attempt).log"
+                    ? CRIPods.files(sandbox).log(container.metadata.name, Int(container.metadata.attempt))
                     : status.logPath
             }
         }
@@ -111,13 +118,9 @@ enum Target {
             throw Failure.failed("there is no pod \(options.pod) (see 'umwelt pod ps')")
         }
         let all = try await pods.containers(of: sandbox.id)
-        let names = all.map(\.metadata.name)
         let some = all.filter { $0.metadata.name == options.container || options.container == nil }
         guard let last = some.last else {
-            let list = names.joined(separator: ", ")
-            throw Failure.failed(
-                "pod \(options.pod) has no container \(options.container ?? ""), but \(list.isEmpty ? "none" : list)"
-            )
+            throw options.noContainer(besides: all.map(\.metadata.name))
         }
         let candidates = needsRunning ? some.filter { $0.state == .containerRunning } : some
         guard let chosen = candidates.last else {

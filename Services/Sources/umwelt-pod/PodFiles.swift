@@ -29,6 +29,16 @@ struct PodFiles: Sendable {
         "\(directory)/containers/\(container)/\(attempt)"
     }
 
+    static func logName(_ container: String, _ attempt: Int) -> String { "\(container)/\(attempt).log" }
+    func log(_ container: String, _ attempt: Int) -> String { logs + "/" + Self.logName(container, attempt) }
+
+    /// Removes what a container has left that was removed.
+    func forget(_ container: String, _ attempt: Int) {
+        for path in [terminationLog(container, attempt), log(container, attempt)] {
+            try? LocalDirectory.remove(path)
+        }
+    }
+
     static func note(in directory: String) -> String { directory + "/pod.json" }
     /// Its name once the pod is being removed.
     static func removalNote(in directory: String) -> String { directory + "/removed.json" }
@@ -53,7 +63,7 @@ struct PodFiles: Sendable {
                 try LocalDirectory.make("\(logs)/\(container.name)")
                 try LocalDirectory.make("\(directory)/containers/\(container.name)")
             }
-            try LocalFile.replace(hosts, with: Array(hostsText(plan).utf8))
+            try LocalFile.replace(hosts, with: Array(hostsText(plan, []).utf8))
             for volume in plan.volumes { try makeVolume(volume, plan) }
         } catch {
             throw .failed("cannot prepare pod \(plan.title): \(error)")
@@ -125,11 +135,13 @@ struct PodFiles: Sendable {
             throw .failed("volume \(mount.volume): \(base): no such file or directory")
         }
         let inside = top == "/" ? top : top + "/"
+        // As open as the volume is, for whoever may write there (`SafeMakeDir`, pkg/volume/util/subpath).
+        let mode = (LocalDirectory.mode(top) ?? 0o755) & 0o2777
         var path = top
         for part in mount.subPath.split(separator: "/") {
             let next = path + "/" + part
             if LocalDirectory.kind(next) == nil {
-                do throws(FileError) { try LocalDirectory.make(next) } catch {
+                do throws(FileError) { try LocalDirectory.make(next, mode: mode) } catch {
                     throw .failed("volume \(mount.volume): subPath \(mount.subPath): \(error)")
                 }
             }
@@ -141,8 +153,8 @@ struct PodFiles: Sendable {
         return path
     }
 
-    /// The kubelet's /etc/hosts (`nodeHostsFileContent`, `managedHostsFileContent`).
-    private func hostsText(_ plan: PodPlan) -> String {
+    /// The kubelet's /etc/hosts (`nodeHostsFileContent`, `managedHostsFileContent`), with the pod's own addresses.
+    private func hostsText(_ plan: PodPlan, _ addresses: [String]) -> String {
         var text: String
         if plan.isOnHostNetwork {
             text = "# Kubernetes-managed hosts file (host network).\n"
@@ -161,6 +173,7 @@ struct PodFiles: Sendable {
 
                 """
         }
+        if !plan.hostname.isEmpty { for address in addresses { text += "\(address)\t\(plan.hostname)\n" } }
         if !plan.hostAliases.isEmpty {
             text += "\n# Entries added by HostAliases.\n"
             for alias in plan.hostAliases { text += "\(alias.ip)\t\(alias.names.joined(separator: "\t"))\n" }
@@ -168,12 +181,10 @@ struct PodFiles: Sendable {
         return text
     }
 
-    /// Adds the pod's own address, once the sandbox has it.
-    func addAddress(_ addresses: [String], _ hostname: String) {
-        guard !addresses.isEmpty, !hostname.isEmpty, var bytes = try? LocalFile.contents(of: hosts, limit: 1 << 20)
-        else { return }
-        for address in addresses { bytes += Array("\(address)\t\(hostname)\n".utf8) }
-        try? LocalFile.overwrite(hosts, with: bytes)
+    /// Writes /etc/hosts again with the pod's own addresses, once the sandbox has them.
+    func addAddresses(_ addresses: [String], _ plan: PodPlan) {
+        guard !plan.isOnHostNetwork, !addresses.isEmpty else { return }
+        try? LocalFile.overwrite(hosts, with: Array(hostsText(plan, addresses).utf8))
     }
 
     /// Removes all of it.

@@ -83,8 +83,10 @@ enum Listing {
                 let pods = CRIPods(connection: connection)
                 let list = try await pods.list()
                 var rows = halfMade(besides: list.map(\.metadata.uid))
+                // One question, however many pods there are (see CRIPod.exitCodes).
+                let all = Dictionary(grouping: try await pods.containers(), by: \.podSandboxID)
                 for item in list {
-                    let containers = try await pods.containers(of: item.id).map { container in
+                    let containers = (all[item.id] ?? []).map { container in
                         (container.metadata.name, state(container.state), container.id)
                     }
                     rows.append(

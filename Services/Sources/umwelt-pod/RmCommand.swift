@@ -59,7 +59,7 @@ struct RmCommand: AsyncParsableCommand {
         try await CRIConnection.with(socket: socket) { connection in
             _ = try await connection.version()
             let pods = CRIPods(connection: connection)
-            let known = try await pods.list().map(\.metadata.uid)
+            let known = try await pods.list().map { ($0.metadata.uid, "\($0.metadata.namespace)/\($0.metadata.name)") }
             if try removeHalfMade(name, .cri, socket, besides: known, keepTop: keepTop) { return }
             guard let sandbox = try await pods.find(name) else {
                 throw Failure.failed("there is no pod \(name) (see 'umwelt pod ps')")
@@ -73,7 +73,7 @@ struct RmCommand: AsyncParsableCommand {
 
     private func removeOverDocker(_ name: String, _ socket: String, keepTop: Bool) async throws {
         let pods = DockerPods(docker: try DockerConnection(socket: socket))
-        let known = try pods.items().map { $0.label(Labels.podUID) }
+        let known = try pods.items().map { ($0.label(Labels.podUID), "\($0.namespace)/\($0.name)") }
         if try removeHalfMade(name, .docker, socket, besides: known, keepTop: keepTop) { return }
         let sandbox = try pods.find(name)
         let grace = seconds(sandbox.labels[Labels.gracePeriod])
@@ -85,16 +85,22 @@ struct RmCommand: AsyncParsableCommand {
         graceSeconds ?? mark.flatMap { Int($0) }.map { min(max($0, 0), 86400) } ?? 30
     }
 
-    /// Removes what is left of that name, if anything is.
+    /// Removes what is left of that name, if anything is, and no pod of the engine's is called so.
     private func removeHalfMade(
         _ name: String,
         _ engine: EngineOptions.Engine,
         _ socket: String,
-        besides known: [String],
+        besides known: [(uid: String, title: String)],
         keepTop: Bool
     ) throws(Failure) -> Bool {
-        let left = HalfMade.left(below: rootDir, engine, socket, besides: known).filter { $0.isCalled(name) }
+        let left = HalfMade.left(below: rootDir, engine, socket, besides: known.map(\.uid)).filter { $0.isCalled(name) }
+        guard !left.isEmpty else { return false }
+        let others = known.map(\.title).filter { $0 == name || $0.hasSuffix("/" + name) }
+        let titles = Set(left.map(\.title) + others)
+        guard titles.count == 1 else {
+            throw .failed("there are several pods \(name): \(titles.sorted().joined(separator: ", "))")
+        }
         for item in left { try item.remove(keepTop: keepTop) }
-        return !left.isEmpty
+        return others.isEmpty
     }
 }

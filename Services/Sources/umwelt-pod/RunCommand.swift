@@ -108,6 +108,7 @@ struct RunCommand: AsyncParsableCommand {
             ),
             views: views,
             isSystemd: node.settings.cgroupDriver?.value == "systemd",
+            kubeletRoot: node.settings.rootDirectory?.value ?? KubeletSettings.Default.rootDirectory,
             hasKubelet: node.settings.process != nil,
             progress: progress,
             marks: [

@@ -19,6 +19,8 @@ struct Start: Sendable {
     var files: PodFiles
     var views: [(container: String, node: String)]
     var isSystemd: Bool
+    /// The kubelet's --root-dir.
+    var kubeletRoot: String
     var hasKubelet: Bool
     var progress: Progress
     var marks: [String: String]
@@ -112,6 +114,7 @@ struct Start: Sendable {
             files: files,
             dns: lists,
             isSystemd: isSystemd,
+            kubeletRoot: kubeletRoot,
             nodeMemory: Self.nodeMemory,
             procViews: views,
             marks: marks.merging([Labels.cgroupParent: parent]) { $1 }

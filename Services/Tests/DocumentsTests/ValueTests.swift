@@ -57,6 +57,13 @@ struct ValueTests {
         #expect(try documents("a: \(text)\n")[0]["a"] == .string(text))
     }
 
+    @Test func binaryIsDecoded() throws {
+        let value = try documents("a: !!binary aGk=\nb: !!binary |\n  aG\n  k=\nc: !!binary /w==\n")[0]
+        #expect(["a", "b", "c"].map { value[$0] } == [.string("hi"), .string("hi"), .string("\u{fffd}")])
+        let error = DocumentError("line 2: !!binary that is not base64")
+        #expect(throws: error) { try documents("x: 1\na: !!binary h:i\n") }
+    }
+
     @Test func mergedListsAreTakenApart() throws {
         let merged = try documents("x: &x {a: 1, b: 1}\ny: &y {b: 2, c: 2}\nz: {<<: [*x, *y], d: 3}\n")[0]["z"]
         #expect(["a", "b", "c", "d"].map { merged?[$0] } == [.int(1), .int(1), .int(2), .int(3)])

@@ -26,12 +26,14 @@ struct Lab: Sendable {
     let work: String
     let programs: String
 
-    init(_ engine: Engine) throws {
+    /// `node`: what the node's resolv.conf says.
+    init(_ engine: Engine, node: String = "nameserver 192.0.2.1\n") throws {
         self.engine = engine
         lab = try #require(Lab.directory)
         programs = try #require(ProcessInfo.processInfo.environment["UMWELT_PROGRAMS"])
         work = lab + "/t-" + UUID().uuidString.prefix(8)
         try FileManager.default.createDirectory(atPath: work, withIntermediateDirectories: true)
+        try setNode(node)
     }
 
     var socket: String { lab + (engine == .docker ? "/docker.sock" : "/containerd.sock") }
@@ -67,13 +69,15 @@ struct Lab: Sendable {
         input: String = "",
         interruptAfter seconds: Double? = nil,
         signal: Int32 = SIGINT,
-        times: Int = 1
+        times: Int = 1,
+        onOneCPU: Bool = false
     ) throws -> Output {
         let process = Process()
         // SIGINT is ignored in a shell's background job, which the runner may be.
         process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
         process.arguments =
-            ["--default-signal=INT", program.hasPrefix("/") ? program : programs + "/" + program] + arguments
+            ["--default-signal=INT"] + (onOneCPU ? ["taskset", "-c", "0"] : [])
+            + [program.hasPrefix("/") ? program : programs + "/" + program] + arguments
         let out = work + "/out-" + UUID().uuidString
         _ = FileManager.default.createFile(atPath: out, contents: nil)
         _ = FileManager.default.createFile(atPath: out + ".err", contents: nil)
@@ -103,7 +107,8 @@ struct Lab: Sendable {
         input: String = "",
         interruptAfter seconds: Double? = nil,
         signal: Int32 = SIGINT,
-        times: Int = 1
+        times: Int = 1,
+        onOneCPU: Bool = false
     ) throws -> Output {
         var words = [verb] + arguments
         let end = words.firstIndex(of: "--") ?? words.count
@@ -111,7 +116,27 @@ struct Lab: Sendable {
         if ["run", "ps", "rm"].contains(verb) { options += ["--root-dir", podRoot] }
         if verb == "run" { options += ["--logs-dir", logRoot, "--pause-image", "localhost/umwelt/pause:1"] }
         words.insert(contentsOf: options, at: end)
-        return try run("umwelt-pod", words, input: input, interruptAfter: seconds, signal: signal, times: times)
+        return try run(
+            "umwelt-pod",
+            words,
+            input: input,
+            interruptAfter: seconds,
+            signal: signal,
+            times: times,
+            onOneCPU: onOneCPU
+        )
+    }
+
+    /// `umwelt pod run` of that manifest, with a kubelet's usual settings; it has to come to a good end.
+    @discardableResult
+    func start(
+        _ manifest: String,
+        _ options: [String] = [],
+        sourceLocation: SourceLocation = #_sourceLocation
+    ) throws -> Output {
+        let run = try pod("run", ["-f", write("pod.yaml", manifest)] + options + kubelet())
+        #expect(run.code == 0, "\(run.errors)", sourceLocation: sourceLocation)
+        return run
     }
 
     func dns(_ verb: String, _ arguments: [String], input: String = "") throws -> Output {

@@ -12,7 +12,6 @@ extension EngineSuite {
         @Test(.enabled(if: views != nil, "umweltd is not built: make build"), arguments: Lab.engines)
         func containersSeeTheirOwnLimits(engine: Lab.Engine) throws {
             let lab = try Lab(engine)
-            try lab.setNode("nameserver 192.0.2.1\n")
             func container(_ name: String, _ limits: String) -> String {
                 """
                   - name: \(name)
@@ -23,9 +22,7 @@ extension EngineSuite {
                 """
             }
             let two = container("a", "memory: 64Mi, cpu: 1") + container("b", "memory: 96Mi, cpu: 1")
-            let manifest = try lab.write("pod.yaml", Lab.manifest("", containers: two))
-            let run = try lab.pod("run", ["-f", manifest, "--proc-dir", try #require(Self.views)] + lab.kubelet())
-            #expect(run.code == 0, "\(run.errors)")
+            try lab.start(Lab.manifest("", containers: two), ["--proc-dir", try #require(Self.views)])
             for (name, size) in [("a", 65536), ("b", 98304)] {
                 let lines = try lab.pod("logs", ["p", "-c", name]).text.split(separator: "\n").map(String.init)
                 #expect(lines.first?.split(separator: " ") == ["MemTotal:", "\(size)", "kB"], "\(lines)")
@@ -83,17 +80,13 @@ extension EngineSuite {
         @Test(arguments: Lab.engines)
         func withoutTheDaemonThePodRuns(engine: Lab.Engine) throws {
             let lab = try Lab(engine)
-            try lab.setNode("nameserver 192.0.2.1\n")
-            let manifest = try lab.write("pod.yaml", Lab.manifest(""))
             // Or with what an engine leaves that was to bind a file which was gone.
             try FileManager.default.createDirectory(
                 atPath: lab.work + "/left/proc/meminfo",
                 withIntermediateDirectories: true
             )
             for name in ["none", "left"] {
-                let place = ["--proc-dir", lab.work + "/" + name]
-                let run = try lab.pod("run", ["-f", manifest, "--rm"] + place + lab.kubelet())
-                #expect(run.code == 0, "\(run.errors)")
+                try lab.start(Lab.manifest(""), ["--rm", "--proc-dir", lab.work + "/" + name])
                 try lab.expectNothingLeft()
             }
         }

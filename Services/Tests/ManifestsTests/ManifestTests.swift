@@ -49,6 +49,15 @@ struct ManifestTests {
         )
     }
 
+    @Test(arguments: ["Pod v2", "Deployment example.com/v1", "Secret example.com/v1", "Deployment apps/v1"])
+    func otherKindsOfTheSameNameAreOthers(words: String) throws {
+        let (kind, version) = (words.prefix { $0 != " " }, words.drop { $0 != " " }.dropFirst())
+        let spec = "spec: {template: {spec: {containers: []}}, containers: []}"
+        let read = try manifest("kind: \(kind)\napiVersion: \(version)\nmetadata: {name: d}\n\(spec)\n")
+        #expect(read.others == (version == "apps/v1" ? [] : ["\(kind) of \(version)"]))
+        #expect(read.pods.count == (version == "apps/v1" ? 1 : 0))
+    }
+
     @Test func anEmptyDNSConfigIsNotNone() throws {
         func config(_ text: String) throws -> Pod.DNSConfig? {
             try manifest("kind: Pod\nspec: {\(text)}\n").pods[0].dnsPod().dnsConfig

@@ -129,6 +129,53 @@ struct PlanReaderTests {
         #expect(try policies.map { try self.plan($0).notes } == [[], ["spec.containers[0].terminationMessagePolicy"]])
     }
 
+    /// A few lines that expand to more than any memory, and many that look for what is not there.
+    @Test(.timeLimit(.minutes(1)))
+    func whatNoProcessCanBeHandedIsRefused() throws {
+        func variables(_ count: Int, _ value: (Int) -> String) -> String {
+            "env: [" + (0..<count).map { "{name: V\($0), value: \"\(value($0))\"}" }.joined(separator: ", ") + "]"
+        }
+        let x = String(repeating: "x", count: 64)
+        let doubled = variables(40) { $0 == 0 ? x : "$(V\($0 - 1))$(V\($0 - 1))" }
+        let text = failure(container(", " + doubled))
+        #expect(text.contains("spec.containers[0].env[11].value is longer than 131071 bytes"), "\(text)")
+        let many = variables(500) { $0 == 0 ? String(repeating: "x", count: 100_000) : "$(V0)" }
+        #expect(failure(container(", " + many)).contains("commands and variables have more than 16777216 bytes"))
+        let open = String(repeating: "$(", count: 50_000)
+        #expect(try plan(container(", command: [\"\(open)\"]")).containers[0].command == [open])
+        #expect(failure(container(", command: [\"\(open)\(open)\"]")).contains("command is longer than 131071 bytes"))
+        let environment = try plan(container(", " + variables(20_000) { "\($0)" })).containers[0].environment
+        #expect(environment.count == 20_000)
+    }
+
+    /// What is there for an eviction has no effect, and what is done anyway may be said.
+    @Test func whatOnlyAnEvictionUsesIsNoted() throws {
+        func resources(_ request: String) -> String {
+            container(", resources: {limits: {ephemeral-storage: 1Gi}, requests: {ephemeral-storage: \(request)}}")
+        }
+        let plan = try plan(resources("512Mi"))
+        #expect(plan.notes == ["limits", "requests"].map { "spec.containers[0].resources.\($0).ephemeral-storage" })
+        #expect(plan.qosClass == "BestEffort")
+        #expect(failure(resources("2Gi")).contains("requests.ephemeral-storage is more than the limit"))
+        #expect(failure(resources("x")).contains("requests.ephemeral-storage is no quantity"))
+        let volume = "{containers: [{name: c, image: \"i:1\"}], volumes: [{name: v, emptyDir: {sizeLimit: 1Mi}}]}"
+        #expect(try self.plan(volume).notes == ["spec.volumes[0].emptyDir.sizeLimit"])
+    }
+
+    @Test(arguments: ["Always", "OnRootMismatch", "Sometimes"])
+    func howAGroupIsAppliedMayBeSaid(policy: String) throws {
+        let context = "{fsGroup: 5, fsGroupChangePolicy: \(policy), supplementalGroupsPolicy: Merge}"
+        let spec = "{containers: [{name: c, image: \"i:1\"}], securityContext: \(context)}"
+        if policy != "Sometimes" {
+            let plan = try plan(spec)
+            #expect(plan.fsGroup == 5 && plan.notes == [])
+        } else {
+            #expect(failure(spec).contains("fsGroupChangePolicy is Sometimes, not Always or OnRootMismatch"))
+        }
+        let strict = spec.replacingOccurrences(of: "Merge", with: "Strict")
+        #expect(failure(strict).contains("supplementalGroupsPolicy is not supported"))
+    }
+
     @Test func volumesComeFromTheManifest() throws {
         let spec =
             "{containers: [{name: c, image: \"i:1\"}], volumes: [{name: v, configMap: {name: m}}, {name: e, emptyDir: {}}]}"
@@ -225,7 +272,7 @@ struct PlanReaderTests {
         ("{name: a, emptyDir: {medium: Memory}, hostPath: {path: /}}", "volumes[0] has more than one source"),
         ("{name: a, nfs: {path: /}}", "volumes[0].nfs is not supported"),
         ("{name: a}", "volumes[0] has no source that is supported"),
-        ("{name: a, emptyDir: {sizeLimit: 1Mi}}", "volumes[0].emptyDir.sizeLimit is not supported on the disk"),
+        ("{name: a, emptyDir: {sizeLimit: x}}", "volumes[0].emptyDir.sizeLimit is no quantity"),
     ])
     func wrongVolumesAreRefused(volumes: String, message: String) {
         let text = failure("{containers: [{name: c, image: \"i:1\"}], volumes: [\(volumes)]}")
