@@ -347,6 +347,22 @@ import Upcall
         #expect(zone.domain == DNSName("a.b") && zone.origin == "\(lab.node.policyFile)")
     }
 
+    /// A further zone may be somebody else's.
+    @Test func theRuleOfEachZoneIsLookedFor() throws {
+        let rule = "create dns_resolver * * /bin/true %k\n"
+        let lab = try Lab(["/etc/request-key.d/umwelt-keydns.conf": rule])
+        let flat = try Policy(parsing: Array("[cluster]\ndomain = a.b\n[zone c.d]\nservers = 1.1.1.1\n".utf8))
+        #expect(KeyDNSNode.examples(flat) == ["x.default.svc.a.b", "x.default.svc.c.d"])
+        var report = StatusReport()
+        report.addRules(lab.node, for: KeyDNSNode.examples(flat))
+        #expect(!report.hasProblem && report.text.split(separator: "\n").count == 1, "\(report.text)")
+        let other = Array("create dns_resolver *.c.d * /bin/false %k\n".utf8)
+        try FileTree.write(other, to: Path(lab.root + "/etc/request-key.d/other.conf"))
+        report = StatusReport()
+        report.addRules(lab.node, for: KeyDNSNode.examples(flat))
+        #expect(report.hasProblem && report.text.contains("other.conf:1: /bin/false %k (for x.default.svc.c.d)"))
+    }
+
     /// install, refresh and uninstall come one after the other, by what root alone can lock, and leave no file for it.
     @Test(.enabled(if: getuid() == 0, "needs root")) func whoWritesHasTheLock() throws {
         let turn = try KeyDNSCommand.takeTurn("install")

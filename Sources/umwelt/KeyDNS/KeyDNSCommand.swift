@@ -166,10 +166,11 @@ extension KeyDNSCommand {
             try KeyDNSCommand.say("installed \(node.ruleFile)")
             let rules = node.rules()
             for problem in rules.problems + (node.elsewhere.map { [$0] } ?? []) { Standard.complain(problem) }
-            if let winner = rules.winner("x.\(flat.zones.first?.domain?.description ?? "x")"),
-                winner.file != "\(node.ruleFile)"
-            {
-                throw Failure.failed("another rule is preferred: \(winner.file):\(winner.line): \(winner.command)")
+            for name in KeyDNSNode.examples(flat) {
+                guard let winner = rules.winner(name), winner.file != "\(node.ruleFile)" else { continue }
+                throw Failure.failed(
+                    "another rule is preferred for \(name): \(winner.file):\(winner.line): \(winner.command)"
+                )
             }
             if node.enforcesSELinux {
                 for line in KeyDNSNode.seLinuxAdvice(helper: helper) { try KeyDNSCommand.say(line) }

@@ -135,6 +135,12 @@ struct KeyDNSNode {
         return result
     }
 
+    /// A name of each zone, as Services have it.
+    static func examples(_ flat: Policy?) -> [String] {
+        let domains = (flat?.zones ?? []).compactMap { $0.domain?.description }
+        return (domains.isEmpty ? ["cluster.local"] : domains).map { "x.default.svc.\($0)" }
+    }
+
     /// What there is to say where the kernel reads another /etc.
     ///
     /// It starts request-key where its own threads are.

@@ -19,15 +19,14 @@ extension KeyDNSCommand {
                 """
         )
 
-        @Argument(help: "The name to find the rule for (default: one of the cluster's).") var name: String?
+        @Argument(help: "The name to find the rule for (default: one of each zone).") var name: String?
 
         func run() throws {
             let node = KeyDNSNode()
             var report = StatusReport()
             var flat: Policy?
             do throws(Failure) { flat = try node.flat() } catch { report.add(problem: error.message ?? "") }
-            let example = name ?? "x.\(flat?.zones.first?.domain?.description ?? "svc.cluster.local")"
-            report.addRule(node, for: example)
+            report.addRules(node, for: name.map { [$0] } ?? KeyDNSNode.examples(flat))
             // Only root can ask: of the kubelet's process, and its files.
             let isRoot = ProcessID.effectiveUser == 0
             let reader = try isRoot ? KeyDNSCommand.program("umwelt-kubelet") : nil
@@ -60,19 +59,28 @@ struct StatusReport {
         add("problem", problem)
     }
 
-    mutating func addRule(_ node: KeyDNSNode, for name: String) {
+    /// The rule that wins for the first of the names, and each other one for the rest.
+    mutating func addRules(_ node: KeyDNSNode, for names: [String]) {
         let rules = node.rules()
         for problem in rules.problems { add(problem: problem) }
         if let elsewhere = node.elsewhere { add(problem: elsewhere) }
-        guard let winner = rules.winner(name) else {
-            return add(problem: "no rule of request-key is for \(name): run 'umwelt keydns install'")
+        var last: RequestKeyRules.Rule?
+        for name in names {
+            guard let winner = rules.winner(name) else {
+                return add(problem: "no rule of request-key is for \(name): run 'umwelt keydns install'")
+            }
+            if winner != last { add(winner, of: node, for: name) }
+            last = winner
         }
-        add("rule", "\(winner.file):\(winner.line): \(winner.command) (for \(name))")
-        if winner.file != "\(node.ruleFile)" {
+    }
+
+    private mutating func add(_ rule: RequestKeyRules.Rule, of node: KeyDNSNode, for name: String) {
+        add("rule", "\(rule.file):\(rule.line): \(rule.command) (for \(name))")
+        if rule.file != "\(node.ruleFile)" {
             let isThere = FileTree.isThere(node.ruleFile)
             add(problem: isThere ? "that rule is preferred to ours" : "not installed: run 'umwelt keydns install'")
         }
-        let program = winner.command.split(separator: " ").first.map(String.init) ?? ""
+        let program = rule.command.split(separator: " ").first.map(String.init) ?? ""
         if !Programs.isProgram(program) { add(problem: "\(program) is no program: every name fails for 60 seconds") }
         if node.enforcesSELinux {
             for line in KeyDNSNode.seLinuxAdvice(helper: program) { add("selinux", line) }
