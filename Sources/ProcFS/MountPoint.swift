@@ -19,6 +19,11 @@ package struct MountPoint: Sendable {
     ///
     /// Returns the device.
     package func mount() throws(Refusal) -> Fd {
+        // Below /proc it would wait for itself; over / nobody could reach it.
+        let first = path.bytes.split(separator: UInt8(ascii: "/")).first ?? []
+        if first.isEmpty || ["proc", "sys"].contains(where: { first.elementsEqual($0.utf8) }) {
+            throw Refusal(description: "\(path) cannot be a mount point; name an empty directory (/var/lib/umwelt)")
+        }
         do throws(Errno) { try removeDead() } catch {
             throw Refusal(description: "\(path) is a dead mount that cannot be removed: \(error)")
         }

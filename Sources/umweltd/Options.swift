@@ -88,7 +88,9 @@ struct Options: Equatable {
             case "--embedded": options.isEmbedded = true
             case "--no-placement": options.isPlaced = false
             case "--socket":
-                guard let path = value(), !path.isEmpty else { return .refuse("--socket needs a path") }
+                guard let path = value(), !path.isEmpty, attached != nil || !path.hasPrefix("-") else {
+                    return .refuse("--socket needs a path")
+                }
                 options.socket = Path(path)
             case "--part":
                 guard let text = value(), let part = Part(text) else { return .refuse("--part is for umweltd itself") }

@@ -131,6 +131,7 @@ extension DaemonSuite {
             (["--nonsense"], "unknown option --nonsense"), (["--threads", "0"], "--threads needs"),
             (["--threads", "65"], "--threads needs"), (["--threads", "x"], "--threads needs"),
             (["--threads"], "--threads needs"), (["--socket"], "--socket needs"), (["--socket="], "--socket needs"),
+            (["--socket", "--embedded"], "--socket needs"),
             (["--ready-fd", "-1"], "--ready-fd needs"), (["/a", "/b"], "more than one mount point"), ([""], "is empty"),
             (["-x"], "unknown option -x"),
         ]) func wrongFlagsAreRefused(arguments: [String], reason: String) throws {
@@ -171,6 +172,8 @@ extension DaemonSuite {
             for arguments in [
                 ["--socket", long, "\(lab.mount)"], ["--socket", "\(lab.socket)", "/proc/none"],
                 ["--socket", "/proc/none/socket", "\(lab.mount)"], ["--socket", "\(lab.socket)", "/dev/null"],
+                ["--socket", "\(lab.socket)", "/"], ["--socket", "\(lab.socket)", "/proc/self"],
+                ["--socket", "\(lab.socket)", "/sys/kernel"],
             ] {
                 let output = try run(lab, arguments)
                 #expect(output.code == 1, "\(arguments): \(output.text)")
