@@ -108,6 +108,7 @@ package struct Mending {
             }
             report.namespaces += groups.reduce(0) { $0 + $1.count }
             crew.run(groups, &report) { [self] group, probe in
+                visit.isLast = true
                 var report = Report()
                 // A mount that is seen from several root directories is replaced once.
                 var done: Set<UInt64> = []
@@ -300,6 +301,7 @@ package struct Mending {
         }
         for group in groups { places.formUnion(group.map(\.namespace.place)) }
         crew.run(groups, &report) { [self] group, probe in
+            visit.isLast = true
             var report = Report()
             var done: Set<UInt64> = []
             for (namespace, mounts) in group {

@@ -28,11 +28,15 @@ package enum MountSurvey {
             }
 
             private init?(at directory: Path) {
-                guard let namespace = try? FileStatus.of(directory.appending("ns/mnt")),
-                    let root = try? FileStatus.of(directory.appending("root"))
-                else { return nil }
-                (inode, rootMount) = (namespace.inode, root.mount)
-                (rootDevice, rootInode) = (root.device, root.inode)
+                guard let namespace = try? FileStatus.of(directory.appending("ns/mnt")) else { return nil }
+                (inode, rootMount, rootDevice, rootInode) = (namespace.inode, 0, 0, 0)
+                do throws(Errno) {
+                    let root = try FileStatus.of(directory.appending("root"))
+                    (rootMount, rootDevice, rootInode) = (root.mount, root.device, root.inode)
+                } catch {
+                    // A FUSE of the container's own user namespace lets nobody else in.
+                    guard error == .permissionDenied else { return nil }
+                }
             }
 
             /// This process's.

@@ -10,7 +10,11 @@ package import Samples
 package struct ViewMounts {
     private let visit: NamespaceVisit
 
-    package init() throws(Errno) { visit = try NamespaceVisit() }
+    /// `isLast`: nothing of the host's files is looked at after the first container.
+    package init(isLast: Bool = false) throws(Errno) {
+        visit = try NamespaceVisit()
+        visit.isLast = isLast
+    }
 
     /// Why a view could not be put there.
     package struct Failure: Error, Equatable {

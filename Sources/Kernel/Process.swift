@@ -185,6 +185,13 @@ package enum ExitStatus: Equatable, Sendable {
 
 /// Calls on processes by number.
 package enum ProcessID {
+    /// Takes the numbers of root, as the user namespace has them that the process is in.
+    ///
+    /// For processes with one thread: of others, each thread would keep its own.
+    package static func becomeRoot() throws(Errno) {
+        guard setregid(0, 0) == 0, setreuid(0, 0) == 0 else { throw Errno(rawValue: errno) }
+    }
+
     package static var own: Int32 { getpid() }
 
     /// kill(2): a negative `pid` is a process group.

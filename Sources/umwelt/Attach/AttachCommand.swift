@@ -46,7 +46,7 @@ struct AttachCommand: ParsableCommand {
     }
 
     func run() throws {
-        let attacher = try Attacher(state: StateDirectory(stateDir))
+        let attacher = try Attacher(state: StateDirectory(stateDir), isLast: target != nil)
         guard let target else { return try attachAll(attacher) }
         try attach(try attacher.container(target), attacher)
     }
@@ -106,7 +106,7 @@ struct DetachCommand: ParsableCommand {
     @Option(help: RunHelp.stateDirectory, transform: RunParsing.stateDirectory) var stateDir: String?
 
     func run() throws {
-        let attacher = try Attacher(state: StateDirectory(stateDir))
+        let attacher = try Attacher(state: StateDirectory(stateDir), isLast: true)
         let container = try attacher.container(target)
         let removed = try attacher.detach(container)
         try Standard.output(Array("\(container.label): \(removed.count) files taken away\n".utf8))

@@ -12,12 +12,13 @@ struct Attacher {
     let state: StateDirectory
     let mounts: ViewMounts
 
-    init(state: StateDirectory) throws {
+    /// `isLast`: there is one container to see to.
+    init(state: StateDirectory, isLast: Bool = false) throws {
         self.state = state
         do { daemon = try DaemonClient(socket: state.socket, hold: false) } catch is DaemonClient.Absent {
             throw Failure.failed("no umweltd listens at \(state.socket); start it: systemctl start umweltd")
         }
-        do throws(Errno) { mounts = try ViewMounts() } catch {
+        do throws(Errno) { mounts = try ViewMounts(isLast: isLast) } catch {
             throw Failure.failed("cannot look at mount namespaces: \(error)")
         }
     }
