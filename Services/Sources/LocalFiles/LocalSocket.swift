@@ -6,9 +6,14 @@ internal import Glibc
 /// Unix sockets of this node.
 package enum LocalSocket {
     /// A connected stream socket, which the caller closes; throws where nobody listens.
-    package static func connect(_ path: String) throws(FileError) -> Int32 {
+    ///
+    /// Who listens has so many seconds to take the connection, and what is written to it, or is no longer waited for (EAGAIN).
+    package static func connect(_ path: String, patienceSeconds: Int = 30) throws(FileError) -> Int32 {
         let number = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
         guard number >= 0 else { throw FileError(operation: "socket", path: path, code: errno) }
+        var patience = timeval(tv_sec: patienceSeconds, tv_usec: 0)
+        // SAFETY: the value is valid for its size during the call.
+        unsafe _ = setsockopt(number, SOL_SOCKET, SO_SNDTIMEO, &patience, socklen_t(MemoryLayout<timeval>.size))
         var address = sockaddr_un()
         address.sun_family = sa_family_t(AF_UNIX)
         let bytes = Array(path.utf8)

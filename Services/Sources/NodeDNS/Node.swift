@@ -10,6 +10,8 @@ package import Terminal
 /// The node as the kubelet and the runtime see it: settings, and the files they read.
 package struct Node {
     package var kubelet: Kubelet
+    /// Whose rules are the kubelet's.
+    package var release: Version
     package var settings: KubeletSettings
     /// What is at resolvConf, or was given in its place.
     package var file: Kubelet.NodeFile
@@ -57,12 +59,19 @@ package struct Node {
         }
         remarks += settings.problems
         let path = settings.resolvConf?.value ?? KubeletSettings.Default.resolvConf
+        release = options.kubernetesVersion ?? Behaviour.newest
+        if settings.process != nil, options.kubernetesVersion == nil {
+            remarks.append(
+                "by the rules of Kubernetes \(release): the running kubelet's release is not looked at, and those before 1.28 "
+                    + "have other limits; give --kubernetes-version"
+            )
+        }
         kubelet = Kubelet(
             resolvConf: Word(path),
             clusterDNS: (settings.clusterDNS?.value ?? []).map { Word($0) },
             clusterDomain: Word(settings.clusterDomain?.value ?? ""),
             nodeIPs: (settings.nodeIPs?.value ?? []).map { Word($0) },
-            behaviour: Behaviour(options.kubernetesVersion, featureGates: settings.featureGates)
+            behaviour: Behaviour(release, featureGates: settings.featureGates)
         )
         // Its files as it sees them: in kind or k3d the kubelet is in a container, and its runtime with it.
         let place = settings.hasOwnFiles ? settings.process.map { "/proc/\($0)/root" } ?? "" : ""

@@ -16,7 +16,7 @@ package struct KubeletOptions: ParsableArguments {
         help: ArgumentHelp("The kubelet's release, from 1.10 to 1.36. Default: 1.36.", valueName: "version"),
         transform: KubeletOptions.kubernetesVersion
     )
-    package var kubernetesVersion: Version = Behaviour.newest
+    package var kubernetesVersion: Version?
     @Option(help: ArgumentHelp("In place of the node's resolv.conf, whatever resolvConf names.", valueName: "file"))
     package var resolvConf: String?
     private static func kubernetesVersion(_ text: String) throws -> Version {

@@ -73,7 +73,7 @@ extension Answer {
     private var kubeletDocument: Value {
         let kubelet = node.kubelet
         return .object([
-            "resolvConf": .string(kubelet.resolvConf.description),
+            "version": .string(node.release.description), "resolvConf": .string(kubelet.resolvConf.description),
             "clusterDNS": .strings(kubelet.clusterDNS.map(\.description)),
             "clusterDomain": .string(kubelet.clusterDomain.description),
             "nodeIPs": .strings(kubelet.nodeIPs.map(\.description)),

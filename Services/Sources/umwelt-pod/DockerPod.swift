@@ -96,6 +96,9 @@ struct DockerPod: ContainerEngine {
                     text.removeSubrange(...end)
                     problem = line["error"]?.string ?? problem
                 }
+                guard text.count <= 1 << 20 else {
+                    throw DockerError(call: "pull \(image)", message: "a line of the answer is too long", status: 0)
+                }
             }
         } catch let error as DockerError { problem = error.message }
         if let problem { throw Failure.failed("\(who): image \(image): \(problem)") }

@@ -33,6 +33,31 @@ struct LocalDirectoryTests {
         #expect(!LocalFile.isReadable(directory + "/none"))
     }
 
+    /// Who listens and takes no connection is not waited for without end.
+    @Test(.timeLimit(.minutes(1)))
+    func aListenerThatTakesNothing() throws {
+        try LocalDirectory.make(directory)
+        defer { try? LocalDirectory.remove(directory) }
+        let listener = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
+        defer { close(listener) }
+        var address = sockaddr_un()
+        address.sun_family = sa_family_t(AF_UNIX)
+        let path = directory + "/s"
+        withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path.utf8) }
+        let result = withUnsafePointer(to: address) {
+            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                bind(listener, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
+            }
+        }
+        #expect(result == 0 && listen(listener, 0) == 0)
+        var open: [Int32] = []
+        defer { for number in open { close(number) } }
+        #expect(throws: FileError.self) {
+            for _ in 0..<4 { open.append(try LocalSocket.connect(path, patienceSeconds: 1)) }
+        }
+        #expect(open.count < 4)
+    }
+
     @Test func oneSocketOfTwoSpellings() throws {
         try LocalDirectory.make(directory + "/run")
         defer { try? LocalDirectory.remove(directory) }
