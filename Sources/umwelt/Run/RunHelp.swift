@@ -13,8 +13,8 @@ enum RunHelp {
         Every file of the host that root can read can be read in there; no socket file of the host can be reached. \
         Abstract sockets belong to the network, which is the host's.
 
-        Without --tty the command has umwelt's own standard streams, as without a container; in the terminal's background \
-        it has nothing to read.
+        Without --tty the command has umwelt's own standard streams, as without a container. Started in the terminal's \
+        background it has nothing to read; put there later (Ctrl-Z, bg) it goes on reading what is typed.
 
         EXAMPLES
           umwelt run --memory 256M -- free -m
