@@ -162,6 +162,22 @@ struct PlanReaderTests {
         #expect(try self.plan(volume).notes == ["spec.volumes[0].emptyDir.sizeLimit"])
     }
 
+    @Test(arguments: [
+        ("Localhost, localhostProfile: profiles/a.json", nil), ("RuntimeDefault", nil),
+        ("Localhost", "localhostProfile is missing"),
+        ("Localhost, localhostProfile: /a.json", "localhostProfile is not a relative path without '..'"),
+        ("Localhost, localhostProfile: a/../../b", "localhostProfile is not a relative path without '..'"),
+        ("Unconfined, localhostProfile: a", "localhostProfile can only be set where type is Localhost"),
+    ])
+    func seccompProfilesAreTheKubelets(profile: String, problem: String?) throws {
+        let spec = container(", securityContext: {seccompProfile: {type: \(profile)}}")
+        guard let problem else {
+            _ = try plan(spec)
+            return
+        }
+        #expect(failure(spec).contains("spec.containers[0].securityContext.seccompProfile." + problem))
+    }
+
     @Test(arguments: ["Always", "OnRootMismatch", "Sometimes"])
     func howAGroupIsAppliedMayBeSaid(policy: String) throws {
         let context = "{fsGroup: 5, fsGroupChangePolicy: \(policy), supplementalGroupsPolicy: Merge}"
