@@ -48,6 +48,9 @@ package final class SnapshotStore: Sendable {
         memory.store(memory.load(at: offset) | Self.readFlag, at: offset)
     }
 
+    /// Whether no process keeps anything there.
+    func isFree(place: Int) -> Bool { memory.load(at: offset(place)) == 0 }
+
     func remove(place: Int) { memory.store(0, at: offset(place)) }
 
     /// What is kept under a handle, by whichever process.

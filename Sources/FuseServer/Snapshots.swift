@@ -59,7 +59,11 @@ final class Snapshots: Sendable {
         return sets[index].value.withLock { set in
             Self.makeRoom(for: content, in: &set)
             if !set.slots.contains(where: { $0.handle == 0 }) { Self.drop(from: &set) { _ in 1 } }
-            guard let way = set.slots.firstIndex(where: { $0.handle == 0 }) else { return 0 }
+            // What a predecessor kept for a file that is still open is not known here before it is read.
+            let unused = set.slots.indices.first {
+                set.slots[$0].handle == 0 && store?.isFree(place: index * Self.ways + $0) != false
+            }
+            guard let way = unused ?? set.slots.firstIndex(where: { $0.handle == 0 }) else { return 0 }
             set.sequence &+= 1
             let handle = set.sequence << 16 | UInt64(index) << 8 | UInt64(way)
             set.bytes += content.count

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright the Umwelt authors
 
-import FuseServer
 import FuseWire
 import Testing
+
+@testable import FuseServer
 
 /// Files that are opened and not closed: bounded, and nobody else's trouble.
 @Suite struct SnapshotsTests {
@@ -180,6 +181,17 @@ import Testing
         let later = Bench(firstSequence: 1_000_000, store: store)
         later.files.state.withLock { $0.content[200] = [UInt8](repeating: 2, count: 5) }
         #expect(later.read(200, handle: handle).bytes == [2, 2, 2, 2, 2])
+    }
+
+    /// What a predecessor keeps for a file that is open stays, though the next one opens others before that is read on.
+    @Test func nextProcessTakesNoOpenFilesPlace() throws {
+        let store = try SnapshotStore()
+        let before = Snapshots(firstSequence: 1, store: store).insert([1, 2], owner: 7, thread: 7)
+        let later = Snapshots(firstSequence: 1_000_000, store: store)
+        let after = later.insert([3], owner: 7, thread: 7)
+        #expect(before != after)
+        #expect(later.content(of: before, readAt: 1) == .content([1, 2]))
+        #expect(later.content(of: after, readAt: 1) == .content([3]))
     }
 
     /// Eight threads at once: bounds and contents hold.
