@@ -95,7 +95,8 @@ package final class ContainerTable: Sendable {
 
     /// Names the first process of a registered container, and with it its cgroups.
     ///
-    /// `refuge`: the mount namespace in which others may go on when that ends. Errors: those of noting it; it holds for this process's life all the same.
+    /// `refuge`: the mount namespace in which others may go on when that ends. Errors: those of noting it; it holds for this
+    /// process's life all the same.
     package func attach(
         _ container: Container,
         pid: Int32,

@@ -47,7 +47,9 @@ extension [EngineContainer] {
     }
 
     /// By id, then by name (POD/CONTAINER, then either of the two), then by the beginning of an engine's own id (three digits
-    /// at least; an id that people chose is a name, of which the beginning can be another's); who names a pod means what runs in it before the process that holds its namespaces.
+    /// at least; an id that people chose is a name, of which the beginning can be another's).
+    ///
+    /// Who names a pod means what runs in it before the process that holds its namespaces.
     private func matchAll(_ target: String) -> Match {
         let inhabited = filter { !$0.isSandbox }
         for candidates in [
