@@ -137,14 +137,14 @@ extension RunSuite {
             let lab = try RunLab()
             let count = lab.files + "/count"
             let pause = "sleep \(Double(Programs.patience) * 0.3)"
-            let counts = "i=0; while :; do i=$((i+1)); echo $i > /v/count; sleep 0.02; done"
+            let counts = "while :; do echo >> /v/count; sleep 0.02; done"
             let script = """
                 '\(Programs.umwelt)' run --state-dir '\(lab.state)' --runtime \(runtime) --volume '\(lab.files):/v' -- \
                     sh -c '\(counts)' & run=$!
                 while [ ! -s '\(count)' ]; do sleep 0.05; done
-                kill -TSTP $run; \(pause); a=$(cat '\(count)'); \(pause); b=$(cat '\(count)')
+                kill -TSTP $run; \(pause); a=$(wc -l < '\(count)'); \(pause); b=$(wc -l < '\(count)')
                 state=$(awk '/^State/ { print $2 }' /proc/$run/status)
-                kill -CONT $run; \(pause); c=$(cat '\(count)')
+                kill -CONT $run; \(pause); c=$(wc -l < '\(count)')
                 kill -TERM $run; wait $run; echo "$? $state $((b - a)) $((c > b))"
                 """
             let result = try lab.start(["sh", "-c", script]).end()
