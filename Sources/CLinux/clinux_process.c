@@ -12,6 +12,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -29,8 +30,11 @@
 static int become(const struct clinux_command *command, int *report) {
     clinux_reset_signals();
     if (command->group == 1 && setpgid(0, 0) == -1) return errno;
-    // What outlives its parent keeps nothing of that one's: no lock, no pipe, no directory.
-    if (command->group == 2 && (setsid() == -1 || chdir("/") == -1)) return errno;
+    // What outlives its parent keeps nothing of that one's: no lock, no pipe, no directory, no low priority.
+    if (command->group == 2) {
+        if (setsid() == -1 || chdir("/") == -1) return errno;
+        (void)setpriority(PRIO_PROCESS, 0, 0);
+    }
     for (size_t i = 0; i < command->join_count; i++)
         if (write(command->joins[i], "0", 1) == -1) return errno;
     // Everything moves above the places to fill first, so that no place is overwritten before it is read.

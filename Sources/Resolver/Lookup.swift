@@ -68,8 +68,8 @@ package struct Lookup: Sendable {
     private static let maximumEvents = 128
 
     private let request: LookupRequest
-    private let servers: [Server]
-    private let options: ResolverOptions
+    private var servers: [Server]
+    private var options: ResolverOptions
     private let deadline: UInt64
     private let random: RandomSource
 
@@ -170,11 +170,23 @@ package struct Lookup: Sendable {
             outcome = found.map { .found($0) } ?? .failed(.exchange(failure))
         case .answered(let message, let server):
             note(.answered(question, message.code, records: message.answers.count, by: server))
+            prefer(server)
             do throws(Answer.Problem) {
                 take(try Answer(to: question, in: message, visited: visited, ttl: ttl), of: message)
             } catch {
                 outcome = .failed(.aliasLoop)
             }
+        }
+    }
+
+    /// What is still to be asked is asked of the one that answers first: those before it may be dead, and each would be waited for
+    /// again.
+    private mutating func prefer(_ server: Server) {
+        guard servers.count > 1 else { return }
+        options.rotates = false
+        for index in servers.indices where servers[index] == server {
+            servers.swapAt(0, index)
+            return
         }
     }
 

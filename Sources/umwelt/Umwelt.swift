@@ -55,6 +55,12 @@ enum Main {
         if let (verb, rest) = ServiceProgram.arguments(arguments) {
             try ServiceProgram.become(verb, rest)
         }
+        // The parser's own help takes any word, and tells what it has.
+        if arguments.dropFirst().first == "help", let verb = arguments.dropFirst(2).first, !verb.hasPrefix("-"),
+            verb != "help", !Umwelt.configuration.subcommands.contains(where: { $0.configuration.commandName == verb })
+        {
+            throw Failure.usage("there is no command \(verb) (see 'umwelt --help')")
+        }
         var command: any ParsableCommand
         do {
             command = try RunCommand.parsingCommandApart(arguments) ?? Umwelt.parseAsRoot(Array(arguments.dropFirst()))

@@ -88,13 +88,16 @@ extension RunSuite {
                 "sh", "-c",
                 """
                 cd '\(lab.files)' && mkdir d && mount -t tmpfs t d || exit 9
-                (cd d; exec 9>../lock; flock 9; exec \(umwelt) sleep 1) & first=$!
+                (cd d; exec 9>../lock; flock 9; exec nice -n 15 \(umwelt) sleep 1) & first=$!
                 sleep 0.4; \(umwelt) sleep 5 & second=$!
+                for process in /proc/[0-9]*; do
+                  ! tr '\\0' ' ' <$process/cmdline 2>/dev/null | grep -q '^umweltd .*\(lab.state)' || cut -d ' ' -f 19 $process/stat
+                done | sort -u
                 wait $first; flock -n lock echo free; umount d && echo unmounted; umount -l d 2>/dev/null
                 kill $second; wait $second
                 """,
             ]).end(seconds: 20)
-            #expect(result.lines == ["free", "unmounted"], "\(result.lines) \(result.errors)")
+            #expect(result.lines == ["0", "free", "unmounted"], "\(result.lines) \(result.errors)")
         }
 
         /// runc hands on what comes to it, and Go's own SIGURG came to it: top ends of that.

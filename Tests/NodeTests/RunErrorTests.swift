@@ -121,6 +121,7 @@ extension RunSuite {
             expect(try lab.run(["--memory", "much"], ["true"]), says: "256M", code: 2)
             expect(try lab.start(["\(Programs.umwelt)", "run", "free", "-m"]).end(), says: "after '--'", code: 2)
             expect(try lab.start(["\(Programs.umwelt)", "rnu"]).end(), says: "rnu", code: 2)
+            expect(try lab.start(["\(Programs.umwelt)", "help", "rnu"]).end(), says: "no command rnu", code: 2)
             expect(try lab.run(["--tty"], ["true"]), says: "needs a terminal")
             expect(try lab.run(["--rootfs", "/no/such"], ["true"]), says: "--rootfs /no/such: no such file")
             expect(try lab.run(["--volume", "/no/such:/x"], ["true"]), says: "--volume /no/such: no such file")

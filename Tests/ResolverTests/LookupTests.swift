@@ -79,6 +79,39 @@ struct LookupTests {
         #expect(found.ttl == 7)
     }
 
+    /// One after two that are dead.
+    @Test(arguments: [false, true]) func theServerThatAnswersIsAskedFirst(rotates: Bool) throws {
+        var options = ResolverOptions()
+        options.rotates = rotates
+        let servers = [1, 2, 3].map { Server(.v4($0)) }
+        var lookup = Lookup(
+            LookupRequest(["a.b.c", "a.c", "a"].map(Self.name), [.a]),
+            servers: servers,
+            options: options,
+            deadline: 5_000_000_000,
+            random: countingSource()
+        )
+        var asked: [Server] = []
+        var now: UInt64 = 0
+        for _ in 0..<100 {
+            switch lookup.step(now: now) {
+            case .done(let outcome):
+                #expect(outcome == .failed(.noSuchName))
+                #expect(asked.suffix(3) == [servers[2], servers[2], servers[2]] && asked.count <= 5)
+                return
+            case .wait(let until): now = until
+            case .send(let query):
+                asked.append(query.server)
+                guard query.server == servers[2] else { continue }
+                var message = try Message(parsing: query.bytes)
+                message.flags = 0x8183
+                message.additionals = []
+                lookup.received(tag: query.tag, message.encoded())
+            }
+        }
+        Issue.record("no end: \(asked)")
+    }
+
     @Test func theOtherFamilyAfterNoData() throws {
         let (outcome, asked) = try run(
             ["a.b"],

@@ -79,7 +79,7 @@ extension DaemonSuite {
                 print(
                     "chaos: one that an event met: p50 \(met[met.count / 2]) ms, p99 \(met[met.count * 99 / 100]) ms"
                 )
-                #expect(waits.quantile(0.5) < 100, "\(waits)")
+                if Programs.patience == 1 { #expect(waits.quantile(0.5) < 100, "\(waits)") }
             }
             #expect(wrong.count == 0, "\(wrong.prefix(10))")
             #expect(reads > events * 8)
