@@ -9,6 +9,7 @@ import ProcFS
 /// A process that changes mounts in containers for the keeper, which must not wait for them itself.
 final class Helper {
     let child: Child
+    private let limitNs: UInt64
     private let deadline: UInt64
     private let whenOver: (_ isDone: Bool) -> Void
     private var isOver = false
@@ -16,6 +17,7 @@ final class Helper {
     /// `whenOver` is told whether it did what it was to do.
     init(_ child: Child, limitNs: UInt64, whenOver: @escaping (_ isDone: Bool) -> Void) {
         self.child = child
+        self.limitNs = limitNs
         deadline = Clock.monotonic &+ limitNs
         self.whenOver = whenOver
     }
@@ -24,6 +26,7 @@ final class Helper {
     func hurry() {
         guard !isOver, Clock.monotonic > deadline else { return }
         try? child.kill(SIGKILL)
+        Notice.print("the containers' mounts took longer than \(limitNs / 1_000_000_000) s: not all were seen to")
         over(isDone: false)
     }
 
