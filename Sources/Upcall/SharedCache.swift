@@ -222,9 +222,11 @@ package final class SharedCache {
             try file.lockByte(at: lock)
             defer { try? file.unlockByte(at: lock) }
             let set = try file.read(count: CacheLayout.ways * CacheRecord.size, at: Int64(offset))
-            let place = CacheLayout.place(record.key, in: set, for: asker, now: Clock.boot)
-            // What was stored meanwhile, by who waits at another lock, is newer.
-            guard isCurrent, let way = place.way, place.record?.storedAt ?? 0 <= record.storedAt else { return }
+            let now = Clock.boot
+            let place = CacheLayout.place(record.key, in: set, for: asker, now: now)
+            // What was stored meanwhile, by who waits at another lock, is newer; what is of a time to come is of an earlier start.
+            let known = place.record?.storedAt ?? 0
+            guard isCurrent, let way = place.way, known <= record.storedAt || known > now else { return }
             var record = record
             if record.asker.rawValue < asker.rawValue { record.asker = asker }
             try file.write(record.encoded(), at: Int64(offset + way * CacheRecord.size))

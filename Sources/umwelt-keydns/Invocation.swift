@@ -40,6 +40,8 @@ struct Invocation {
         guard unsafe getenv(mark) == nil else { return false }
         // SAFETY: as above.
         _ = unsafe setenv(mark, "1", 1)
+        // SAFETY: as above. It was for this process's own beginning (CArguments), not for the fallback's.
+        _ = unsafe unsetenv("SWIFT_BACKTRACE")
         return true
     }
 

@@ -159,7 +159,10 @@ final class Runner {
         let end = Clock.monotonic + Self.answerNs
         while Clock.monotonic < end {
             if (try? asking.poll()) != nil { return true }
-            try interrupts.check(milliseconds: 5)
+            do throws(Failure) { try interrupts.check(milliseconds: 5) } catch {
+                try? asking.kill(SIGKILL)
+                throw error
+            }
         }
         try? asking.kill(SIGKILL)
         return false

@@ -180,10 +180,7 @@ struct Supervisor {
     /// The kernel gives a new program its arguments when it has taken the handlers of the one before away (begin_new_exec(),
     /// fs/exec.c; create_elf_tables(), fs/binfmt_elf.c): until then a signal would be sent to those, and be lost with them.
     private static func hasArguments(_ pid: Int32) -> Bool {
-        var byte: [UInt8] = [0]
-        do throws(Errno) { return try Fd.open(Path("/proc/\(pid)/cmdline")).read(into: &byte) > 0 } catch {
-            return false
-        }
+        (try? Fd.contents(of: Path("/proc/\(pid)/cmdline"), limit: 1))?.isEmpty == false
     }
 
     private static func program(of pid: Int32) -> Path? { try? FileTree.linkTarget(Path("/proc/\(pid)/exe")) }

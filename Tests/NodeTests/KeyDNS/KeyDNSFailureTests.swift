@@ -449,6 +449,9 @@ extension KeyDNSSuite {
                 let record = CacheRecord(key: key, freshUntil: until, storedAt: stored, addresses: [.v4(0x0a00_0006)])
                 try SharedCache.open(lab.cachePath).store(record)
                 #expect(try lab.request("x.cluster.test") == .text(expected), "\(stored) \(until)")
+                // And the answer takes its place.
+                let kept = try SharedCache.open(lab.cachePath).record(key)
+                #expect(kept?.storedAt ?? .max <= Clock.boot, "\(stored) \(until)")
             }
         }
 
