@@ -63,8 +63,16 @@ let package = Package(
         .executableTarget(
             name: "umwelt-keydns",
             dependencies: ["CArguments", "Kernel", "Resolver", "KeyDNS", "Upcall"],
-            // The kernel starts it for each name: every library to load would be waited for. It begins in CArguments.
-            linkerSettings: [.unsafeFlags(["-static-executable", "-Xlinker", "-e", "-Xlinker", "carguments_start"])]
+            exclude: ["link-order"],
+            // The kernel starts it for each name: every library to load would be waited for, and so is every page. It begins in
+            // CArguments; what it touches lies together, in the order of its first use.
+            linkerSettings: [
+                .unsafeFlags([
+                    "-static-executable", "-Xlinker", "-e", "-Xlinker", "carguments_start", "-use-ld=lld",
+                    "-Xlinker", "--symbol-ordering-file=\(Context.packageDirectory)/Sources/umwelt-keydns/link-order",
+                    "-Xlinker", "--no-warn-symbol-ordering",
+                ])
+            ]
         ),
         .executableTarget(
             name: "umwelt",
@@ -106,12 +114,15 @@ let package = Package(
 /// What umwelt-keydns consists of.
 ///
 /// It lives for a millisecond: types are asked for directly, so that the runtime's
-/// reader of mangled names, and the pages it is in, are never needed.
+/// reader of mangled names, and the pages it is in, are never needed. Each function
+/// is a section, so that the linker can put those that are needed together.
 let brief: Set = ["Kernel", "Resolver", "KeyDNS", "Upcall", "umwelt-keydns"]
 
 for target in package.targets where brief.contains(target.name) {
     target.swiftSettings = [
-        .unsafeFlags(["-Xfrontend", "-disable-concrete-type-metadata-mangled-name-accessors"])
+        .unsafeFlags([
+            "-Xfrontend", "-disable-concrete-type-metadata-mangled-name-accessors", "-Xfrontend", "-function-sections",
+        ])
     ]
 }
 
