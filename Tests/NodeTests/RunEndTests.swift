@@ -197,6 +197,30 @@ extension RunSuite {
             #expect(lab.leftovers() == [])
         }
 
+        /// The runtime takes long and ends, and its first process takes a moment more to become the command: a signal from before
+        /// waits for that, since the runtime's handlers would take it and it be lost.
+        ///
+        /// A runtime of the test's own, without a container: a real one is in that state for microseconds.
+        @Test func aSignalFromBeforeWaitsForTheCommand() throws {
+            let lab = try RunLab()
+            let runtime = lab.files + "/runtime"
+            let script = """
+                #!/bin/sh
+                for argument; do [ "$last" != --bundle ] || bundle=$argument; last=$argument; done
+                sleep 1.5
+                sh -c 'trap : TERM; sleep 0.5; exec sleep 1000' &
+                echo $! > "$bundle/init"
+
+                """
+            try FileTree.write(Array(script.utf8), to: Path(runtime), mode: 0o755)
+            let running = try lab.begin(["--runtime", runtime], ["sleep", "1000"])
+            usleep(300_000)
+            try running.child.kill(SIGTERM)
+            let result = try running.end(seconds: 10)
+            #expect(result.code == 143, "\(result.errors)")
+            #expect(lab.leftovers() == [])
+        }
+
         /// SIGKILL leaves the container; the next run clears it away.
         @Test func whatAKilledOwnerLeftIsCleared() throws {
             let lab = try RunLab()

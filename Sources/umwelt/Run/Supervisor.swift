@@ -40,7 +40,7 @@ struct Supervisor {
     private static let stepMilliseconds: Int32 = 10
     private static let lookMilliseconds: Int32 = 3
     private static let patienceMilliseconds: Int32 = 5000
-    private static let commandMilliseconds: Int32 = 1000
+    private static let commandMilliseconds: Int32 = 2000
 
     init(runtime: Child, bundle: Bundle, hasTerminal: Bool) {
         self.runtime = runtime
@@ -77,6 +77,8 @@ struct Supervisor {
             guard let status = try runtime.poll() else { return nil }
             guard !hasTerminal, status == .exited(0), let pid = bundle.initPID else { return status }
             command = Child(adopting: pid)
+            // What the runtime took for its part is not the command's: that is about to begin.
+            pendingMilliseconds = 0
         }
         do throws(Errno) {
             let status = try command?.poll()
