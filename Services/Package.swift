@@ -122,6 +122,7 @@ let package = Package(
                 "umwelt-dns", "Documents", "KubeletSettings", "NodeDNS", .product(name: "PodDNS", package: "umwelt"),
             ]
         ),
+        .testTarget(name: "PodProgramTests", dependencies: ["umwelt-pod", "LocalFiles"]),
         .testTarget(name: "DockerEngineTests", dependencies: ["DockerEngine"]),
         // Decoders on texts made by chance.
         .testTarget(

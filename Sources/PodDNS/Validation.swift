@@ -83,7 +83,7 @@ public enum Validation {
         return errors
     }
 
-    private static let strictRule = rule("'-' or '.'", label: "[a-z0-9]([-a-z0-9]*[a-z0-9])?")
+    static let strictRule = rule("'-' or '.'", label: "[a-z0-9]([-a-z0-9]*[a-z0-9])?")
     private static let relaxedRule = rule("'_', '-' or '.'", label: "_?[a-z0-9]([-_a-z0-9]*[a-z0-9])?")
 
     private static func rule(_ marks: String, label: String) -> String {
@@ -110,7 +110,7 @@ public enum Validation {
         }
     }
 
-    private static func quoted(_ word: Word) -> String { String(decoding: Quoting.go(word.bytes), as: UTF8.self) }
+    static func quoted(_ word: Word) -> String { String(decoding: Quoting.go(word.bytes), as: UTF8.self) }
 
     private static func list(_ words: [Word]) -> String { "[" + words.map(quoted).joined(separator: ",") + "]" }
 }

@@ -87,4 +87,52 @@ struct ValidationTests {
         #expect(long.count == 2)
         #expect(long.first?.hasSuffix(": must be no more than 253 bytes") == true)
     }
+
+    private static let name =
+        "must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an "
+        + "alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is "
+        + "'([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')"
+
+    /// In the API server's words; of a prefix, of which the words end as a search path's do, only the beginning is compared.
+    @Test(arguments: [
+        ("app", nil), ("App_1.x-y", nil), ("app.kubernetes.io/name", nil), (String(repeating: "a", count: 63), nil),
+        (String(repeating: "a", count: 253) + "/b", nil), ("a b", "name part \(name)"), ("-a", "name part \(name)"),
+        ("a-", "name part \(name)"), ("\u{e9}", "name part \(name)"), ("a/", "name part must be non-empty"),
+        ("", "name part must be non-empty"), ("/a", "prefix part must be non-empty"),
+        ("a/b/c", "a qualified name \(name) with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')"),
+        (String(repeating: "a", count: 64), "name part must be no more than 63 bytes"),
+        (String(repeating: "a", count: 254) + "/b", "prefix part must be no more than 253 bytes"),
+        ("a_b/c", "prefix part a lowercase RFC 1123 subdomain must consist of"),
+        ("A.b/c", "prefix part a lowercase RFC 1123 subdomain must consist of"),
+    ])
+    func keys(text: String, problem: String?) {
+        let labels = Validation.labelErrors([(text, "")], "m.labels")
+        let annotations = Validation.annotationErrors([(text, "a b")], "m.annotations")
+        guard let problem else { return #expect(labels + annotations == []) }
+        #expect(labels.first?.hasPrefix("m.labels: Invalid value: \"\(text)\": \(problem)") == true, "\(labels)")
+        // In an annotation's key the case makes no difference.
+        guard text != "A.b/c" else { return #expect(annotations == []) }
+        let start = "m.annotations: Invalid value: \"\(text)\": \(problem)"
+        #expect(annotations.first?.hasPrefix(start) == true, "\(annotations)")
+    }
+
+    @Test func labelsHaveShortValues() {
+        func errors(_ value: String) -> [String] { Validation.labelErrors([("a", value)], "l") }
+        for value in ["", "x", "v1.2_3-z", String(repeating: "x", count: 63)] { #expect(errors(value) == []) }
+        let long = String(repeating: "x", count: 64)
+        #expect(errors(long) == ["l: Invalid value: \"\(long)\": must be no more than 63 bytes"])
+        let rule =
+            "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and "
+            + "end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation is "
+            + "'(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')"
+        for value in ["a b", "-", "x.", "a/b"] { #expect(errors(value) == ["l: Invalid value: \"\(value)\": \(rule)"]) }
+    }
+
+    @Test func annotationsAreBoundedTogether() {
+        func errors(_ count: Int) -> [String] {
+            Validation.annotationErrors([("a", "x"), ("b", String(repeating: "x", count: count))], "m.annotations")
+        }
+        #expect(errors((256 << 10) - 3) == [])
+        #expect(errors((256 << 10) - 2) == ["m.annotations: Too long: may not be more than 262144 bytes"])
+    }
 }

@@ -25,10 +25,7 @@ package enum LocalFile {
         var result: [UInt8] = []
         var buffer = [UInt8](repeating: 0, count: 1 << 16)
         while true {
-            // SAFETY: the buffer is valid for its count during the call.
-            let count = unsafe buffer.withUnsafeMutableBytes { unsafe read(number, $0.baseAddress, $0.count) }
-            if count < 0, errno == EINTR { continue }
-            guard count >= 0 else { throw FileError(operation: "read", path: path, code: errno) }
+            let count = try System.read(number, into: &buffer, path)
             guard count > 0 else { return result }
             guard result.count + count <= limit else { throw FileError(operation: "read", path: path, code: 0) }
             result.append(contentsOf: buffer.prefix(count))

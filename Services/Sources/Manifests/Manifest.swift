@@ -20,9 +20,17 @@ package struct Manifest: Equatable, Sendable {
         "CronJob": ["spec", "jobTemplate", "spec", "template"], "PodTemplate": ["template"],
     ]
 
-    /// Whether a kind of that version is Kubernetes' own: others have some of these names too.
-    private static func isOwn(_ version: String) -> Bool {
-        version == "v1" || ["apps/", "batch/", "extensions/"].contains { version.hasPrefix($0) }
+    /// The version of each kind that is read: the one that the API server has.
+    private static let versions: [String: String] = [
+        "Pod": "v1", "ConfigMap": "v1", "Secret": "v1", "PodTemplate": "v1", "ReplicationController": "v1",
+        "List": "v1",
+        "Deployment": "apps/v1", "ReplicaSet": "apps/v1", "StatefulSet": "apps/v1", "DaemonSet": "apps/v1",
+        "Job": "batch/v1", "CronJob": "batch/v1",
+    ]
+
+    /// Whether a kind of that version is somebody else's, who may call it as he likes: his group is a domain with a dot.
+    private static func isForeign(_ version: String) -> Bool {
+        version.contains("/") && version.prefix { $0 != "/" }.contains(".")
     }
 
     /// Reads YAML or JSON.
@@ -53,21 +61,27 @@ package struct Manifest: Equatable, Sendable {
         guard let kind = document["kind"]?.string else {
             throw DocumentError("\(path): there is no kind in it: this is no manifest of Kubernetes'")
         }
+        // Without a version there is only one that can be meant.
+        let version = document["apiVersion"] ?? .null
+        if let text = version.string, Self.isForeign(text) {
+            others.append("\(kind) of \(text)")
+            return
+        }
+        if let taken = Self.versions[kind], version != .null, version != .string(taken) {
+            let said = version.string.map { "\"\($0)\"" } ?? version.kind
+            throw DocumentError("\(path): \(kind) \(Self.name(document)): apiVersion is \(said), not \(taken)")
+        }
         if kind.hasSuffix("List"), document["items"]?.array != nil, depth < Self.depthLimit {
             for item in document["items"]?.array ?? [] {
                 // The items of the API's own lists (PodList, DeploymentList) do not say what they are.
                 let itemKind = String(kind.dropLast("List".count))
                 if !itemKind.isEmpty, case .object(let members) = item, item["kind"] == nil {
-                    try add(.object(members + [.init("kind", .string(itemKind))]), path, depth: depth + 1)
+                    let said: [Value.Member] = [.init("kind", .string(itemKind)), .init("apiVersion", version)]
+                    try add(.object(said + members), path, depth: depth + 1)
                 } else {
                     try add(item, path, depth: depth + 1)
                 }
             }
-            return
-        }
-        // Without a version there is only one that can be meant.
-        if let version = document["apiVersion"]?.string, !Self.isOwn(version) {
-            others.append("\(kind) of \(version)")
             return
         }
         switch kind {

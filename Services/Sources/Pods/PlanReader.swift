@@ -50,6 +50,8 @@ package struct PlanReader {
         plan.dns.uid = Word(plan.uid)
         plan.labels = metadata.map("labels")
         plan.annotations = metadata.map("annotations")
+        report.errors += Validation.labelErrors(plan.labels, metadata.child("labels"))
+        report.errors += Validation.annotationErrors(plan.annotations, metadata.child("annotations"))
         for key in ["name", "namespace", "generateName"] { _ = metadata.any(key) }
         // What the API server writes there, and nobody reads here.
         for key in [
@@ -96,6 +98,7 @@ package struct PlanReader {
             plan.hostAliases.append((ip, names))
             alias.finish()
         }
+        report.errors += Validation.labelErrors(spec.map("nodeSelector"), spec.child("nodeSelector"))
         spec.moot(
             "nodeName",
             "nodeSelector",

@@ -67,8 +67,8 @@ extension Answer {
             case .none: "only its own dnsConfig"
             }
         return
-            "\(title) in \(pod.namespace): dnsPolicy \(pod.policy)\(network), so \(kind); written by \(node.runtime) "
-            + "(\(node.runtimeSource))"
+            "\(title) in \(pod.namespace): dnsPolicy \(pod.policy)\(network), so \(kind); by Kubernetes "
+            + "\(node.release)'s rules, written by \(node.runtime) (\(node.runtimeSource))"
     }
 
     private func fileLines(_ style: Style) -> [String] {

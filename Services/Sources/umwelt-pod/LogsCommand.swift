@@ -35,8 +35,6 @@ struct LogsCommand: AsyncParsableCommand {
     @OptionGroup var target: ContainerOptions
     @OptionGroup var engine: EngineOptions
 
-    private static let limit = 256 << 20
-
     func run() async throws {
         let (engine, socket) = try engine.choose()
         if engine == .docker {
@@ -58,19 +56,21 @@ struct LogsCommand: AsyncParsableCommand {
                     : status.logPath
             }
         }
-        let bytes: [UInt8]
-        do throws(FileError) { bytes = try LocalFile.contents(of: path, limit: Self.limit) } catch {
-            throw Failure.failed("cannot read the log: \(error)")
-        }
-        for line in bytes.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: true) {
-            guard let entry = LogLine(line) else { continue }
-            let text = Array(entry.text) + (entry.isPartial ? [] : [UInt8(ascii: "\n")])
-            if entry.isError { Standard.error(text) } else { try Standard.output(text) }
-        }
+        try Self.printLog(path)
     }
 }
 
 extension LogsCommand {
+    /// Piece by piece: a log may be of any size.
+    private static func printLog(_ path: String) throws {
+        var log = LogText()
+        do {
+            var file = try FilePieces(path)
+            while let piece = try file.next() { try print(log.feed(piece)) }
+        } catch let error as FileError { throw Failure.failed("cannot read the log: \(error)") }
+        try print(log.end())
+    }
+
     private func dockerLogs(_ pods: DockerPods) throws {
         let item = try pods.target(target, needsRunning: false)
         let details = try pods.docker.json("GET", "/containers/\(item.id)/json", call: "look at \(item.container)")
@@ -82,26 +82,14 @@ extension LogsCommand {
             call: "logs of \(item.container)"
         ) { piece in
             if isTerminal { return try Standard.output(Array(piece)) }
-            for frame in frames.feed(piece) {
-                if frame.isError { Standard.error(frame.text) } else { try Standard.output(frame.text) }
-            }
+            try Self.print(frames.feed(piece))
         }
     }
-}
 
-/// A line of a CRI log: `TIME stdout|stderr F|P TEXT`.
-struct LogLine {
-    var isError: Bool
-    /// Whether the line goes on in the next entry.
-    var isPartial: Bool
-    var text: ArraySlice<UInt8>
-
-    init?(_ line: ArraySlice<UInt8>) {
-        let parts = line.split(separator: UInt8(ascii: " "), maxSplits: 3, omittingEmptySubsequences: false)
-        guard parts.count == 4 else { return nil }
-        isError = parts[1].elementsEqual("stderr".utf8)
-        isPartial = parts[2].first == UInt8(ascii: "P")
-        text = parts[3]
+    private static func print(_ pieces: [(isError: Bool, text: [UInt8])]) throws(Failure) {
+        for piece in pieces {
+            if piece.isError { Standard.error(piece.text) } else { try Standard.output(piece.text) }
+        }
     }
 }
 

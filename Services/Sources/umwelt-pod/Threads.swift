@@ -2,44 +2,63 @@
 // Copyright the Umwelt authors
 
 import Glibc
+import Synchronization
 
-/// Runs what its tasks do on threads of their own, where they may block, as they do in Docker's requests.
+/// Runs what its tasks do on threads of its own, where they may block, as they do in Docker's requests.
 ///
 /// The threads that Swift has for tasks are as many as the CPUs: on a machine of one, a task that blocks would keep back the
-/// one that looks for Ctrl-C, and containers that are to be stopped together would be stopped one after the other.
-final class Threads: TaskExecutor {
-    static let own = Threads()
+/// one that looks for Ctrl-C, and containers that are to be stopped together would be stopped one after the other. Here
+/// there are at most `limit`; what comes while all of them are at work waits for the first that is done.
+package final class Threads: TaskExecutor {
+    package static let own = Threads()
+    package static let limit = 32
 
-    private final class Piece {
-        let job: UnownedJob
-
-        init(_ job: UnownedJob) { self.job = job }
+    private struct State {
+        var waiting: [UnownedJob] = []
+        var threads = 0
     }
 
-    func enqueue(_ job: consuming ExecutorJob) {
+    private let state = Mutex(State())
+
+    private init() {}
+
+    package func enqueue(_ job: consuming ExecutorJob) {
         let job = UnownedJob(job)
-        // SAFETY: released by the thread, or below where there is none.
-        let piece = unsafe Unmanaged.passRetained(Piece(job))
+        let needsThread = state.withLock { state in
+            state.waiting.append(job)
+            guard state.threads < Self.limit else { return false }
+            state.threads += 1
+            return true
+        }
+        guard needsThread else { return }
         var thread = pthread_t()
-        // SAFETY: the thread takes the piece over.
+        // SAFETY: the thread is passed nothing.
         let result = unsafe pthread_create(
             &thread,
             nil,
-            { pointer in
-                if let pointer = unsafe pointer {
-                    // SAFETY: what was passed to pthread_create, once.
-                    let piece = unsafe Unmanaged<Piece>.fromOpaque(pointer).takeRetainedValue()
-                    unsafe piece.job.runSynchronously(on: Threads.own.asUnownedTaskExecutor())
-                }
+            { _ in
+                Threads.own.work()
                 return nil
             },
-            piece.toOpaque()
+            nil
         )
         guard result == 0 else {
             // No thread is to be had: better late than never.
-            unsafe piece.release()
-            return unsafe job.runSynchronously(on: asUnownedTaskExecutor())
+            return work()
         }
         _ = pthread_detach(thread)
+    }
+
+    /// Runs what waits, until nothing does.
+    private func work() {
+        while let job = next() { unsafe job.runSynchronously(on: asUnownedTaskExecutor()) }
+    }
+
+    private func next() -> UnownedJob? {
+        state.withLock { state in
+            guard state.waiting.isEmpty else { return state.waiting.removeFirst() }
+            state.threads -= 1
+            return nil
+        }
     }
 }

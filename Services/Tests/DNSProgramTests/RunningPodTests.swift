@@ -6,7 +6,8 @@ import Foundation
 import NodeDNS
 import PodDNS
 import Testing
-import umwelt_dns
+
+@testable import umwelt_dns
 
 /// A kubelet's pod, of which the runtime knows what it was told and no more.
 struct RunningPodTests {
@@ -79,6 +80,19 @@ struct RunningPodTests {
             #expect(lines[2].hasSuffix("(kubectl get pod -n default dns-node-1 -o yaml > FILE)"))
             // It is nothing to write by.
             #expect(throws: (any Error).self) { try question.certainAnswer() }
+        }
+    }
+
+    @Test func theHeadingNamesTheRelease() throws {
+        try question(Self.clusterFirst) { question in
+            var answer = try #require(question.answer)
+            for release in [Behaviour.newest, Version(1, 25)] {
+                answer.node.release = release
+                let heading = answer.explanation(Style(isColoured: false)).prefix { $0 != "\n" }
+                #expect(
+                    heading.contains("so the cluster's DNS; by Kubernetes \(release)'s rules, written by containerd")
+                )
+            }
         }
     }
 

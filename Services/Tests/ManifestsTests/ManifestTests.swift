@@ -49,13 +49,41 @@ struct ManifestTests {
         )
     }
 
-    @Test(arguments: ["Pod v2", "Deployment example.com/v1", "Secret example.com/v1", "Deployment apps/v1"])
-    func otherKindsOfTheSameNameAreOthers(words: String) throws {
-        let (kind, version) = (words.prefix { $0 != " " }, words.drop { $0 != " " }.dropFirst())
-        let spec = "spec: {template: {spec: {containers: []}}, containers: []}"
-        let read = try manifest("kind: \(kind)\napiVersion: \(version)\nmetadata: {name: d}\n\(spec)\n")
-        #expect(read.others == (version == "apps/v1" ? [] : ["\(kind) of \(version)"]))
-        #expect(read.pods.count == (version == "apps/v1" ? 1 : 0))
+    @Test(arguments: ["Pod", "Deployment", "Secret", "List", "DeploymentList"])
+    func otherKindsOfTheSameNameAreOthers(kind: String) throws {
+        let spec = "spec: {template: {spec: {containers: []}}, containers: []}\nitems: [{spec: {template: {spec: {}}}}]"
+        let read = try manifest("kind: \(kind)\napiVersion: example.com/v1\nmetadata: {name: d}\n\(spec)\n")
+        #expect(read.others == ["\(kind) of example.com/v1"] && read.pods.isEmpty && read.secrets.isEmpty)
+    }
+
+    @Test(arguments: [
+        ("Pod", "v1", ["apps/v1", "v2", "1", "\"\""]), ("Secret", "v1", ["apps/v1"]), ("List", "v1", ["apps/v1"]),
+        ("ConfigMap", "v1", ["core/v1"]), ("PodTemplate", "v1", ["apps/v1"]),
+        ("ReplicationController", "v1", ["v1beta3"]),
+        ("Deployment", "apps/v1", ["v1", "extensions/v1beta1", "apps/v1beta2", "App/v1", "apps/v1/x.y"]),
+        ("ReplicaSet", "apps/v1", ["v1"]), ("StatefulSet", "apps/v1", ["v1"]), ("DaemonSet", "apps/v1", ["v1"]),
+        ("Job", "batch/v1", ["apps/v1"]), ("CronJob", "batch/v1", ["batch/v1beta1", "batch/v2alpha1"]),
+    ])
+    func aVersionThatKubernetesDoesNotHaveIsRefused(kind: String, version: String, wrong: [String]) throws {
+        let template = "spec: {containers: []}"
+        let spec = "spec: {template: {\(template)}, jobTemplate: {spec: {template: {\(template)}}}, containers: []}"
+        func text(_ version: String) -> String {
+            "kind: \(kind)\napiVersion: \(version)\nmetadata: {name: d}\nitems: []\ntemplate: {\(template)}\n\(spec)\n"
+        }
+        #expect(try manifest(text(version)).others == [])
+        for other in wrong {
+            let said = other == "1" ? "a number" : other == "\"\"" ? other : "\"\(other)\""
+            #expect(failure(text(other)) == "m: \(kind) d: apiVersion is \(said), not \(version)")
+        }
+    }
+
+    /// What a list of the API's says of its version holds for what is in it.
+    @Test func aListsVersionIsItsItems() throws {
+        func text(_ version: String) -> String {
+            "kind: PodList\napiVersion: \(version)\nitems: [{metadata: {name: a}, spec: {}}]\n"
+        }
+        #expect(try manifest(text("v1")).pods.map(\.title) == ["Pod a"])
+        #expect(failure(text("apps/v1")) == "m: Pod a: apiVersion is \"apps/v1\", not v1")
     }
 
     @Test func anEmptyDNSConfigIsNotNone() throws {

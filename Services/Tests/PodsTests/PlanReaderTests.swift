@@ -129,6 +129,23 @@ struct PlanReaderTests {
         #expect(try policies.map { try self.plan($0).notes } == [[], ["spec.containers[0].terminationMessagePolicy"]])
     }
 
+    @Test func labelsAndAnnotationsAreAsTheAPIServerTakesThem() throws {
+        let text = failure(
+            "{containers: [{name: c, image: \"i:1\"}], nodeSelector: {disk: \"s s d\"}}",
+            metadata: "{name: p, labels: {\"a b\": c, d: \"e/f\"}, annotations: {\"/x\": \"any thing\"}}"
+        )
+        for part in [
+            "metadata.labels: Invalid value: \"a b\": name part must",
+            "metadata.labels: Invalid value: \"e/f\": a valid label",
+            "metadata.annotations: Invalid value: \"/x\": prefix part must be non-empty",
+            "spec.nodeSelector: Invalid value: \"s s d\": a valid label",
+        ] {
+            #expect(text.contains(part), "\(part) in \(text)")
+        }
+        let metadata = "{name: p, labels: {app.kubernetes.io/name: Web_1}, annotations: {Example.com/x: \"any thing\"}}"
+        #expect(try plan(container(), metadata: metadata).labels.map(\.value) == ["Web_1"])
+    }
+
     /// A few lines that expand to more than any memory, and many that look for what is not there.
     @Test(.timeLimit(.minutes(1)))
     func whatNoProcessCanBeHandedIsRefused() throws {
