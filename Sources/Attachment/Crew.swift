@@ -13,9 +13,10 @@ struct Crew {
 
     /// Processes at a time.
     private static let width = 16
-    /// How long one may wait for something.
-    private static let patienceNs: UInt64 = 2_000_000_000
-    /// More time between two looks does not count: this process stood still too.
+    /// How often in a row one may be seen waiting, with nothing got done: two seconds.
+    ///
+    /// Counted in looks: one that was without a CPU has not waited, and where this process stood still nobody has.
+    private static let patience = 100
     private static let lookNs: UInt64 = 20_000_000
     /// How often each is tried: once more after two have found that a file system does not answer.
     private static let attemptLimit = 3
@@ -28,8 +29,13 @@ struct Crew {
     private(set) var givenUp: [String] = []
     /// What the processes must not keep open.
     private let secret: Int32
+    private let progress: (_ left: Int) -> Void
 
-    init(closing secret: Int32) { self.secret = secret }
+    /// `progress` is told how many groups are left, each time one is done or left.
+    init(closing secret: Int32, progress: @escaping (_ left: Int) -> Void) {
+        self.secret = secret
+        self.progress = progress
+    }
 
     /// Runs `body` for each group, and adds what it reports.
     mutating func run(
@@ -39,6 +45,8 @@ struct Crew {
     ) {
         var waiting = groups.map { (group: $0, attempt: 1) }[...]
         var members: [Member] = []
+        var left = groups.count
+        progress(left)
         var lookedAt = Clock.monotonic
         while true {
             while members.count < Self.width, let (group, attempt) = waiting.popFirst() {
@@ -48,14 +56,16 @@ struct Crew {
                     report.add(failure: "\(group.first?.namespace.pids.first ?? 0): \(error)")
                 }
             }
-            guard !members.isEmpty else { return }
+            guard !members.isEmpty else { break }
             // Whoever has an end of a pipe wakes this up; none of the waits is longer than a moment.
             _ = try? members[0].output.waitReadable(milliseconds: 5)
             for member in members { member.listen() }
             let now = Clock.monotonic
-            for member in members { member.silenceNs += min(now &- lookedAt, Self.lookNs) }
-            lookedAt = now
-            for member in members where !member.isOver && member.silenceNs > Self.patienceNs && member.isWaiting {
+            if now &- lookedAt >= Self.lookNs {
+                lookedAt = now
+                for member in members { member.look() }
+            }
+            for member in members where !member.isOver && member.waits > Self.patience {
                 member.abandon()
                 // Without the one that it asked last, the others can be seen to.
                 var isSilent = false
@@ -66,9 +76,14 @@ struct Crew {
                 if !isLast { waiting.append((member.group, member.attempt + 1)) }
                 if isSilent || isLast, givenUp.count < 20 { givenUp.append("\(member.label): does not answer") }
             }
-            for member in members where member.isOver { report.add(member.report) }
+            for member in members where member.isOver {
+                report.add(member.report)
+                if !member.isAbandoned { left -= 1 }
+                progress(left)
+            }
             members.removeAll { $0.isOver }
         }
+        report.left += left
     }
 
     /// Whether file systems are served, asked by one of the processes.
@@ -104,6 +119,9 @@ struct Crew {
             return isDead
         }
 
+        /// Something is done: what comes may take its time again.
+        func tellProgress() { try? output.write(Array("+\n".utf8)) }
+
         fileprivate func tell(_ report: Mending.Report) {
             var text = "= \(report.files)\n"
             for failure in report.failures { text += "! \(failure.prefix(1000))\n" }
@@ -117,9 +135,10 @@ struct Crew {
         private let child: Child
         private var text: [UInt8] = []
         let attempt: Int
-        /// For how long it has said nothing.
-        var silenceNs: UInt64 = 0
+        /// How often it was seen waiting since it last ran or said something.
+        private(set) var waits = 0
         private(set) var isOver = false
+        private(set) var isAbandoned = false
 
         init(
             _ group: Group,
@@ -147,13 +166,13 @@ struct Crew {
         var label: String { "\(group.first?.namespace.pids.first ?? 0)" }
 
         /// One that would run if it were let has not begun to hang.
-        var isWaiting: Bool { ProcessID.state(child.pid) != UInt8(ascii: "R") }
+        func look() { waits = ProcessID.state(child.pid) == UInt8(ascii: "R") ? 0 : waits + 1 }
 
         /// Takes in what it says; at its end, waits for it.
         func listen() {
             while !isOver, (try? output.waitReadable(milliseconds: 0)) == true {
                 var buffer = [UInt8](repeating: 0, count: 4096)
-                silenceNs = 0
+                waits = 0
                 guard let count = try? output.read(into: &buffer), count > 0 else {
                     isOver = true
                     _ = try? child.wait()
@@ -167,6 +186,7 @@ struct Crew {
         func abandon() {
             try? child.kill(9)
             isOver = true
+            isAbandoned = true
         }
 
         private var lines: [[Substring]] {

@@ -10,6 +10,8 @@ package struct Mending {
     package struct Report: Sendable {
         package var files = 0
         package var namespaces = 0
+        /// Of these, in how many not all was done.
+        package var left = 0
         /// `pid MOUNTPOINT: why`, a few of them.
         package var failures: [String] = []
         /// Of the monotonic clock.
@@ -20,7 +22,8 @@ package struct Mending {
         package func lines(_ done: String) -> [String] {
             guard namespaces > 0 else { return [] }
             let milliseconds = (Clock.monotonic &- startedAt) / 1_000_000
-            return ["\(done) \(files) files in \(namespaces) containers in \(milliseconds) ms"]
+            let rest = left > 0 ? "; \(left) containers are left" : ""
+            return ["\(done) \(files) files in \(namespaces) containers in \(milliseconds) ms\(rest)"]
                 + failures.map { "not \(done): \($0)" }
         }
 
@@ -42,12 +45,17 @@ package struct Mending {
 
     /// For the daemon whose file system is mounted at `mountPoint` of the host.
     ///
-    /// `device`: of the connection whose mounts are to be taken away.
-    package init(mountPoint: Path, device: consuming Fd? = nil) throws(Errno) {
+    /// `device`: of the connection whose mounts are to be taken away. `progress` is told how many of the mount namespaces that
+    /// were found are left, with each that is done.
+    package init(
+        mountPoint: Path,
+        device: consuming Fd? = nil,
+        progress: @escaping (_ left: Int) -> Void = { _ in }
+    ) throws(Errno) {
         self.mountPoint = mountPoint
         visit = try NamespaceVisit()
         if let device = device.take() { self.device = FdBox(device) } else { self.device = nil }
-        crew = Crew(closing: self.device?.fd.raw ?? -1)
+        crew = Crew(closing: self.device?.fd.raw ?? -1, progress: progress)
         do throws(Errno) { connections = FdBox(try FuseMount.connections()) } catch { connections = nil }
     }
 
@@ -271,6 +279,7 @@ package struct Mending {
         var places: Set<MountSurvey.Namespace.Place> = []
         for _ in 0..<Self.passLimit {
             report.failures = []
+            report.left = 0
             let before = report.files
             let all = MountSurvey.places()
             for round in [all.first, all.others] { takeAway(of: minor, MountSurvey.look(at: round), &report, &places) }
@@ -301,25 +310,46 @@ package struct Mending {
         }
         for group in groups { places.formUnion(group.map(\.namespace.place)) }
         crew.run(groups, &report) { [self] group, probe in
-            visit.isLast = true
             var report = Report()
             var done: Set<UInt64> = []
             for (namespace, mounts) in group {
                 // The last mounted first, as many times as it is mounted there.
                 let ours = mounts.reversed().filter { !done.contains($0.id) }
-                let kernels = Self.kernelFiles(of: ours)
-                let isEntered = change(namespace, &report) { report in
-                    func isMeant(_ mount: MountInfo) -> Bool { isAlive && [0, mount.minor].contains(minor) }
-                    // Those of which nothing is asked do not wait for the others.
-                    for mounts in [ours.filter(isMeant), ours.filter { !isMeant($0) && probe.isDead($0) }] {
-                        let outcome = Self.takeOff(mounts, kernels, from: namespace.mounts)
-                        report.files += outcome.places.count
-                        for failure in outcome.failures {
-                            report.add(failure: "\(namespace.pids.first ?? 0) \(failure.place): \(failure.cause)")
+                func isMeant(_ mount: MountInfo) -> Bool { isAlive && [0, mount.minor].contains(minor) }
+                /// False where something is left; without `kernels` that is not a failure yet.
+                func takeOff(_ kernels: [[UInt8]: FdBox]?) -> Bool {
+                    var isLeft = false
+                    var refusal = Report()
+                    let isEntered = change(namespace, &refusal) { _ in
+                        // Those of which nothing is asked do not wait for the others.
+                        for mounts in [ours.filter(isMeant), ours.filter { !isMeant($0) && probe.isDead($0) }] {
+                            let outcome = Self.takeOff(
+                                mounts,
+                                kernels ?? [:],
+                                from: namespace.mounts,
+                                progress: probe.tellProgress
+                            )
+                            report.files += outcome.places.count
+                            for (place, cause) in outcome.failures {
+                                let isOurs = mounts.contains { $0.mountPoint == place.bytes }
+                                if kernels == nil, isOurs, cause == .invalidArgument {
+                                    isLeft = true
+                                } else {
+                                    report.add(failure: "\(namespace.pids.first ?? 0) \(place): \(cause)")
+                                }
+                            }
                         }
                     }
+                    if kernels != nil { report.add(refusal) }
+                    return isEntered && !isLeft
                 }
-                if isEntered { done.formUnion(ours.map(\.id)) }
+                // To clone the kernel's files costs more than all else, and hardly anybody needs them: who has a mount that
+                // cannot be taken off, or lets in nobody who comes back for them.
+                visit.isLast = false
+                var isDone = takeOff(nil)
+                visit.isLast = true
+                if !isDone { isDone = takeOff(Self.kernelFiles(of: ours)) }
+                if isDone { done.formUnion(ours.map(\.id)) }
             }
             return report
         }
@@ -339,7 +369,8 @@ package struct Mending {
     static func takeOff(
         _ mounts: [MountInfo],
         _ kernels: [[UInt8]: FdBox],
-        from all: [MountInfo]
+        from all: [MountInfo],
+        progress: () -> Void = {}
     ) -> (places: [Path], failures: [(place: Path, cause: Errno)]) {
         var places: [Path] = []
         var failures: [(place: Path, cause: Errno)] = []
@@ -350,6 +381,7 @@ package struct Mending {
             (try? FileStatus.of(Path(mount.mountPoint))).map { [0, mount.id].contains($0.mount) } ?? false
         }
         for mount in mounts where isThere(mount) {
+            defer { progress() }
             let place = Path(mount.mountPoint)
             do throws(Errno) {
                 try keeping(what: own, isOn: mount, lost) { () throws(Errno) in

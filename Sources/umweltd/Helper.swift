@@ -9,25 +9,52 @@ import ProcFS
 /// A process that changes mounts in containers for the keeper, which must not wait for them itself.
 final class Helper {
     let child: Child
-    private let limitNs: UInt64
-    private let deadline: UInt64
+    /// Where it tells how many containers are left, a line each time.
+    private let progress: Fd
+    private var left = 0
+    private let limits: Limits
+    private var heardAt = Clock.monotonic
     private let whenOver: (_ isDone: Bool) -> Void
     private var isOver = false
 
+    struct Limits {
+        /// For how long it may get nothing done.
+        var silenceNs: UInt64
+        /// When its time is up, of the monotonic clock.
+        var end: UInt64
+    }
+
     /// `whenOver` is told whether it did what it was to do.
-    init(_ child: Child, limitNs: UInt64, whenOver: @escaping (_ isDone: Bool) -> Void) {
+    init(_ child: Child, _ progress: consuming Fd, _ limits: Limits, whenOver: @escaping (_ isDone: Bool) -> Void) {
         self.child = child
-        self.limitNs = limitNs
-        deadline = Clock.monotonic &+ limitNs
+        self.progress = progress
+        self.limits = limits
         self.whenOver = whenOver
     }
 
     /// One that takes too long is ended.
     func hurry() {
-        guard !isOver, Clock.monotonic > deadline else { return }
+        guard !isOver else { return }
+        listen()
+        let now = Clock.monotonic
+        let isSilent = now &- heardAt > limits.silenceNs
+        guard isSilent || now >= limits.end else { return }
         try? child.kill(SIGKILL)
-        Notice.print("the containers' mounts took longer than \(limitNs / 1_000_000_000) s: not all were seen to")
+        let why = isSilent ? "no container's mounts are seen to any more" : "the containers' mounts take too long"
+        Notice.print("\(why): \(left > 0 ? "\(left) containers are" : "some may be") left")
         over(isDone: false)
+    }
+
+    private func listen() {
+        var text = [UInt8](repeating: 0, count: 4096)
+        // After a line that is cut here there are others.
+        while (try? progress.waitReadable(milliseconds: 0)) == true, let count = try? progress.read(into: &text),
+            count > 0
+        {
+            heardAt = Clock.monotonic
+            let last = text.prefix(count).split(separator: UInt8(ascii: "\n")).last ?? []
+            left = Int(String(decoding: last, as: UTF8.self)) ?? left
+        }
     }
 
     /// Ends it, where it is not over; it is not told.
@@ -46,7 +73,7 @@ final class Helper {
         _ part: Options.Part,
         of options: Options,
         device: Int32,
-        limitNs: UInt64,
+        limits: Limits,
         whenOver: @escaping (_ isDone: Bool) -> Void
     ) throws(Errno) -> Helper {
         var command = Command(
@@ -54,8 +81,10 @@ final class Helper {
             arguments: options.arguments(for: part).map { Array($0.utf8) },
             environment: Environment.own
         )
+        let pipe = try Fd.pipe()
+        command.files[1] = pipe.writing.raw
         if case .takeAway = part { command.files.append(device) }
-        return Helper(try command.spawn(), limitNs: limitNs, whenOver: whenOver)
+        return Helper(try command.spawn(), try pipe.reading.duplicate(), limits, whenOver: whenOver)
     }
 
     private func over(isDone: Bool) {
@@ -77,7 +106,11 @@ struct HelperPart {
         let (report, words) = try attempt("look at the containers' mounts") { () throws(Errno) in
             if case .takeAway(let minor) = options.part {
                 let device = Fd(adopting: Inheritance.Place.device.rawValue)
-                var mending = try Mending(mountPoint: options.mount, device: device)
+                // The keeper hears it, which may have ended.
+                let output = FdBox(try Fd.standard(1))
+                var mending = try Mending(mountPoint: options.mount, device: device) { left in
+                    try? output.fd.write(Array("\(left)\n".utf8))
+                }
                 return (mending.takeAway(of: minor), "took away")
             }
             var mending = try Mending(mountPoint: options.mount)

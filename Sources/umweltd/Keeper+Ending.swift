@@ -11,9 +11,13 @@ import ProcFS
 extension Keeper {
     /// Connections that may be aborted in a minute until it is taken to be meant, or to be of no use.
     private static let remountLimit = 30
+    /// For how long nothing may be taken away.
     private static let takeAwayLimitNs: UInt64 = 10_000_000_000
     private static let drainLimitNs: UInt64 = 2_000_000_000
-    private static let lastLimitNs: UInt64 = 3_000_000_000
+    /// A stop is over by then: less than `umwelt stop` and the service manager wait for it.
+    private static let stopLimitNs: UInt64 = 25_000_000_000
+    /// Of that, what is left for those that have a view in hand.
+    private static let lastShareNs: UInt64 = 5_000_000_000
     private static let mendLimitNs: UInt64 = 60_000_000_000
     private static let mendPauseLimitNs: UInt64 = 32_000_000_000
     /// How long the first worker of a connection that took an aborted one's place may take.
@@ -47,7 +51,8 @@ extension Keeper {
     private func takeAway() {
         // First: a container that starts from now on finds nothing to mount.
         unmount()
-        help(with: .takeAway(minor), limitNs: Self.takeAwayLimitNs) { [unowned self] in
+        stopsBy = Clock.monotonic &+ Self.stopLimitNs
+        takeAway(by: stopsBy &- Self.lastShareNs, attempts: 2) { [unowned self] in
             if device.isBroken { return finish("") }
             // Who has a file open reads on for a moment. The kernel says goodbye when nobody has one, nor a view.
             stage = .draining(until: Clock.monotonic &+ Self.drainLimitNs)
@@ -57,7 +62,7 @@ extension Keeper {
     /// Somebody still has a file open, or had a view in hand when the others were taken away, and has mounted it since.
     func drained() {
         stage = .stopping
-        help(with: .takeAway(minor), limitNs: Self.lastLimitNs, attempts: 1) { [unowned self] in finish("") }
+        takeAway(by: stopsBy, attempts: 1) { [unowned self] in finish("") }
     }
 
     /// Tells a worker that nothing is to be begun any more.
@@ -71,18 +76,17 @@ extension Keeper {
         finish("")
     }
 
-    /// Has another process do what may take long; `whenOver` is called when it has done it, or has had its time twice.
-    private func help(
-        with part: Options.Part,
-        limitNs: UInt64,
-        attempts: Int = 2,
-        whenOver: @escaping () -> Void
-    ) {
+    /// Has another process do it, which may take long.
+    ///
+    /// `whenOver` is called when that has done it, or at this moment of the monotonic clock. Where it ends before, or gets
+    /// nothing done, one more goes on with what is left.
+    private func takeAway(by end: UInt64, attempts: Int, whenOver: @escaping () -> Void) {
+        let limits = Helper.Limits(silenceNs: Self.takeAwayLimitNs, end: end)
         do throws(Errno) {
-            helper = try Helper.start(part, of: options, device: device.raw, limitNs: limitNs) {
+            helper = try Helper.start(.takeAway(minor), of: options, device: device.raw, limits: limits) {
                 [unowned self] isDone in
-                if isDone || attempts <= 1 { return whenOver() }
-                help(with: part, limitNs: limitNs, attempts: attempts - 1, whenOver: whenOver)
+                if isDone || attempts <= 1 || Clock.monotonic >= end { return whenOver() }
+                takeAway(by: end, attempts: attempts - 1, whenOver: whenOver)
             }
         } catch {
             Notice.print("cannot look at the containers' mounts: \(error)")
@@ -220,7 +224,9 @@ extension Keeper {
             if pauseNs <= Self.mendPauseLimitNs { mendsAgain = (Clock.monotonic &+ pauseNs, pauseNs * 2) }
         }
         do throws(Errno) {
-            helper = try Helper.start(.mend, of: options, device: device.raw, limitNs: Self.mendLimitNs) {
+            let end = Clock.monotonic &+ Self.mendLimitNs
+            let limits = Helper.Limits(silenceNs: Self.mendLimitNs, end: end)
+            helper = try Helper.start(.mend, of: options, device: device.raw, limits: limits) {
                 if !$0 { again() }
             }
         } catch {

@@ -75,6 +75,8 @@ final class Keeper {
     /// The mount and the connection are the successor's.
     var isHandedOver = false
     var stage = Stage.serving
+    /// When a stop that was begun is over, of the monotonic clock.
+    var stopsBy: UInt64 = 0
     /// Of the connection that ends, once it does.
     var minor: UInt32 = 0
     /// Why this daemon ends although nobody wanted it to.

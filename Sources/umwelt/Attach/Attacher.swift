@@ -121,14 +121,15 @@ struct Attacher {
             }
         }
         guard plan.steps.contains(where: { $0.standing == .free || $0.standing == .stale }) else { return outcome }
-        // A daemon that is ending says so now: it has no mount any more.
-        let (id, isNew) = try register(container)
-        do throws(Errno) { _ = try MountSurvey.minor(ofOursAt: mountPoint) } catch {
-            if isNew { _ = try? daemon.request(.deregister, [id]) }
+        // First: nothing is registered then that would have to be taken back.
+        guard (try? MountSurvey.minor(ofOursAt: mountPoint)) != nil else {
+            // One that is ending has no mount any more, and says so.
+            if daemon.isEnding { _ = try register(container) }
             throw .failed(
                 "the files of umweltd at \(mountPoint) cannot be seen here: it runs in another mount namespace, or its mount is gone"
             )
         }
+        let (id, isNew) = try register(container)
         let directory = daemon.greeting.mountPoint + "/containers/" + id
         let pid = MountSurvey.unconfined(container.pid)
         do throws(ViewMounts.Failure) {

@@ -53,6 +53,16 @@ extension DaemonSuite {
             try container.shell.run("rm /tmp/own-\(lab.name)")
         }
 
+        /// A daemon whose mount cannot be seen from here: the reason is told, and it has not even registered the container.
+        @Test func mountThatCannotBeSeen() throws {
+            let lab = try DaemonLab(wrapper: ["unshare", "-m"])
+            let container = try lab.container(in: try lab.cgroup())
+            let attached = try lab.umwelt("attach \(container.initPID)")
+            #expect(attached.code == 1 && attached.text.contains("cannot be seen here"), "\(attached.text)")
+            let table = (try? Fd.contents(of: Path("\(lab.socket).table"), limit: 1 << 20)) ?? []
+            #expect(!String(decoding: table, as: UTF8.self).contains("pid-"))
+        }
+
         /// As root of a user namespace, where the views are mounted from outside.
         @Test func containerWithAUserNamespace() throws {
             let lab = try DaemonLab()
