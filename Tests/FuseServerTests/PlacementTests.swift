@@ -24,7 +24,6 @@ struct PlacementTests {
     /// Serves requests from these threads on a thread of its own, and then a pause, with the watch beside it.
     private func serve(
         _ readers: some Sequence<UInt32> & Sendable,
-        until isEnough: @escaping @Sendable (Seen) -> Bool = { _ in false },
         isEnabled: Bool = true,
         pauseMicroseconds: UInt32 = 0,
         cpuOf: @escaping @Sendable (Int32) -> Int?
@@ -37,7 +36,6 @@ struct PlacementTests {
             for reader in readers {
                 placement.note(reader, at: Clock.monotonic)
                 box.note()
-                if isEnough(box.value) { break }
                 if pauseMicroseconds > 0 { usleep(pauseMicroseconds) }
             }
         }
@@ -46,9 +44,6 @@ struct PlacementTests {
         watch.join()
         return box.value
     }
-
-    /// So many requests of one thread that the watch comes to it, however busy the machine is.
-    private static let many = repeatElement(UInt32(7), count: 2_000_000)
 
     private final class Box: Sendable {
         private let seen = Mutex(Seen())
@@ -68,32 +63,45 @@ struct PlacementTests {
 
     private static let home = (0..<64).first { (try? Affinity.current())?.contains(cpu: $0) == true } ?? 0
 
+    /// Has one reader ask until the loop thread is placed, and then does `next` on it.
+    ///
+    /// Where others want every CPU, a thread that is placed gets no time to see it, and is freed: then all begins anew.
+    private func whenPlaced(_ next: @escaping @Sendable (Placement, Box) -> Void) throws -> Seen {
+        for _ in 0..<100 {
+            let box = Box()
+            let placement = try Placement(isEnabled: true) { _ in Self.home }
+            let watch = try Thread(name: "watch") { placement.watch() }
+            let thread = try Thread(name: "loop") {
+                placement.register()
+                for _ in 0..<100_000 {
+                    placement.note(7, at: Clock.monotonic)
+                    box.note()
+                    if box.value.isAlone, box.value.isIdle { return next(placement, box) }
+                }
+            }
+            thread.join()
+            placement.endWatch()
+            watch.join()
+            if box.value.wasAlone, box.value.wasIdle { return box.value }
+        }
+        return Seen()
+    }
+
     @Test func followsALoneReader() throws {
-        let seen = try serve(Self.many, until: { $0.isAlone && $0.isIdle }) { _ in Self.home }
+        let seen = try whenPlaced { _, _ in }
         #expect(seen.isAlone && seen.isIdle)
     }
 
     @Test func aSecondReaderFreesIt() throws {
-        let box = Box()
-        let placement = try Placement(isEnabled: true) { _ in Self.home }
-        let watch = try Thread(name: "watch") { placement.watch() }
-        let thread = try Thread(name: "loop") {
-            placement.register()
-            for _ in Self.many where !(box.value.isIdle && box.value.isAlone) {
-                placement.note(7, at: Clock.monotonic)
-                box.note()
-            }
+        let seen = try whenPlaced { placement, box in
             for index in UInt32(0)..<2_000_000 where box.value.isIdle || box.value.isAlone {
                 placement.note(index % 2 + 1, at: Clock.monotonic)
                 box.note()
             }
         }
-        thread.join()
-        placement.endWatch()
-        watch.join()
-        #expect(box.value.wasAlone && box.value.wasIdle)
-        #expect(!box.value.isAlone)
-        #expect(!box.value.isIdle)
+        #expect(seen.wasAlone && seen.wasIdle)
+        #expect(!seen.isAlone)
+        #expect(!seen.isIdle)
     }
 
     @Test func turnsAreNoStreak() throws {
@@ -115,25 +123,13 @@ struct PlacementTests {
 
     /// A thread that hears nothing more is given back without a request: while it is placed, others may leave it no time.
     @Test func theWatchFreesItWithoutARequest() throws {
-        let box = Box()
-        let placement = try Placement(isEnabled: true) { _ in Self.home }
-        let watch = try Thread(name: "watch") { placement.watch() }
-        let thread = try Thread(name: "loop") {
-            placement.register()
-            // Until it is placed, and then silence.
-            for _ in Self.many where !(box.value.isIdle && box.value.isAlone) {
-                placement.note(7, at: Clock.monotonic)
-                box.note()
-            }
+        let seen = try whenPlaced { _, box in
             usleep(100_000)
             box.note()
         }
-        thread.join()
-        placement.endWatch()
-        watch.join()
-        #expect(box.value.wasAlone)
-        #expect(!box.value.isAlone)
-        #expect(!box.value.isIdle)
+        #expect(seen.wasAlone)
+        #expect(!seen.isAlone)
+        #expect(!seen.isIdle)
     }
 
     private static func request(_ reader: UInt32) -> [UInt8] {
