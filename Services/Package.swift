@@ -122,7 +122,13 @@ let package = Package(
                 "umwelt-dns", "Documents", "KubeletSettings", "NodeDNS", .product(name: "PodDNS", package: "umwelt"),
             ]
         ),
-        .testTarget(name: "PodProgramTests", dependencies: ["umwelt-pod", "LocalFiles"]),
+        .testTarget(
+            name: "PodProgramTests",
+            dependencies: [
+                "umwelt-pod", "CRI", "CRIClient", "DockerEngine", "LocalFiles", "Pods", "Terminal",
+                .product(name: "GRPCCore", package: "grpc-swift-2"),
+            ]
+        ),
         .testTarget(name: "DockerEngineTests", dependencies: ["DockerEngine"]),
         // Decoders on texts made by chance.
         .testTarget(

@@ -2,7 +2,7 @@
 // Copyright the Umwelt authors
 
 /// Why a command ends without success: one line for people, and the exit code.
-package struct Failure: Error, Equatable, Sendable {
+package struct Failure: Error, Equatable, Sendable, CustomStringConvertible {
     package var code: Int32
     /// nil: nothing to say, as after Ctrl-C.
     package var message: String?
@@ -11,6 +11,8 @@ package struct Failure: Error, Equatable, Sendable {
         self.code = code
         self.message = message
     }
+
+    package var description: String { message ?? "exit code \(code)" }
 
     /// The command line is wrong: nothing was tried.
     package static func usage(_ message: String) -> Failure { Failure(code: 2, message) }

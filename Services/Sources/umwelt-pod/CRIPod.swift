@@ -132,12 +132,19 @@ struct CRIPod: ContainerEngine {
                     request.sandboxConfig = sandboxConfig
                     return try await connection.runtime.createContainer(request, options: options)
                 }
-                _ = try await connection.call("StartContainer") { options in
-                    var request = Runtime_V1_StartContainerRequest()
-                    request.containerID = created.containerID
-                    return try await connection.runtime.startContainer(request, options: options)
+                let id = created.containerID
+                do {
+                    _ = try await connection.call("StartContainer") { options in
+                        var request = Runtime_V1_StartContainerRequest()
+                        request.containerID = id
+                        return try await connection.runtime.startContainer(request, options: options)
+                    }
+                } catch let error as CRIError where !error.isSilence {
+                    // It is made anew.
+                    try? await Self.remove(container: id, connection)
+                    throw error
                 }
-                return created.containerID
+                return id
             }
         } catch var error as CRIError {
             error.call = "container \(container.name): \(error.call)"
@@ -158,16 +165,34 @@ struct CRIPod: ContainerEngine {
                 continue
             }
             guard container.state == .containerExited else { continue }
-            codes[id] = try await connection.call("ContainerStatus") { options in
-                var request = Runtime_V1_ContainerStatusRequest()
-                request.containerID = id
-                return try await connection.runtime.containerStatus(request, options: options)
-            }.status.exitCode
+            do {
+                codes[id] = try await connection.call("ContainerStatus") { options in
+                    var request = Runtime_V1_ContainerStatusRequest()
+                    request.containerID = id
+                    return try await connection.runtime.containerStatus(request, options: options)
+                }.status.exitCode
+            } catch let error as CRIError where error.isMissing {
+                // Somebody has removed it just now.
+                codes[id] = Ended.unknown
+            }
         }
         return codes
     }
 
-    func remove(container id: String) async throws {
+    func isReady(sandbox: String) async throws -> Bool {
+        do {
+            let answer = try await connection.call("PodSandboxStatus") { options in
+                var request = Runtime_V1_PodSandboxStatusRequest()
+                request.podSandboxID = sandbox
+                return try await connection.runtime.podSandboxStatus(request, options: options)
+            }
+            return answer.status.state == .sandboxReady
+        } catch let error as CRIError where error.isMissing { return false }
+    }
+
+    func remove(container id: String) async throws { try await Self.remove(container: id, connection) }
+
+    private static func remove(container id: String, _ connection: CRIConnection) async throws {
         _ = try await connection.call("RemoveContainer") { options in
             var request = Runtime_V1_RemoveContainerRequest()
             request.containerID = id

@@ -195,6 +195,10 @@ struct DockerPod: ContainerEngine {
                 "\(who): oom_score_adj \(score) is not permitted here (\(error.message)): \(lowest), the lowest permitted, it is"
             )
             return second
+        } catch let error as DockerError where error.status != 0 {
+            // It is made anew.
+            _ = try? docker.request("DELETE", "/containers/\(id)?force=1&v=1", call: "\(who): remove", isUnbroken: true)
+            throw error
         }
     }
 
@@ -339,6 +343,13 @@ struct DockerPod: ContainerEngine {
             codes[id] = Int32(clamping: state?["ExitCode"]?.int ?? 255)
         }
         return codes
+    }
+
+    func isReady(sandbox: String) throws -> Bool {
+        do {
+            let details = try docker.json("GET", "/containers/\(sandbox)/json", call: "look at the pause container")
+            return details["State"]?["Running"]?.bool ?? false
+        } catch let error as DockerError where error.isMissing { return false }
     }
 
     func stop(_ id: String) throws {

@@ -19,6 +19,8 @@ protocol ContainerEngine: Sendable {
     func start(_ container: ContainerPlan, attempt: Int, in sandbox: String) async throws -> String
     /// The exit codes of those of these containers that have ended, or that somebody has removed (`Ended.unknown`).
     func exitCodes(_ ids: [String], in sandbox: String) async throws -> [String: Int32]
+    /// Whether the sandbox is there, and runs.
+    func isReady(sandbox: String) async throws -> Bool
     /// Ends it, within the pod's grace period.
     func stop(_ id: String) async throws
     /// Removes one that has ended.
@@ -48,7 +50,6 @@ struct PodLeft: Error {
 /// The life of a pod's containers in their sandbox: started in order, started again with the kubelet's pauses
 /// (`doBackOff`, pkg/kubelet/kuberuntime), until all but the sidecars have ended.
 struct Life {
-    private static let firstPause = Duration.seconds(10)
     private static let longestPause = Duration.seconds(300)
     /// Who has run for so long begins anew.
     private static let forgetting = longestPause * 2
@@ -60,7 +61,10 @@ struct Life {
         var container: ContainerPlan
         var isInit: Bool
         var id: String
+        /// Which one that is.
         var attempt = 0
+        /// The last one that was tried: one that was not answered may have made a container.
+        var tried = 0
         var started = ContinuousClock.now
         /// Before it is started again; the first time at once.
         var pause = Duration.zero
@@ -72,15 +76,17 @@ struct Life {
 
     private let engine: any ContainerEngine
     private let sandbox: String
+    private let firstPause: Duration
     private var items: [Item] = []
     /// An init container that ended the pod.
     private var failure: Ended?
     /// Since when the engine gives no answer, and whether that was said: one that fails once is asked again first.
     private var silence: (since: ContinuousClock.Instant, isSaid: Bool)?
 
-    init(_ engine: any ContainerEngine, in sandbox: String) {
+    init(_ engine: any ContainerEngine, in sandbox: String, firstPause: Duration = .seconds(10)) {
         self.engine = engine
         self.sandbox = sandbox
+        self.firstPause = firstPause
     }
 
     /// Runs the init containers one after the other, and starts the rest; sidecars are looked after meanwhile.
@@ -145,21 +151,32 @@ struct Life {
     }
 
     private mutating func startAgain(_ index: Int) async throws {
-        // Each try has a number of its own: one that was not answered may have made a container.
-        items[index].attempt += 1
+        items[index].tried += 1
         var item = items[index]
-        let (engine, sandbox, container, attempt) = (engine, sandbox, item.container, item.attempt)
-        guard let id = try await patiently({ try await engine.start(container, attempt: attempt, in: sandbox) })
-        else { return }
-        let old = item.id
-        item.id = id
-        item.restart = nil
-        item.pause = item.pause == .zero ? Self.firstPause : min(item.pause * 2, Self.longestPause)
-        item.started = .now
-        items[index] = item
-        try? await engine.remove(container: old)
-        // As the kubelet does: one that is started again and again fills no disk.
-        engine.files.forget(container.name, attempt - 1)
+        let (engine, sandbox, container, attempt) = (engine, sandbox, item.container, item.tried)
+        item.pause = item.pause == .zero ? firstPause : min(item.pause * 2, Self.longestPause)
+        do {
+            guard let id = try await patiently({ try await engine.start(container, attempt: attempt, in: sandbox) })
+            else { return }
+            let old = (id: item.id, attempt: item.attempt)
+            item.id = id
+            item.attempt = attempt
+            item.restart = nil
+            item.started = .now
+            items[index] = item
+            try? await engine.remove(container: old.id)
+            // As the kubelet does: one that is started again and again fills no disk.
+            engine.files.forget(container.name, old.attempt)
+        } catch  where !(error is PodLeft) {
+            // The rest of the pod goes on, and this one is tried again, as by the kubelet: a program that is being replaced
+            // or a port that is taken need not stay so. In a sandbox that has ended nothing starts any more.
+            try Task.checkCancellation()
+            guard engine.files.isWanted, (try? await engine.isReady(sandbox: sandbox)) != false else { throw error }
+            engine.files.forget(container.name, attempt)
+            item.restart = .now + item.pause
+            items[index] = item
+            engine.progress.warn("\(error), again in \(item.pause.components.seconds) s")
+        }
     }
 
     /// What the engine says; nil where it says nothing: it may be being restarted, and the containers go on meanwhile.

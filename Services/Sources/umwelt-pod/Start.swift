@@ -74,9 +74,8 @@ struct Start: Sendable {
     private func takeBack(_ body: @Sendable @escaping () async throws -> Void) async {
         progress.say("removing the pod")
         do { try await Task.detached { try await body() }.value } catch {
-            let reason = (error as? Failure)?.message ?? "\(error)"
             let again = "'umwelt pod rm \(plan.title)' tries again"
-            progress.warn("pod \(plan.title) could not be removed: \(reason); \(again)")
+            progress.warn("pod \(plan.title) could not be removed: \(error); \(again)")
         }
     }
 
