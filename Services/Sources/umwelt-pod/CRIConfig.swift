@@ -15,6 +15,7 @@ struct CRIConfig: Sendable {
     /// The kubelet's --root-dir, below which seccomp profiles are.
     var kubeletRoot: String
     var nodeMemory: Int
+    var cgroups: NodeCgroups
     var procViews: [(container: String, node: String)]
     /// Labels of ours on the sandbox.
     var marks: [String: String]
@@ -143,6 +144,14 @@ struct CRIConfig: Sendable {
         resources.cpuShares = Int64(container.resources.cpuShares)
         resources.memoryLimitInBytes = Int64(container.resources.memoryLimit ?? 0)
         resources.oomScoreAdj = Int64(container.resources.oomScore(quality: plan.qosClass, nodeMemory: nodeMemory))
+        // The kubelet's defaults (`calculateLinuxResources`, `ConfigureNoSwap`): who is out of memory ends whole, and nobody
+        // swaps.
+        if cgroups.isUnified {
+            resources.unified["memory.oom.group"] = "1"
+            if cgroups.limitsSwap { resources.unified["memory.swap.max"] = "0" }
+        } else if cgroups.limitsSwap {
+            resources.memorySwapLimitInBytes = resources.memoryLimitInBytes
+        }
         return resources
     }
 

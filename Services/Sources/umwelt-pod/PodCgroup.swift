@@ -59,3 +59,24 @@ struct PodCgroup: Sendable {
         }
     }
 }
+
+/// What the node's cgroups can do, by which the kubelet decides what it asks of a runtime.
+struct NodeCgroups: Sendable {
+    /// Whether there is but the one hierarchy of version 2.
+    var isUnified: Bool
+    /// Whether swap can be limited.
+    var limitsSwap: Bool
+
+    /// As the kubelet looks (`swapControllerAvailable`, pkg/kubelet/kuberuntime): the root has no limit of its own.
+    static var ofNode: NodeCgroups {
+        let isUnified = LocalFile.exists("/sys/fs/cgroup/cgroup.controllers")
+        guard isUnified else {
+            let limit = "/sys/fs/cgroup/memory/memory.memsw.limit_in_bytes"
+            return NodeCgroups(isUnified: false, limitsSwap: LocalFile.exists(limit))
+        }
+        let bytes = (try? LocalFile.contents(of: "/proc/self/cgroup", limit: 1 << 16)) ?? []
+        let line = String(decoding: bytes, as: UTF8.self).split(separator: "\n").first { $0.hasPrefix("0::/") }
+        let own = "/sys/fs/cgroup" + (line?.dropFirst("0::".count) ?? "")
+        return NodeCgroups(isUnified: true, limitsSwap: LocalFile.exists(own + "/memory.swap.max"))
+    }
+}

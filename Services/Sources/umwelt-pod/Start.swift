@@ -115,6 +115,7 @@ struct Start: Sendable {
             isSystemd: isSystemd,
             kubeletRoot: kubeletRoot,
             nodeMemory: Self.nodeMemory,
+            cgroups: .ofNode,
             procViews: views,
             marks: marks.merging([Labels.cgroupParent: parent]) { $1 }
         )
