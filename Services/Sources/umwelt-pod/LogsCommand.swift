@@ -79,7 +79,9 @@ extension LogsCommand {
         _ = try pods.docker.request(
             "GET",
             "/containers/\(item.id)/logs?stdout=1&stderr=1",
-            call: "logs of \(item.container)"
+            call: "logs of \(item.container)",
+            // As long as it takes, and as long as the reader takes.
+            timeout: nil
         ) { piece in
             if isTerminal { return try Standard.output(Array(piece)) }
             try Self.print(frames.feed(piece))
