@@ -244,6 +244,8 @@ struct DockerPod: ContainerEngine {
                     Labels.containerName: container.name,
                 ]
             ),
+            // The image's own check is none of the pod's.
+            .init("Healthcheck", .object([.init("Test", .strings(["NONE"]))])),
             .init("Env", .strings(container.environment.map { "\($0.name)=\($0.value)" })),
             .init("OpenStdin", .bool(container.hasStandardInput)),
             .init("StdinOnce", .bool(container.closesStandardInput)), .init("Tty", .bool(container.hasTerminal)),
@@ -322,6 +324,8 @@ struct DockerPod: ContainerEngine {
         }
         let groups = (plan.fsGroup.map { [$0] } ?? []) + plan.supplementalGroups
         if !groups.isEmpty { host.append(.init("GroupAdd", .strings(groups.map(String.init)))) }
+        // The node's name (`modifyHostOptionsForContainer`).
+        if plan.isOnHostNetwork { host.append(.init("UTSMode", .string("host"))) }
         if plan.isInHostPID { host.append(.init("PidMode", .string("host"))) }
         if plan.sharesProcesses { host.append(.init("PidMode", .string("container:\(sandbox)"))) }
         return host
