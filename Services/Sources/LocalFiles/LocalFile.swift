@@ -32,6 +32,20 @@ package enum LocalFile {
         }
     }
 
+    /// The file's last bytes, no more than `count`.
+    package static func end(of path: String, count: Int) throws(FileError) -> [UInt8] {
+        let number = System.open(path, O_RDONLY | O_NONBLOCK)
+        guard number >= 0 else { throw FileError(operation: "open", path: path, code: errno) }
+        defer { close(number) }
+        let size = lseek(number, 0, SEEK_END)
+        guard size >= 0, lseek(number, max(0, size - count), SEEK_SET) >= 0 else {
+            throw FileError(operation: "seek", path: path, code: errno)
+        }
+        var buffer = [UInt8](repeating: 0, count: count)
+        let read = try System.read(number, into: &buffer, path)
+        return Array(buffer.prefix(read))
+    }
+
     /// Writes `bytes` over the file that is there, as dockershim's rewriteResolvFile does.
     ///
     /// The file is truncated when it is opened, then there is one write, so that everything which has the inode mounted

@@ -237,10 +237,10 @@ struct Life {
         items[index].restart = .now + pause
     }
 
-    /// What a container left at its terminationMessagePath.
+    /// What a container left at its terminationMessagePath, the end of it (`MaxContainerTerminationMessageLength`).
     private func message(_ item: Item) -> String {
         let path = engine.files.terminationLog(item.container.name, item.attempt)
-        guard let bytes = try? LocalFile.contents(of: path, limit: 4096), !bytes.isEmpty else { return "" }
+        guard let bytes = try? LocalFile.end(of: path, count: 4096), !bytes.isEmpty else { return "" }
         return String(decoding: bytes, as: UTF8.self).split(whereSeparator: \.isNewline).joined(separator: " ")
     }
 }

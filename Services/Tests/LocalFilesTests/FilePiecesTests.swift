@@ -21,6 +21,14 @@ struct FilePiecesTests {
         #expect(read == bytes)
     }
 
+    @Test(arguments: [0, 4095, 4096, 4097, 200_000])
+    func theEndOfAFile(size: Int) throws {
+        let bytes = (0..<size).map { UInt8(truncatingIfNeeded: $0 / 251) }
+        try LocalFile.replace(path, with: bytes)
+        defer { try? FileManager.default.removeItem(atPath: path) }
+        #expect(try LocalFile.end(of: path, count: 4096) == bytes.suffix(4096))
+    }
+
     @Test func whatIsNotThereIsNamed() {
         #expect(throws: FileError(operation: "open", path: path, code: ENOENT)) { _ = try FilePieces(path) }
     }
