@@ -206,6 +206,10 @@ struct Life {
                 )
             }
             return nil
+        } catch {
+            // It answers, be it with a refusal.
+            silence = nil
+            throw error
         }
     }
 
