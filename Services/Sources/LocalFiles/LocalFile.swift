@@ -48,13 +48,16 @@ package enum LocalFile {
 
     /// Writes `bytes` over the file that is there, as dockershim's rewriteResolvFile does.
     ///
-    /// The file is truncated when it is opened, then there is one write, so that everything which has the inode mounted
-    /// sees it. Never creates the file.
+    /// Into the inode, so that everything which has it mounted sees it; never creates the file. It is shortened last: what
+    /// it has on a full disk is not given away before it is written.
     package static func overwrite(_ path: String, with bytes: [UInt8]) throws(FileError) {
-        let number = System.open(path, O_WRONLY | O_TRUNC | O_NOFOLLOW | O_NONBLOCK)
+        let number = System.open(path, O_WRONLY | O_NOFOLLOW | O_NONBLOCK)
         guard number >= 0 else { throw FileError(operation: "open", path: path, code: errno) }
         defer { close(number) }
         try write(bytes, to: number, path: path)
+        guard ftruncate(number, off_t(bytes.count)) == 0 else {
+            throw FileError(operation: "truncate", path: path, code: errno)
+        }
     }
 
     /// Writes the file whole or not at all: another file, moved over it when it is complete and on the disk.

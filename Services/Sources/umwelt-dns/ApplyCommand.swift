@@ -49,6 +49,8 @@ struct ApplyCommand: ParsableCommand {
         guard before != bytes else { return try Standard.output("\(running.title): \(path) is as it should be\n") }
         if !dryRun {
             do throws(FileError) { try LocalFile.overwrite(path, with: bytes) } catch {
+                // What was there is not longer than the file is.
+                try? LocalFile.overwrite(path, with: before)
                 throw Failure.failed("\(error)")
             }
         }

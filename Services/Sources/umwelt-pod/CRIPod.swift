@@ -105,7 +105,7 @@ struct CRIPod: ContainerEngine {
         }
         let network = status.status.network
         let addresses = ([network.ip] + network.additionalIps.map(\.ip)).filter { !$0.isEmpty }
-        files.addAddresses(addresses, plan)
+        try files.addAddresses(addresses, plan)
         return id
     }
 

@@ -219,7 +219,7 @@ struct DockerPod: ContainerEngine {
             )
         }
         let network = sandbox["NetworkSettings"]
-        files.addAddresses([network?["IPAddress"]?.string ?? ""].filter { !$0.isEmpty }, plan)
+        try files.addAddresses([network?["IPAddress"]?.string ?? ""].filter { !$0.isEmpty }, plan)
         guard !lists.isEmpty else { return }
         let bytes = Rendering(lists, by: Runtime(.criDockerd), on: .init(resolvConf: nil)).file ?? []
         do throws(FileError) { try LocalFile.overwrite(path, with: bytes) } catch {

@@ -182,9 +182,11 @@ struct PodFiles: Sendable {
     }
 
     /// Writes /etc/hosts again with the pod's own addresses, once the sandbox has them.
-    func addAddresses(_ addresses: [String], _ plan: PodPlan) {
+    func addAddresses(_ addresses: [String], _ plan: PodPlan) throws(Failure) {
         guard !plan.isOnHostNetwork, !addresses.isEmpty else { return }
-        try? LocalFile.overwrite(hosts, with: Array(hostsText(plan, addresses).utf8))
+        do throws(FileError) { try LocalFile.overwrite(hosts, with: Array(hostsText(plan, addresses).utf8)) } catch {
+            throw .failed("cannot prepare pod \(plan.title): \(error)")
+        }
     }
 
     /// Removes all of it.

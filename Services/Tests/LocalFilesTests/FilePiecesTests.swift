@@ -29,6 +29,38 @@ struct FilePiecesTests {
         #expect(try LocalFile.end(of: path, count: 4096) == bytes.suffix(4096))
     }
 
+    /// In place: longer and shorter, and nothing is given away that a full disk would not give again.
+    @Test(.enabled(if: geteuid() == 0, "only root may mount"))
+    func aFileIsWrittenOver() throws {
+        let manager = FileManager.default
+        #expect(throws: FileError(operation: "open", path: path, code: ENOENT)) {
+            try LocalFile.overwrite(path, with: [1])
+        }
+        let directory = path + ".d"
+        try LocalDirectory.make(directory)
+        try LocalDirectory.mountMemory(directory, sizeLimit: 8 << 12)
+        defer {
+            LocalDirectory.unmount(directory)
+            try? manager.removeItem(atPath: directory)
+        }
+        let (file, other) = (directory + "/file", directory + "/other")
+        try LocalFile.replace(file, with: Array("nameserver 10.0.0.1\n".utf8))
+        let inode = try manager.attributesOfItem(atPath: file)[.systemFileNumber] as? Int
+        for text in ["search a.b.c d.e.f g.h.i\nnameserver 10.0.0.1\n", "nameserver ::1\n", ""] {
+            try LocalFile.overwrite(file, with: Array(text.utf8))
+            #expect(manager.contents(atPath: file) == Data(text.utf8))
+        }
+        #expect(try manager.attributesOfItem(atPath: file)[.systemFileNumber] as? Int == inode)
+        // Where there is no room for more, there still is for what there was.
+        try LocalFile.overwrite(file, with: [1, 2, 3])
+        #expect(throws: FileError.self) { try LocalFile.replace(other, with: [UInt8](repeating: 0, count: 1 << 20)) }
+        try LocalFile.replace(other, with: [])
+        #expect(throws: FileError.self) { try LocalFile.overwrite(other, with: [UInt8](repeating: 0, count: 1 << 20)) }
+        #expect(throws: FileError.self) { try LocalFile.overwrite(file, with: [UInt8](repeating: 0, count: 1 << 20)) }
+        try LocalFile.overwrite(file, with: [1, 2, 3])
+        #expect(manager.contents(atPath: file) == Data([1, 2, 3]))
+    }
+
     @Test func whatIsNotThereIsNamed() {
         #expect(throws: FileError(operation: "open", path: path, code: ENOENT)) { _ = try FilePieces(path) }
     }
