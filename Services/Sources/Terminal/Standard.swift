@@ -15,10 +15,20 @@ package enum Standard {
     /// Standard error, as it is; what cannot be written there is lost.
     package static func error(_ bytes: [UInt8]) { try? write(bytes, to: 2) }
 
+    /// What others have written, such as a container, without what would be orders to a terminal.
+    package static func printable(_ text: String) -> String {
+        var result = String.UnicodeScalarView()
+        for scalar in text.unicodeScalars {
+            let isOrder = scalar.properties.generalCategory == .control && scalar != "\n" && scalar != "\t"
+            result.append(isOrder ? "?" : scalar)
+        }
+        return String(result)
+    }
+
     /// One line on standard error, with the command's name before it.
     package static func complain(_ message: String) {
         let line = message.split(whereSeparator: \.isNewline).joined(separator: " ")
-        error(Array("umwelt: \(line)\n".utf8))
+        error(Array("umwelt: \(printable(line))\n".utf8))
     }
 
     /// Whether standard output (1) or standard error (2) is a terminal.

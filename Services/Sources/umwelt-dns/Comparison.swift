@@ -4,6 +4,7 @@
 package import Documents
 import NodeDNS
 import PodDNS
+import Terminal
 
 /// What should be, what the runtime was told, what it wrote, and what the containers see now.
 package struct Comparison {
@@ -88,7 +89,8 @@ package struct Comparison {
             }
         }
         insert()
-        return result
+        // A container may have written them.
+        return result.map(Standard.printable)
     }
 
     /// For people: one line where all is the same.

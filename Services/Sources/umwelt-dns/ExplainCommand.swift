@@ -49,7 +49,7 @@ struct ExplainCommand: ParsableCommand {
             text += style.dim("\(running.title), written by \(running.runtime)") + "\n\n"
             text +=
                 question.dockerOrigins.map { $0.explanation(style).joined(separator: "\n") + "\n" }
-                ?? String(decoding: comparison.written ?? [], as: UTF8.self)
+                ?? Standard.printable(String(decoding: comparison.written ?? [], as: UTF8.self))
         }
         let lines = comparison.lines().map { "  \($0)\n" }.joined()
         return text + "\n" + style.bold("now") + "\n" + lines

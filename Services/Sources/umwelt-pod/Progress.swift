@@ -8,7 +8,7 @@ struct Progress: Sendable {
     var isShown: Bool
 
     func say(_ text: String) {
-        if isShown { Standard.error(Array("umwelt: \(text)\n".utf8)) }
+        if isShown { Standard.error(Array("umwelt: \(Standard.printable(text))\n".utf8)) }
     }
 
     func warn(_ text: String) { Standard.complain("warning: \(text)") }

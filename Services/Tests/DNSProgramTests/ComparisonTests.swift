@@ -18,6 +18,11 @@ struct ComparisonTests {
         #expect(difference("a\n", "a\n") == [])
     }
 
+    /// A container's file does not reach the terminal as orders to it, and what is other than it should be is shown.
+    @Test func ordersToATerminalAreNotPassedOn() {
+        #expect(difference("a\u{1B}[2J\tb\n", "a\u{7}[2J\tb\u{9B}\n") == ["- a?[2J\tb", "+ a?[2J\tb?"])
+    }
+
     @Test func filesWithoutEndAreNotCompared() {
         let long = (0..<100_000).map { "\($0)\n" }.joined()
         #expect(difference("a\n", long) == ["one has 1 lines, the other 100000: too many to compare"])
