@@ -73,7 +73,8 @@ struct CheckCommand: ParsableCommand {
         }
         let prober = Prober(pid: process, timeoutMilliseconds: timeout)
         let domain = node.kubelet.clusterDomain.withoutEmpty
-        for server in servers {
+        // A container may have written any number of them.
+        for server in servers.prefix(Limits.nameservers) {
             if server.isCluster, let domain {
                 let name = "kubernetes.default.svc.\(domain)"
                 rows += addresses(prober, place, server.text, name)
@@ -81,6 +82,10 @@ struct CheckCommand: ParsableCommand {
                 rows.append(ask(prober, place, server.text, ".", .ns))
             }
             for name in name { rows += addresses(prober, place, server.text, name) }
+        }
+        if servers.count > Limits.nameservers {
+            let result = "\(servers.count - Limits.nameservers) more nameservers, which no program asks"
+            rows.append(Row(place: place, server: "-", question: "-", result: result, isGood: true))
         }
         if case .contents(let bytes) = node.file {
             let upstream = Prober(pid: nil, timeoutMilliseconds: timeout)
@@ -149,7 +154,8 @@ struct CheckCommand: ParsableCommand {
             for row in rows {
                 let time = row.milliseconds.map { ", \(($0 * 10).rounded() / 10) ms" } ?? ""
                 let mark = row.isGood ? "ok    " : style.bad("failed")
-                try Standard.output("\(mark)  \(row.place) -> \(row.server)  \(row.question): \(row.result)\(time)\n")
+                let text = "\(row.place) -> \(row.server)  \(row.question): \(row.result)\(time)"
+                try Standard.output("\(mark)  \(Standard.printable(text))\n")
             }
         }
     }
