@@ -85,6 +85,32 @@ final class LifeTests {
         #expect(engine.attempts.withLock { $0 } == ["a": [0, 1, 2, 3, 4], "b": [0]])
     }
 
+    /// Of what a container left as its last word, the end is told.
+    @Test(.timeLimit(.minutes(1)))
+    func aLongMessageIsToldInPart() async throws {
+        let engine = try Engine(directory, failures: [])
+        let path = engine.files.terminationLog("b", 0)
+        let above = URL(fileURLWithPath: path).deletingLastPathComponent()
+        try FileManager.default.createDirectory(at: above, withIntermediateDirectories: true)
+        let text = String(repeating: "x", count: 5000) + "\nthe end\n"
+        try text.write(toFile: path, atomically: true, encoding: .utf8)
+        var life = Life(engine, in: "s", firstPause: .milliseconds(10))
+        #expect(try await life.begin())
+        let told = String(repeating: "x", count: 4096 - "\nthe end\n".count) + " the end"
+        #expect(try await life.supervise().last.map { "\($0)" } == "b ended with 0: \(told)")
+    }
+
+    /// An answer is one, also where it is a refusal between two silences.
+    @Test(.timeLimit(.minutes(1)))
+    func aRefusalBetweenSilences() async throws {
+        let silence = CRIError(call: "CreateContainer", message: "connection refused", code: .unavailable)
+        let engine = try Engine(directory, failures: [silence, Self.refusals[0], silence])
+        var life = Life(engine, in: "s", firstPause: .milliseconds(10))
+        #expect(try await life.begin())
+        #expect(try await life.supervise().first.map { "\($0)" } == "a ended with 0")
+        #expect(engine.attempts.withLock { $0["a"] } == [0, 1, 2, 3, 4])
+    }
+
     /// In a sandbox that has ended nothing starts any more.
     @Test(.timeLimit(.minutes(1)))
     func withoutItsSandboxThePodEnds() async throws {
