@@ -20,6 +20,7 @@ package enum Mount {
         package static let bind = Flags(rawValue: 4096)
         package static let recursive = Flags(rawValue: 16384)
         package static let isPrivate = Flags(rawValue: 1 << 18)
+        package static let isSlave = Flags(rawValue: 1 << 19)
         package static let noAccessTime = Flags(rawValue: 1024)
     }
 
@@ -57,15 +58,27 @@ package enum Mount {
         do throws(Errno) {
             try setAttributes(of: target, set: attributeReadOnly, recursive: recursive)
         } catch {
-            // Kernels before 5.12 have no mount_setattr(2).
-            guard error == .notImplemented else { throw error }
-            try mount("", on: target, type: "", flags: [.bind, .remount, .readOnly])
+            do throws(Errno) {
+                // Kernels before 5.12 have no mount_setattr(2); filters for system calls may not know it.
+                guard error == .notImplemented || error == .notPermitted else { throw error }
+                try mount("", on: target, type: "", flags: [.bind, .remount, .readOnly])
+            } catch {
+                // Writable it is not to be there.
+                try? unmount(target, lazily: true)
+                throw error
+            }
         }
     }
 
     /// Nothing mounted here from now on shows elsewhere, nor the reverse.
     package static func makeAllPrivate() throws(Errno) {
         try mount("", on: "/", type: "", flags: [.recursive, .isPrivate])
+    }
+
+    /// Nothing mounted here from now on shows elsewhere; what others mount and unmount shows here, so that nothing that they have
+    /// unmounted stays in use by being mounted here.
+    package static func makeAllSlaves() throws(Errno) {
+        try mount("", on: "/", type: "", flags: [.recursive, .isSlave])
     }
 
     /// Unmounts what is mounted at `target`; `lazily`: at once from the tree, at its last use for good.

@@ -221,6 +221,27 @@ extension RunSuite {
             #expect(lab.leftovers() == [])
         }
 
+        /// What others unmount meanwhile does not stay in use: as device, volume or overlay it is wanted elsewhere.
+        @Test func whatTheHostUnmountsIsUnmounted() throws {
+            let lab = try RunLab()
+            let (umwelt, top) = ("'\(Programs.umwelt)' run --state-dir '\(lab.state)'", lab.files + "/top")
+            let result = try lab.start([
+                "unshare", "-m", "--propagation", "private", "sh", "-c",
+                """
+                mkdir '\(top)'; mount -t tmpfs top '\(top)'; mount --make-shared '\(top)'
+                mkdir '\(top)/m'; mount -t tmpfs inner '\(top)/m'
+                \(umwelt) -- sh -c 'echo started; exec sleep 1000' >'\(lab.files)/out' & run=$!
+                until grep -q started '\(lab.files)/out'; do sleep 0.05; done
+                grep -c '\(top)/m ' /proc/$run/mountinfo
+                umount '\(top)/m'
+                grep -c '\(top)/m ' /proc/$run/mountinfo
+                kill $run; wait $run; echo $?; umount '\(top)'
+                """,
+            ]).end()
+            #expect(result.lines == ["1", "0", "143"], "\(result.output) \(result.errors)")
+            #expect(lab.leftovers() == [])
+        }
+
         /// SIGKILL leaves the container; the next run clears it away.
         @Test func whatAKilledOwnerLeftIsCleared() throws {
             let lab = try RunLab()

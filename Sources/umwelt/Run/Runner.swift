@@ -72,10 +72,11 @@ final class Runner {
         let lock = try state.lockFile(state.bundlesLock)
         do throws(Errno) { try lock.lock() } catch { throw .failed("cannot lock \(state.bundlesLock): \(error)") }
         for (bundle, runtime) in Bundle.abandoned(in: state) {
+            // First: in this time namespace the runtime does not know its process, and fails where that is in the cgroup.
+            cgroups.remove(bundle.id)
             if let runtime, runtime.hasState(of: bundle.id) {
                 _ = try? runtime.deleteCommand(bundle.id).spawn().wait()
             }
-            cgroups.remove(bundle.id)
             try? bundle.remove()
         }
         // Cgroups are the machine's, bundles the state directory's.
@@ -89,8 +90,9 @@ final class Runner {
             do throws(Errno) { try bundle.remove() } catch {
                 Standard.complain("cannot remove \(bundle.path): \(error)")
             }
+            // The first is not empty while others have one: they need the runtime's too.
             for directory in [state.bundles, runtime.root, state.path + "/runtime"] {
-                try? Directories.remove(Path(directory))
+                guard (try? Directories.remove(Path(directory))) != nil else { break }
             }
         }
         try bundle.write(Array(runtime.program.utf8), to: bundle.runtimeFile)
@@ -107,10 +109,12 @@ final class Runner {
     }
 
     /// From here on nothing mounted shows on the host, and all of it goes with this process and the runtime.
+    ///
+    /// What the host unmounts is unmounted here too.
     private func enterOwnMounts() throws(Failure) {
         do throws(Errno) {
             try Namespaces.mount.unshare()
-            try Mount.makeAllPrivate()
+            try Mount.makeAllSlaves()
         } catch {
             throw .failed("cannot make a mount namespace: \(error)")
         }
@@ -195,7 +199,10 @@ final class Runner {
         }
         lock = nil
         terminal?.restore()
-        if let signal = supervisor.endedBy { return 128 + signal }
+        // One that had ended just before was not ended by it.
+        if let signal = supervisor.endedBy, !supervisor.hasCommand || status == .signaled(SIGKILL) {
+            return 128 + signal
+        }
         if supervisor.hasCommand { return status.code }
         if let failure = runtime.failure(log: bundle.read(bundle.log) ?? [], isSaid: !options.hasTerminal) {
             throw failure

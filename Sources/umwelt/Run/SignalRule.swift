@@ -13,7 +13,7 @@ struct SignalRule: Equatable {
         case send
         /// It would have died of it outside a container.
         case kill
-        /// It does nothing by default.
+        /// It does nothing by default, to this process.
         case drop
         /// Blocked at this moment: for a signalfd or another thread's sigwait(3), or while the process does something else.
         case blocked

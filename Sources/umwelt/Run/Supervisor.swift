@@ -66,7 +66,11 @@ struct Supervisor {
             let isWaiting = !isStarted || !pending.isEmpty || orphanMilliseconds > 0
             let wait = watched.isEmpty ? isWaiting ? Self.stepMilliseconds : -1 : Self.lookMilliseconds
             let event = interrupts.next(milliseconds: wait)
-            if let event, event.signal != SIGCHLD, !(event.signal == SIGWINCH && hasTerminal) { pending.append(event) }
+            if let event, event.signal != SIGCHLD, !(event.signal == SIGWINCH && hasTerminal) {
+                // As the kernel does with one that was not acted on.
+                if event.signal == SIGCONT { pending.removeAll { $0.signal == SIGTSTP } }
+                pending.append(event)
+            }
             deliverPending(interrupts)
             watch()
         }
@@ -121,9 +125,9 @@ struct Supervisor {
 
     private mutating func deliver(_ event: SignalQueue.Event, to pid: Int32) {
         switch Self.look(at: pid, event.signal) {
-        case .drop: return
         case .kill: kill(pid, event.signal)
-        case .send:
+        case .drop, .send:
+            // Whoever does nothing on it may have others beside him who do, or is to go on.
             // Ctrl-C is for all of the terminal's foreground, as it would be without a container.
             try? ProcessID.kill(event.fromKernel ? -pid : pid, event.signal)
         case let first:
