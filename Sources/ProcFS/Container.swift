@@ -28,7 +28,7 @@ package final class Container: Sendable {
         var cgroup: Cgroup?
         var start: Identity.Start?
         var account = CPUAccount()
-        /// Where the account outlives the process.
+        /// Where the account and `newestThread` outlive the process.
         var accountPlace: AccountStore.Place?
         var load: LoadHistory?
         var census: TimedCensus?
@@ -75,9 +75,11 @@ package final class Container: Sendable {
     /// `account`: where what it was told is kept, maybe by an earlier process.
     func attach(pid: Int32, cgroup: Cgroup, start: Identity.Start?, account: AccountStore.Place? = nil) {
         let known = account?.load()
+        let newestThread = account?.newestThread ?? 0
         state.withLock { state in
             state.accountPlace = account
             if let known { state.account = known }
+            state.newestThread = max(state.newestThread, newestThread)
             state.pid = pid
             state.processStartNs = nil
             state.cgroup = cgroup

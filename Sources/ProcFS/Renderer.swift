@@ -124,6 +124,7 @@ struct Renderer: Sendable {
         // Forks are not counted by cgroup, but each takes a pid of the container's pid namespace.
         let processes = container.state.withLock { state in
             state.newestThread = max(state.newestThread, census.newestThread)
+            state.accountPlace?.save(newestThread: state.newestThread)
             return state.newestThread
         }
         return StatView.text(account, bootTime: container.bootTime, processes: processes, tasks: tasks).bytes
