@@ -121,5 +121,14 @@ package final class Container: Sendable {
     }
 
     /// Seconds since the epoch at which the uptime was 0, as the kernel rounds it (getboottime64).
-    var bootTime: UInt64 { Clock.real.subtracting(orMin: uptimeNs) / 1_000_000_000 }
+    ///
+    /// `bootEpochNs`: what the real-time clock showed when the boot clock was 0.
+    func bootTime(_ bootEpochNs: UInt64) -> UInt64 {
+        let start = start ?? Identity.Start(bootNs: Clock.boot)
+        if start.clockOffsetNs > 0 {
+            return bootEpochNs.subtracting(orMin: start.clockOffsetNs.magnitude) / 1_000_000_000
+        }
+        let began = start.clockOffsetNs < 0 ? start.clockOffsetNs.magnitude : start.bootNs
+        return bootEpochNs.adding(orMax: began) / 1_000_000_000
+    }
 }

@@ -127,7 +127,12 @@ struct Renderer: Sendable {
             state.accountPlace?.save(newestThread: state.newestThread)
             return state.newestThread
         }
-        return StatView.text(account, bootTime: container.bootTime, processes: processes, tasks: tasks).bytes
+        return StatView.text(
+            account,
+            bootTime: container.bootTime(host.bootEpoch.now),
+            processes: processes,
+            tasks: tasks
+        ).bytes
     }
 
     private func loadavg(_ container: Container, _ cgroup: Cgroup) throws(Errno) -> [UInt8] {
