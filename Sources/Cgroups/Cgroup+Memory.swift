@@ -11,7 +11,7 @@ extension Cgroup {
     /// Limits and headroom are the least of all levels up to the root; usage and memory.stat are the container's own, or
     /// of the nearest ancestor that accounts. On v1 two preads, one or two more for each level that is limited, and each
     /// 10 ms one for each other level; on v2 two, and one or two for each level. With swap, as many again but for
-    /// memory.stat.
+    /// memory.stat, and on v1 one for the swappiness.
     ///
     /// On kernels before 5.11, v1's memory.use_hierarchy can be 0; an ancestor that does not limit its children is then
     /// taken for one that does.
@@ -68,8 +68,7 @@ extension Cgroup {
         // other level to look at than their own.
         let hasLimit = sample.stat.hierarchicalLimit.map { !Parse.isUnlimited($0) } ?? true
         let hasSwapLimit = memsw != nil && sample.stat.hierarchicalMemswLimit.map { !Parse.isUnlimited($0) } ?? true
-        guard hasLimit || hasSwapLimit else { return }
-        let limits = try limitedLevels(leaf, sample.stat)
+        let limits = hasLimit || hasSwapLimit ? try limitedLevels(leaf, sample.stat) : []
         for (level, limit) in limits {
             let usage = level === leaf ? sample.usage : try level.number(.memoryUsage) ?? 0
             sample.limit = minimum(sample.limit, limit)

@@ -33,6 +33,8 @@ final class Node: Sendable {
         weak var descriptor: Descriptor?
         /// v1 only: the hierarchy has no such file, and will not get one while it is mounted.
         var isMissing = false
+        /// v1 only: when it was not there first, of the monotonic clock.
+        var missedAt: UInt64?
 
         init(_ file: CgroupFile) { self.file = file }
     }
@@ -162,14 +164,20 @@ extension Node {
         }
     }
 
+    /// What is not there is looked for again, and only then taken for missing: while a cgroup is removed its directory
+    /// is there a moment longer than its files, and another may be made under the name.
+    private static let missingAfterNs: UInt64 = 1_000_000_000
+
     private func remember(_ file: CgroupFile, _ descriptor: Descriptor?) {
+        let now = Clock.monotonic
         let previous = state.withLock { state in
             let known = state.files.first { $0.file == file }
             let entry = known ?? OpenFile(file)
             if known == nil { state.files.append(entry) }
             let previous = entry.descriptor
             entry.descriptor = descriptor
-            entry.isMissing = descriptor == nil
+            entry.missedAt = descriptor == nil ? entry.missedAt ?? now : nil
+            entry.isMissing = entry.missedAt.map { now &- $0 > Self.missingAfterNs } ?? false
             return previous
         }
         // Another thread opened the file at the same time: one is enough.

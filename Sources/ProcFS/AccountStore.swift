@@ -6,17 +6,23 @@ import ProcView
 import Samples
 import Synchronization
 
-/// What containers were told of their CPU times, in memory that outlives the process: no counter goes back because another
-/// process tells it now.
+/// What containers were told of their CPU times and threads, in memory that outlives the process: no counter goes back
+/// because another process tells it now.
 ///
 /// A place for each container that the table may hold, taken one after the other, so that only what is used takes memory;
 /// those of containers that are gone are taken again. Where there is none, the one written longest ago goes. An account is
 /// written beside the one before, which counts until the new one is whole.
+///
+/// Programs of other versions use the same memory during an upgrade, and after one that is taken back. The size of an
+/// account is noted in it, so what is added behind the words of an account is passed over by those that do not know of it.
 package final class AccountStore: Sendable {
     private static let layout: UInt64 = 0x556d_7765_6c74_1002
-    /// The layout, the size of an account, how many places were taken at the most.
+    /// The layout, the size of an account, how many places were taken at the most, what else a place has.
     private static let headerSize = 64
     private static let takenOffset = 16
+    private static let extensionOffset = 24
+    /// The last word of a place is for `Place.newestThread`; in memory of an earlier version it may be an account's.
+    private static let hasThreads: UInt64 = 1
     /// How many containers that are gone are remembered.
     private static let retiredLimit = 64
     /// Nobody read a container for so long before a process began: it is likely to be gone.
@@ -29,6 +35,7 @@ package final class AccountStore: Sendable {
     /// Bytes of one account: a count, and its words.
     private let accountSize: Int
     private let capacity: Int
+    private let hasThreads: Bool
 
     private struct State {
         /// Places by the tags of their containers.
@@ -45,10 +52,12 @@ package final class AccountStore: Sendable {
 
     /// New memory for a machine with so many CPUs; `places`: at most.
     package init(cpus: Int, places: Int = placeLimit) throws(Errno) {
-        accountSize = 8 * (1 + CPUAccount.wordLimit(cpus: cpus))
+        accountSize = 8 * (1 + CPUAccount.wordLimit(cpus: cpus) + 1)
+        hasThreads = true
         capacity = max(1, min(places, Self.sizeLimit / (24 + 2 * accountSize)))
         memory = try SharedMemory(size: Self.headerSize + capacity * (24 + 2 * accountSize))
         memory.store(UInt64(accountSize), at: 8)
+        memory.store(Self.hasThreads, at: Self.extensionOffset)
         memory.store(Self.layout, at: 0)
     }
 
@@ -60,6 +69,7 @@ package final class AccountStore: Sendable {
             throw .invalidArgument
         }
         accountSize = Int(size)
+        hasThreads = memory.load(at: Self.extensionOffset) == Self.hasThreads
         capacity = max(0, memory.size - Self.headerSize) / (24 + 2 * Int(size))
         self.memory = memory
         let taken = Int(min(memory.load(at: Self.takenOffset), UInt64(capacity)))
@@ -75,6 +85,9 @@ package final class AccountStore: Sendable {
             }
         }
     }
+
+    /// Words that an account may have.
+    private var wordLimit: Int { accountSize / 8 - (hasThreads ? 2 : 1) }
 
     private func offset(_ place: Int) -> Int { Self.headerSize + place * placeSize }
 
@@ -92,14 +105,14 @@ package final class AccountStore: Sendable {
             guard which == 1 || which == 2 else { return nil }
             let start = offset + 24 + (Int(which) - 1) * store.accountSize
             let count = store.memory.load(at: start)
-            guard count < UInt64(store.accountSize / 8) else { return nil }
+            guard count <= UInt64(max(store.wordLimit, 0)) else { return nil }
             return CPUAccount(words: (0..<Int(count)).map { store.memory.load(at: start + 8 + 8 * $0) })
         }
 
         /// To be called by one thread at a time; nothing happens where the place is another container's by now.
         func save(_ account: CPUAccount) {
             let words = account.words
-            guard words.count < store.accountSize / 8, store.memory.load(at: offset) == tag else { return }
+            guard words.count <= store.wordLimit, store.memory.load(at: offset) == tag else { return }
             let next: UInt64 = store.memory.load(at: offset + 16) == 1 ? 2 : 1
             let start = offset + 24 + (Int(next) - 1) * store.accountSize
             store.memory.store(UInt64(words.count), at: start)
@@ -107,6 +120,21 @@ package final class AccountStore: Sendable {
             store.memory.store(Clock.monotonic, at: offset + 8)
             store.memory.store(next, at: offset + 16)
         }
+
+        /// The greatest id of a thread that was told of, by whichever process; 0 where that is not known.
+        ///
+        /// The tag is in the word: an earlier version gives the place to another container and leaves the word as it is.
+        var newestThread: UInt64 {
+            let known = store.memory.load(at: threadOffset) ^ tag
+            return store.hasThreads && known <= UInt64(UInt32.max) ? known : 0
+        }
+
+        func save(newestThread: UInt64) {
+            guard store.hasThreads, store.memory.load(at: offset) == tag else { return }
+            store.memory.store(newestThread ^ tag, at: threadOffset)
+        }
+
+        private var threadOffset: Int { offset + store.placeSize - 8 }
 
         /// The container is gone: the place may be another's from now on.
         func giveBack() { store.giveBack(self) }

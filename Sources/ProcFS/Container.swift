@@ -28,7 +28,7 @@ package final class Container: Sendable {
         var cgroup: Cgroup?
         var start: Identity.Start?
         var account = CPUAccount()
-        /// Where the account outlives the process.
+        /// Where the account and `newestThread` outlive the process.
         var accountPlace: AccountStore.Place?
         var load: LoadHistory?
         var census: TimedCensus?
@@ -75,9 +75,11 @@ package final class Container: Sendable {
     /// `account`: where what it was told is kept, maybe by an earlier process.
     func attach(pid: Int32, cgroup: Cgroup, start: Identity.Start?, account: AccountStore.Place? = nil) {
         let known = account?.load()
+        let newestThread = account?.newestThread ?? 0
         state.withLock { state in
             state.accountPlace = account
             if let known { state.account = known }
+            state.newestThread = max(state.newestThread, newestThread)
             state.pid = pid
             state.processStartNs = nil
             state.cgroup = cgroup
@@ -119,5 +121,14 @@ package final class Container: Sendable {
     }
 
     /// Seconds since the epoch at which the uptime was 0, as the kernel rounds it (getboottime64).
-    var bootTime: UInt64 { Clock.real.subtracting(orMin: uptimeNs) / 1_000_000_000 }
+    ///
+    /// `bootEpochNs`: what the real-time clock showed when the boot clock was 0.
+    func bootTime(_ bootEpochNs: UInt64) -> UInt64 {
+        let start = start ?? Identity.Start(bootNs: Clock.boot)
+        if start.clockOffsetNs > 0 {
+            return bootEpochNs.subtracting(orMin: start.clockOffsetNs.magnitude) / 1_000_000_000
+        }
+        let began = start.clockOffsetNs < 0 ? start.clockOffsetNs.magnitude : start.bootNs
+        return bootEpochNs.adding(orMax: began) / 1_000_000_000
+    }
 }

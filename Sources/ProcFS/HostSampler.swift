@@ -20,6 +20,8 @@ final class HostSampler: Sendable {
         var layout = Meminfo(host: MemInfo())
     }
 
+    let bootEpoch = BootEpoch()
+
     private let memoryCache: Cached<Memory>
     private let cpuInfoCache: Cached<CPUInfo>
     private let onlineCache: Cached<CPUSet>

@@ -124,9 +124,15 @@ struct Renderer: Sendable {
         // Forks are not counted by cgroup, but each takes a pid of the container's pid namespace.
         let processes = container.state.withLock { state in
             state.newestThread = max(state.newestThread, census.newestThread)
+            state.accountPlace?.save(newestThread: state.newestThread)
             return state.newestThread
         }
-        return StatView.text(account, bootTime: container.bootTime, processes: processes, tasks: tasks).bytes
+        return StatView.text(
+            account,
+            bootTime: container.bootTime(host.bootEpoch.now),
+            processes: processes,
+            tasks: tasks
+        ).bytes
     }
 
     private func loadavg(_ container: Container, _ cgroup: Cgroup) throws(Errno) -> [UInt8] {

@@ -66,6 +66,18 @@ struct KeptFilesTests {
         #expect(error?.cause == .gone)
     }
 
+    /// While a cgroup is removed its files go first; another of its name is found to have them.
+    @Test func aFileThatIsMissingOnceMayCome() throws {
+        let fixture = try Fixture.v1()
+        try fixture.make("/c")
+        let cgroup = fixture.cgroup("/c")
+        #expect(try cgroup.cpuLimits().quotaCPUs == nil)
+        try fixture.remove("/sys/fs/cgroup/cpu,cpuacct/c")
+        try fixture.write("/sys/fs/cgroup/cpu,cpuacct/c/cpu.cfs_period_us", 100000)
+        try fixture.write("/sys/fs/cgroup/cpu,cpuacct/c/cpu.cfs_quota_us", 100000)
+        #expect(try cgroup.cpuLimits().quotaCPUs == 1)
+    }
+
     /// Readers of the same and of different containers, with a limit so small that every reading evicts.
     @Test func severalThreads() throws {
         let fixture = try Fixture.v2()

@@ -156,6 +156,22 @@ struct MemoryTests {
         #expect(sample.swapHeadroom == 0)
     }
 
+    /// Without any limit, too: what is not swapped out has no swap.
+    @Test func swappinessWithoutLimits() throws {
+        let fixture = try Fixture.v1()
+        try fixture.memoryV1("/c", usage: 40)
+        let base = "/sys/fs/cgroup/memory/c"
+        try fixture.write("\(base)/memory.memsw.limit_in_bytes", unlimitedV1)
+        try fixture.write("\(base)/memory.memsw.usage_in_bytes", 60 * mib)
+        try fixture.write("\(base)/memory.swappiness", 0)
+        var sample = try fixture.cgroup("/c").memory()
+        #expect(sample.limit == nil)
+        #expect(sample.swapLimit == 20 * mib && sample.swapHeadroom == 0)
+        try fixture.write("\(base)/memory.swappiness", 60)
+        sample = try fixture.cgroup("/c").memory()
+        #expect(sample.swapLimit == nil && sample.swapHeadroom == nil)
+    }
+
     @Test func missingSwapAccountingIsNoLimit() throws {
         let fixture = try Fixture.v1()
         try fixture.memoryV1("/c", limit: 100, usage: 40)

@@ -19,6 +19,14 @@ import Testing
         try store.place(of: identity(number)).load()?.words == account(value ?? number).words
     }
 
+    /// One that has as many words as there may be.
+    private func longestAccount(cpus: UInt64) throws -> CPUAccount {
+        let words = [UInt64](repeating: 1, count: 8) + [cpus, cpus] + (0..<cpus).flatMap { [$0, 1, 1, 1, 1, 1] }
+        let account = try #require(CPUAccount(words: words + (0..<cpus).flatMap { [$0, 1, 1] }))
+        try #require(account.words.count == CPUAccount.wordLimit(cpus: Int(cpus)))
+        return account
+    }
+
     private func identity(_ number: Int) -> [UInt8] { Array("container \(number)".utf8) }
 
     /// The same memory in another process.
@@ -65,6 +73,54 @@ import Testing
         #expect(try holds(next(store), 5000, 5))
         #expect(try holds(store, 5000, 5))
         #expect(store.memory.load(at: 16) < 100)
+    }
+
+    /// The number of the newest thread, as `processes` of /proc/stat tells it.
+    @Test func theNewestThreadOutlivesTheProcess() throws {
+        // The account is as long as there may be: the last word is not one of it.
+        let store = try AccountStore(cpus: 64)
+        let longest = try longestAccount(cpus: 64)
+        for number in 0..<3 {
+            let place = store.place(of: identity(number))
+            #expect(place.newestThread == 0)
+            place.save(newestThread: UInt64(5000 + number))
+            for _ in 0..<2 { place.save(longest) }
+        }
+        let next = try next(store)
+        for number in 0..<3 {
+            let place = next.place(of: identity(number))
+            #expect(place.newestThread == UInt64(5000 + number))
+            #expect(place.load() == longest)
+        }
+    }
+
+    /// Another container that gets the place has not started those threads, whatever program gave it the place.
+    @Test func theNewestThreadIsNobodyElses() throws {
+        let store = try AccountStore(cpus: 2, places: 1)
+        let first = store.place(of: identity(1))
+        first.save(newestThread: 5000)
+        let second = store.place(of: identity(2))
+        #expect(second.newestThread == 0)
+        first.save(newestThread: 5001)
+        second.save(newestThread: 7)
+        #expect(second.newestThread == 7)
+    }
+
+    /// In memory of an earlier version all of a place may be the account's; that stays what it is.
+    @Test func memoryOfAnEarlierVersionIsLeftAsItIs() throws {
+        let made = try AccountStore(cpus: 2, places: 10)
+        made.memory.store(made.memory.load(at: 8) - 8, at: 8)
+        made.memory.store(0, at: 24)
+        let store = try next(made)
+        let longest = try longestAccount(cpus: 2)
+        let place = store.place(of: identity(1))
+        // The second time it is the later one of the two that counts.
+        for _ in 0..<2 {
+            place.save(longest)
+            place.save(newestThread: 5000)
+            #expect(place.load() == longest)
+            #expect(place.newestThread == 0)
+        }
     }
 
     @Test func otherLayoutsAreRefused() throws {

@@ -175,6 +175,33 @@ import Testing
         #expect(accounts.memory.load(at: 16) <= 400)
     }
 
+    /// `processes` of /proc/stat, although the newest thread has ended and another process of the daemon tells it.
+    @Test func processesOfStatOutliveTheWorker() throws {
+        let tree = try FixtureTree()
+        try tree.cgroup("/c")
+        let accounts = try AccountStore(cpus: 4)
+        func stat(_ accounts: AccountStore, newestThread: UInt64) throws -> String {
+            let files = UmweltFS(
+                hierarchies: tree.hierarchies,
+                proc: tree.proc,
+                system: tree.system,
+                accounts: accounts
+            )
+            let container = try files.table.register(id: Array("c".utf8), route: [])
+            let start = Identity.Start(bootNs: 1)
+            try files.table.attach(container, pid: 7, membership: FixtureTree.membership("/c"), start: start)
+            var counts = Census()
+            counts.newestThread = newestThread
+            let census = Container.TimedCensus(counts: counts, takenAt: .max, costNs: 0)
+            container.state.withLock { $0.census = census }
+            return try files.text("containers/c/proc/stat")
+        }
+        #expect(try stat(accounts, newestThread: 5000).contains("\nprocesses 5000\n"))
+        let next = try AccountStore(adopting: try accounts.memory.fd.duplicate())
+        #expect(try stat(next, newestThread: 7).contains("\nprocesses 5000\n"))
+        #expect(try stat(next, newestThread: 5001).contains("\nprocesses 5001\n"))
+    }
+
     @Test func sweepForgetsWhatIsGone() throws {
         let tree = try FixtureTree()
         try tree.cgroup("/stays")
