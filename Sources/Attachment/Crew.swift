@@ -65,23 +65,25 @@ struct Crew {
                 lookedAt = now
                 for member in members { member.look() }
             }
-            for member in members where !member.isOver && member.waits > Self.patience {
-                member.abandon()
-                // Without the one that it asked last, the others can be seen to.
-                var isSilent = false
-                if let minor = member.asked.last, !suspected.insert(minor).inserted {
-                    isSilent = silent.insert(minor).inserted
+            for member in members where member.fate == nil && member.waits > Self.patience { member.leave(.silent) }
+            for member in members {
+                guard let fate = member.fate else { continue }
+                if fate == .done {
+                    report.add(member.report)
+                    left -= 1
+                } else {
+                    // Without the one that it asked last, the others can be seen to.
+                    var isSilent = false
+                    if fate == .silent, let minor = member.asked.last, !suspected.insert(minor).inserted {
+                        isSilent = silent.insert(minor).inserted
+                    }
+                    let isLast = member.attempt >= Self.attemptLimit
+                    if !isLast { waiting.append((member.group, member.attempt + 1)) }
+                    if isSilent || isLast, givenUp.count < 20 { givenUp.append("\(member.label): \(fate.rawValue)") }
                 }
-                let isLast = member.attempt >= Self.attemptLimit
-                if !isLast { waiting.append((member.group, member.attempt + 1)) }
-                if isSilent || isLast, givenUp.count < 20 { givenUp.append("\(member.label): does not answer") }
-            }
-            for member in members where member.isOver {
-                report.add(member.report)
-                if !member.isAbandoned { left -= 1 }
                 progress(left)
             }
-            members.removeAll { $0.isOver }
+            members.removeAll { $0.fate != nil }
         }
         report.left += left
     }
@@ -130,6 +132,13 @@ struct Crew {
     }
 
     private final class Member {
+        /// How it ended, or why it is left.
+        enum Fate: String {
+            case done
+            case silent = "does not answer"
+            case died = "its process ended early"
+        }
+
         let group: Group
         let output: Fd
         private let child: Child
@@ -137,8 +146,8 @@ struct Crew {
         let attempt: Int
         /// How often it was seen waiting since it last ran or said something.
         private(set) var waits = 0
-        private(set) var isOver = false
-        private(set) var isAbandoned = false
+        /// nil: it is at work.
+        private(set) var fate: Fate?
 
         init(
             _ group: Group,
@@ -170,12 +179,11 @@ struct Crew {
 
         /// Takes in what it says; at its end, waits for it.
         func listen() {
-            while !isOver, (try? output.waitReadable(milliseconds: 0)) == true {
+            while fate == nil, (try? output.waitReadable(milliseconds: 0)) == true {
                 var buffer = [UInt8](repeating: 0, count: 4096)
                 waits = 0
                 guard let count = try? output.read(into: &buffer), count > 0 else {
-                    isOver = true
-                    _ = try? child.wait()
+                    fate = (try? child.wait()) == .exited(0) ? .done : .died
                     return
                 }
                 text.append(contentsOf: buffer.prefix(count))
@@ -183,10 +191,9 @@ struct Crew {
         }
 
         /// It is not waited for: what it waits for may never come.
-        func abandon() {
+        func leave(_ fate: Fate) {
             try? child.kill(9)
-            isOver = true
-            isAbandoned = true
+            self.fate = fate
         }
 
         private var lines: [[Substring]] {
