@@ -106,14 +106,12 @@ struct Crew {
         func isDead(_ mount: MountInfo) -> Bool {
             if silent.contains(mount.minor) { return false }
             if let isDead = known[mount.minor] { return isDead }
-            let place = Path(mount.mountPoint)
-            func isMeant(_ status: FileStatus?) -> Bool { status.map { [0, mount.id].contains($0.mount) } ?? false }
-            guard isMeant(try? FileStatus.of(place)) else { return false }
+            guard mount.isOnTop else { return false }
             try? output.write(Array("? \(mount.minor)\n".utf8))
             var isDead = false
             do throws(Errno) {
-                let file = try Fd.open(place, .readOnly)
-                guard isMeant(try? file.status()) else { return false }
+                let file = try Fd.open(Path(mount.mountPoint), .readOnly)
+                guard mount.isReached(try? file.status()) else { return false }
             } catch {
                 isDead = error == .notConnected || error == .connectionAborted
             }

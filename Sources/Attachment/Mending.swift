@@ -151,7 +151,8 @@ package struct Mending {
             }
         }
         return change(namespace, &report) { report in
-            for piece in pieces where probe.isDead(piece.mount) {
+            // What was known of the file system says nothing of what is mounted there by now.
+            for piece in pieces where probe.isDead(piece.mount) && piece.mount.isOnTop {
                 let target = Path(piece.mount.mountPoint)
                 let others = namespace.mounts.filter { mount in !dead.contains { $0.id == mount.id } }
                 let lost = Lost()
@@ -376,11 +377,7 @@ package struct Mending {
         var failures: [(place: Path, cause: Errno)] = []
         let own = all.filter { mount in !mounts.contains { $0.id == mount.id } }
         let lost = Lost()
-        // It may have gone with a peer of it, or be covered by now.
-        func isThere(_ mount: MountInfo) -> Bool {
-            (try? FileStatus.of(Path(mount.mountPoint))).map { [0, mount.id].contains($0.mount) } ?? false
-        }
-        for mount in mounts where isThere(mount) {
+        for mount in mounts where mount.isOnTop {
             defer { progress() }
             let place = Path(mount.mountPoint)
             do throws(Errno) {
@@ -388,7 +385,7 @@ package struct Mending {
                     do throws(Errno) { try Mount.unmount(place, lazily: true) } catch {
                         guard error == .invalidArgument else { throw error }
                         // Gone with a peer of it that was taken off meanwhile: nothing is left to be covered.
-                        guard isThere(mount) else { return }
+                        guard mount.isOnTop else { return }
                         guard mount.root.count > 1, let file = kernels[mount.root],
                             (try? Mount.attach(file.fd, on: place, readOnly: true)) != nil
                         else { throw error }
@@ -403,6 +400,14 @@ package struct Mending {
         }
         return (places, failures + lost.places)
     }
+}
+
+extension MountInfo {
+    /// Whether a file of this status was reached through it; the kernel may not say (before 5.8).
+    func isReached(_ status: FileStatus?) -> Bool { status.map { [0, id].contains($0.mount) } ?? false }
+
+    /// Whether its path leads to it where the caller is: it may have gone with a peer of it, or be covered by now.
+    var isOnTop: Bool { isReached(try? FileStatus.of(Path(mountPoint))) }
 }
 
 /// A descriptor in an array.
