@@ -17,6 +17,8 @@ struct Crew {
     ///
     /// Counted in looks: one that was without a CPU has not waited, and where this process stood still nobody has.
     private static let patience = 100
+    /// How often in a row one may be seen with nothing got done, be it at work: ten seconds.
+    private static let workLimit = 500
     private static let lookNs: UInt64 = 20_000_000
     /// How often each is tried: once more after two have found that a file system does not answer.
     private static let attemptLimit = 3
@@ -65,7 +67,13 @@ struct Crew {
                 lookedAt = now
                 for member in members { member.look() }
             }
-            for member in members where member.fate == nil && member.waits > Self.patience { member.leave(.silent) }
+            for member in members where member.fate == nil {
+                if member.waits > Self.patience {
+                    member.leave(.silent)
+                } else if member.looks > Self.workLimit {
+                    member.leave(.slow)
+                }
+            }
             for member in members {
                 guard let fate = member.fate else { continue }
                 if fate == .done {
@@ -77,7 +85,7 @@ struct Crew {
                     if fate == .silent, let minor = member.asked.last, !suspected.insert(minor).inserted {
                         isSilent = silent.insert(minor).inserted
                     }
-                    let isLast = member.attempt >= Self.attemptLimit
+                    let isLast = member.attempt >= Self.attemptLimit || fate == .slow
                     if !isLast { waiting.append((member.group, member.attempt + 1)) }
                     if isSilent || isLast, givenUp.count < 20 { givenUp.append("\(member.label): \(fate.rawValue)") }
                 }
@@ -134,6 +142,7 @@ struct Crew {
         enum Fate: String {
             case done
             case silent = "does not answer"
+            case slow = "takes too long"
             case died = "its process ended early"
         }
 
@@ -144,6 +153,8 @@ struct Crew {
         let attempt: Int
         /// How often it was seen waiting since it last ran or said something.
         private(set) var waits = 0
+        /// How often it was seen since it last said something.
+        private(set) var looks = 0
         /// nil: it is at work.
         private(set) var fate: Fate?
 
@@ -173,13 +184,16 @@ struct Crew {
         var label: String { "\(group.first?.namespace.pids.first ?? 0)" }
 
         /// One that would run if it were let has not begun to hang.
-        func look() { waits = ProcessID.state(child.pid) == UInt8(ascii: "R") ? 0 : waits + 1 }
+        func look() {
+            looks += 1
+            waits = ProcessID.state(child.pid) == UInt8(ascii: "R") ? 0 : waits + 1
+        }
 
         /// Takes in what it says; at its end, waits for it.
         func listen() {
             while fate == nil, (try? output.waitReadable(milliseconds: 0)) == true {
                 var buffer = [UInt8](repeating: 0, count: 4096)
-                waits = 0
+                (waits, looks) = (0, 0)
                 guard let count = try? output.read(into: &buffer), count > 0 else {
                     fate = (try? child.wait()) == .exited(0) ? .done : .died
                     return
