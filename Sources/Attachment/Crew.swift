@@ -29,6 +29,8 @@ struct Crew {
     private var suspected: Set<UInt32> = []
     /// What was left because of them, for people; a few.
     private(set) var givenUp: [String] = []
+    /// Killed, and not known to have ended: each counts among the processes that there may be.
+    private var leaving: [Child] = []
     /// What the processes must not keep open.
     private let secret: Int32
     private let progress: (_ left: Int) -> Void
@@ -51,10 +53,16 @@ struct Crew {
         progress(left)
         var lookedAt = Clock.monotonic
         while true {
+            leaving.removeAll { (try? $0.poll()) != nil }
             while members.count < Self.width, let (group, attempt) = waiting.popFirst() {
                 do throws(Errno) {
                     members.append(try Member(group, attempt, silent, closing: secret, body: body))
                 } catch {
+                    if error == .again, !members.isEmpty {
+                        // There is room when one of these has ended.
+                        waiting.append((group, attempt))
+                        break
+                    }
                     report.add(failure: "\(group.first?.namespace.pids.first ?? 0): \(error)")
                 }
             }
@@ -80,6 +88,7 @@ struct Crew {
                     report.add(member.report)
                     left -= 1
                 } else {
+                    if fate != .died { leaving.append(member.child) }
                     // Without the one that it asked last, the others can be seen to.
                     var isSilent = false
                     if fate == .silent, let minor = member.asked.last, !suspected.insert(minor).inserted {
@@ -148,7 +157,7 @@ struct Crew {
 
         let group: Group
         let output: Fd
-        private let child: Child
+        let child: Child
         private var text: [UInt8] = []
         let attempt: Int
         /// How often it was seen waiting since it last ran or said something.
