@@ -89,6 +89,7 @@ extension Keeper {
                 takeAway(by: end, attempts: attempts - 1, whenOver: whenOver)
             }
         } catch {
+            helper = nil
             Notice.print("cannot look at the containers' mounts: \(error)")
             whenOver()
         }
@@ -128,7 +129,8 @@ extension Keeper {
         }
         try? Directories.unlink(options.socket)
         try? Directories.unlink(options.table)
-        options.mountNotes.forget()
+        // What is left is found by them, wherever the next daemon mounts.
+        if helper?.hasDoneAll == true { options.mountNotes.forget() }
     }
 
     /// The connection was aborted: another one takes its place, here and in the containers.
