@@ -27,7 +27,14 @@ package struct Mending {
                 + failures.map { "not \(done): \($0)" }
         }
 
-        mutating func add(failure: String) { if failures.count < 20 { failures.append(failure) } }
+        /// A container names its mounts as it likes: what could end a line, or steer a terminal, is escaped.
+        mutating func add(failure: String) {
+            guard failures.count < 20 else { return }
+            let parts = failure.unicodeScalars.map {
+                $0.properties.generalCategory == .control ? $0.escaped(asASCII: true) : String($0)
+            }
+            failures.append(parts.joined())
+        }
 
         mutating func add(_ other: Report) {
             files += other.files

@@ -35,4 +35,15 @@ struct CrewTests {
         #expect(report.left == 1)
         #expect(crew.givenUp == ["2: its process ended early"])
     }
+
+    /// A line of it would be taken for the process's own.
+    @Test func whatAContainerNamedIsNoLine() throws {
+        let (_, report) = try run(1) { _ in
+            var report = Mending.Report()
+            report.add(failure: "1 /a b\n= 9\u{1B}[m\u{9B}: \u{e9}")
+            return report
+        }
+        #expect(report.files == 0)
+        #expect(report.failures == [#"1 /a b\n= 9\u{1B}[m\u{009B}: "# + "\u{e9}"])
+    }
 }
