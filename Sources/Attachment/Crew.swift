@@ -17,6 +17,8 @@ struct Crew {
     ///
     /// Counted in looks: one that was without a CPU has not waited, and where this process stood still nobody has.
     private static let patience = 100
+    /// How often in a row one may be seen with nothing got done, be it at work: ten seconds.
+    private static let workLimit = 500
     private static let lookNs: UInt64 = 20_000_000
     /// How often each is tried: once more after two have found that a file system does not answer.
     private static let attemptLimit = 3
@@ -27,6 +29,8 @@ struct Crew {
     private var suspected: Set<UInt32> = []
     /// What was left because of them, for people; a few.
     private(set) var givenUp: [String] = []
+    /// Killed, and not known to have ended: each counts among the processes that there may be.
+    private var leaving: [Child] = []
     /// What the processes must not keep open.
     private let secret: Int32
     private let progress: (_ left: Int) -> Void
@@ -49,10 +53,16 @@ struct Crew {
         progress(left)
         var lookedAt = Clock.monotonic
         while true {
+            leaving.removeAll { (try? $0.poll()) != nil }
             while members.count < Self.width, let (group, attempt) = waiting.popFirst() {
                 do throws(Errno) {
                     members.append(try Member(group, attempt, silent, closing: secret, body: body))
                 } catch {
+                    if error == .again, !members.isEmpty {
+                        // There is room when one of these has ended.
+                        waiting.append((group, attempt))
+                        break
+                    }
                     report.add(failure: "\(group.first?.namespace.pids.first ?? 0): \(error)")
                 }
             }
@@ -65,23 +75,32 @@ struct Crew {
                 lookedAt = now
                 for member in members { member.look() }
             }
-            for member in members where !member.isOver && member.waits > Self.patience {
-                member.abandon()
-                // Without the one that it asked last, the others can be seen to.
-                var isSilent = false
-                if let minor = member.asked.last, !suspected.insert(minor).inserted {
-                    isSilent = silent.insert(minor).inserted
+            for member in members where member.fate == nil {
+                if member.waits > Self.patience {
+                    member.leave(.silent)
+                } else if member.looks > Self.workLimit {
+                    member.leave(.slow)
                 }
-                let isLast = member.attempt >= Self.attemptLimit
-                if !isLast { waiting.append((member.group, member.attempt + 1)) }
-                if isSilent || isLast, givenUp.count < 20 { givenUp.append("\(member.label): does not answer") }
             }
-            for member in members where member.isOver {
-                report.add(member.report)
-                if !member.isAbandoned { left -= 1 }
+            for member in members {
+                guard let fate = member.fate else { continue }
+                if fate == .done {
+                    report.add(member.report)
+                    left -= 1
+                } else {
+                    if fate != .died { leaving.append(member.child) }
+                    // Without the one that it asked last, the others can be seen to.
+                    var isSilent = false
+                    if fate == .silent, let minor = member.asked.last, !suspected.insert(minor).inserted {
+                        isSilent = silent.insert(minor).inserted
+                    }
+                    let isLast = member.attempt >= Self.attemptLimit || fate == .slow
+                    if !isLast { waiting.append((member.group, member.attempt + 1)) }
+                    if isSilent || isLast, givenUp.count < 20 { givenUp.append("\(member.label): \(fate.rawValue)") }
+                }
                 progress(left)
             }
-            members.removeAll { $0.isOver }
+            members.removeAll { $0.fate != nil }
         }
         report.left += left
     }
@@ -104,14 +123,12 @@ struct Crew {
         func isDead(_ mount: MountInfo) -> Bool {
             if silent.contains(mount.minor) { return false }
             if let isDead = known[mount.minor] { return isDead }
-            let place = Path(mount.mountPoint)
-            func isMeant(_ status: FileStatus?) -> Bool { status.map { [0, mount.id].contains($0.mount) } ?? false }
-            guard isMeant(try? FileStatus.of(place)) else { return false }
+            guard mount.isOnTop else { return false }
             try? output.write(Array("? \(mount.minor)\n".utf8))
             var isDead = false
             do throws(Errno) {
-                let file = try Fd.open(place, .readOnly)
-                guard isMeant(try? file.status()) else { return false }
+                let file = try Fd.open(Path(mount.mountPoint), .readOnly)
+                guard mount.isReached(try? file.status()) else { return false }
             } catch {
                 isDead = error == .notConnected || error == .connectionAborted
             }
@@ -130,15 +147,25 @@ struct Crew {
     }
 
     private final class Member {
+        /// How it ended, or why it is left.
+        enum Fate: String {
+            case done
+            case silent = "does not answer"
+            case slow = "takes too long"
+            case died = "its process ended early"
+        }
+
         let group: Group
         let output: Fd
-        private let child: Child
+        let child: Child
         private var text: [UInt8] = []
         let attempt: Int
         /// How often it was seen waiting since it last ran or said something.
         private(set) var waits = 0
-        private(set) var isOver = false
-        private(set) var isAbandoned = false
+        /// How often it was seen since it last said something.
+        private(set) var looks = 0
+        /// nil: it is at work.
+        private(set) var fate: Fate?
 
         init(
             _ group: Group,
@@ -166,16 +193,18 @@ struct Crew {
         var label: String { "\(group.first?.namespace.pids.first ?? 0)" }
 
         /// One that would run if it were let has not begun to hang.
-        func look() { waits = ProcessID.state(child.pid) == UInt8(ascii: "R") ? 0 : waits + 1 }
+        func look() {
+            looks += 1
+            waits = ProcessID.state(child.pid) == UInt8(ascii: "R") ? 0 : waits + 1
+        }
 
         /// Takes in what it says; at its end, waits for it.
         func listen() {
-            while !isOver, (try? output.waitReadable(milliseconds: 0)) == true {
+            while fate == nil, (try? output.waitReadable(milliseconds: 0)) == true {
                 var buffer = [UInt8](repeating: 0, count: 4096)
-                waits = 0
+                (waits, looks) = (0, 0)
                 guard let count = try? output.read(into: &buffer), count > 0 else {
-                    isOver = true
-                    _ = try? child.wait()
+                    fate = (try? child.wait()) == .exited(0) ? .done : .died
                     return
                 }
                 text.append(contentsOf: buffer.prefix(count))
@@ -183,10 +212,9 @@ struct Crew {
         }
 
         /// It is not waited for: what it waits for may never come.
-        func abandon() {
+        func leave(_ fate: Fate) {
             try? child.kill(9)
-            isOver = true
-            isAbandoned = true
+            self.fate = fate
         }
 
         private var lines: [[Substring]] {

@@ -27,7 +27,14 @@ package struct Mending {
                 + failures.map { "not \(done): \($0)" }
         }
 
-        mutating func add(failure: String) { if failures.count < 20 { failures.append(failure) } }
+        /// A container names its mounts as it likes: what could end a line, or steer a terminal, is escaped.
+        mutating func add(failure: String) {
+            guard failures.count < 20 else { return }
+            let parts = failure.unicodeScalars.map {
+                $0.properties.generalCategory == .control ? $0.escaped(asASCII: true) : String($0)
+            }
+            failures.append(parts.joined())
+        }
 
         mutating func add(_ other: Report) {
             files += other.files
@@ -144,17 +151,20 @@ package struct Mending {
         let pid = namespace.pids.first ?? 0
         var pieces: [(mount: MountInfo, depth: Int, tree: FdBox)] = []
         let ours = namespace.mounts.reachable.ours(of: mountPoints)
+        let depths = Dictionary(ours.map { ($0.mountPoint, 1) }, uniquingKeysWith: +)
+        let others = namespace.mounts.without(dead)
         for mount in dead {
-            let depth = ours.count { $0.mountPoint == mount.mountPoint }
+            let depth = depths[mount.mountPoint] ?? 1
             do throws(Errno) { pieces.append((mount, depth, FdBox(try clone(mount.root)))) } catch {
                 report.add(failure: "\(pid) \(Path(mount.mountPoint)): \(error)")
             }
         }
         return change(namespace, &report) { report in
-            for piece in pieces where probe.isDead(piece.mount) {
+            // What was known of the file system says nothing of what is mounted there by now.
+            for piece in pieces where probe.isDead(piece.mount) && piece.mount.isOnTop {
                 let target = Path(piece.mount.mountPoint)
-                let others = namespace.mounts.filter { mount in !dead.contains { $0.id == mount.id } }
                 let lost = Lost()
+                defer { probe.tellProgress() }
                 defer { for (place, cause) in lost.places { report.add(failure: "\(pid) \(place): \(cause)") } }
                 do throws(Errno) {
                     try Self.keeping(what: others, isOn: piece.mount, lost) { () throws(Errno) in
@@ -246,15 +256,15 @@ package struct Mending {
     }
 
     /// Has `body` take off a mount of ours, or put another in its place, and puts what the container itself has mounted on it
-    /// (on a directory of ours) where it was.
+    /// (on a directory of ours) where it was; `mounts` are its own, by what they are mounted on.
     static func keeping(
-        what mounts: [MountInfo],
+        what mounts: [UInt64: [MountInfo]],
         isOn ours: MountInfo,
         _ lost: Lost,
         _ body: () throws(Errno) -> Void
     ) throws(Errno) {
         var kept: [(place: Path, tree: FdBox)] = []
-        for mount in mounts where mount.parent == ours.id && mount.mountPoint != ours.mountPoint {
+        for mount in mounts[ours.id] ?? [] where mount.mountPoint != ours.mountPoint {
             let place = Path(mount.mountPoint)
             do throws(Errno) { kept.append((place, FdBox(try Mount.clone(place, recursive: true)))) } catch {
                 lost.places.append((place, error))
@@ -323,6 +333,7 @@ package struct Mending {
                     let isEntered = change(namespace, &refusal) { _ in
                         // Those of which nothing is asked do not wait for the others.
                         for mounts in [ours.filter(isMeant), ours.filter { !isMeant($0) && probe.isDead($0) }] {
+                            let targets = Set(mounts.map(\.mountPoint))
                             let outcome = Self.takeOff(
                                 mounts,
                                 kernels ?? [:],
@@ -331,8 +342,7 @@ package struct Mending {
                             )
                             report.files += outcome.places.count
                             for (place, cause) in outcome.failures {
-                                let isOurs = mounts.contains { $0.mountPoint == place.bytes }
-                                if kernels == nil, isOurs, cause == .invalidArgument {
+                                if kernels == nil, targets.contains(place.bytes), cause == .invalidArgument {
                                     isLeft = true
                                 } else {
                                     report.add(failure: "\(namespace.pids.first ?? 0) \(place): \(cause)")
@@ -374,13 +384,9 @@ package struct Mending {
     ) -> (places: [Path], failures: [(place: Path, cause: Errno)]) {
         var places: [Path] = []
         var failures: [(place: Path, cause: Errno)] = []
-        let own = all.filter { mount in !mounts.contains { $0.id == mount.id } }
+        let own = all.without(mounts)
         let lost = Lost()
-        // It may have gone with a peer of it, or be covered by now.
-        func isThere(_ mount: MountInfo) -> Bool {
-            (try? FileStatus.of(Path(mount.mountPoint))).map { [0, mount.id].contains($0.mount) } ?? false
-        }
-        for mount in mounts where isThere(mount) {
+        for mount in mounts where mount.isOnTop {
             defer { progress() }
             let place = Path(mount.mountPoint)
             do throws(Errno) {
@@ -388,7 +394,7 @@ package struct Mending {
                     do throws(Errno) { try Mount.unmount(place, lazily: true) } catch {
                         guard error == .invalidArgument else { throw error }
                         // Gone with a peer of it that was taken off meanwhile: nothing is left to be covered.
-                        guard isThere(mount) else { return }
+                        guard mount.isOnTop else { return }
                         guard mount.root.count > 1, let file = kernels[mount.root],
                             (try? Mount.attach(file.fd, on: place, readOnly: true)) != nil
                         else { throw error }
@@ -403,6 +409,22 @@ package struct Mending {
         }
         return (places, failures + lost.places)
     }
+}
+
+extension [MountInfo] {
+    /// Those that are not among `others`, by what they are mounted on.
+    func without(_ others: [MountInfo]) -> [UInt64: [MountInfo]] {
+        let ids = Set(others.map(\.id))
+        return Dictionary(grouping: filter { !ids.contains($0.id) }, by: \.parent)
+    }
+}
+
+extension MountInfo {
+    /// Whether a file of this status was reached through it; the kernel may not say (before 5.8).
+    func isReached(_ status: FileStatus?) -> Bool { status.map { [0, id].contains($0.mount) } ?? false }
+
+    /// Whether its path leads to it where the caller is: it may have gone with a peer of it, or be covered by now.
+    var isOnTop: Bool { isReached(try? FileStatus.of(Path(mountPoint))) }
 }
 
 /// A descriptor in an array.

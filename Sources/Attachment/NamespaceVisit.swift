@@ -33,10 +33,12 @@ package final class NamespaceVisit {
         } catch {
             guard error == .permissionDenied, isLast, !hasLeft else { throw error }
         }
-        try Namespaces.user.enter(users)
-        hasLeft = true
-        // Whose number is not known there the FUSE refuses too (EOVERFLOW).
-        try ProcessID.becomeRoot()
+        try ProcessID.stayingWithParent { () throws(Errno) in
+            try Namespaces.user.enter(users)
+            hasLeft = true
+            // Whose number is not known there the FUSE refuses too (EOVERFLOW).
+            try ProcessID.becomeRoot()
+        }
         // Its root is that of the mount namespace: another one cannot be entered by a descriptor from outside.
         try Namespaces.mount.enter(namespace)
         return try body()

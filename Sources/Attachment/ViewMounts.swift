@@ -45,6 +45,7 @@ package struct ViewMounts {
             }
         }
         let mounts = (try? MountSurvey.mounts(of: pid)) ?? []
+        let own = mounts.without([])
         let top = mounts.topmost
         var placed: [Path] = []
         var failure: Failure?
@@ -55,7 +56,7 @@ package struct ViewMounts {
                     do throws(Errno) {
                         if step.standing == .stale, let stale = top.last(where: { $0.mountPoint == step.target.bytes })
                         {
-                            try Mending.keeping(what: mounts, isOn: stale, lost) { () throws(Errno) in
+                            try Mending.keeping(what: own, isOn: stale, lost) { () throws(Errno) in
                                 try Mending.replace(step.target, with: tree.fd)
                             }
                         } else {

@@ -185,18 +185,14 @@ void clinux_last_word_counts(uint64_t *late, uint64_t *killed, uint64_t *broken,
     last_word.worker = worker;
 }
 pid_t clinux_last_word_fork(void) {
-    const pid_t own = getpid();
     sigset_t all;
     sigfillset(&all);
     // No signal is to find the copy with handlers of this process.
     sigprocmask(SIG_SETMASK, &all, NULL);
     const pid_t child = clinux_fork();
     if (child > 0) last_word.child = child;
-    if (child == 0) {
+    if (child == 0)
         for (size_t i = 0; i < sizeof ending / sizeof *ending; i++) signal(ending[i], SIG_DFL);
-        prctl(PR_SET_PDEATHSIG, SIGKILL);
-        if (getppid() != own) _exit(1);
-    }
     block_real_time(child != 0);
     return child;
 }
@@ -323,7 +319,21 @@ int clinux_lock_range(int fd, int64_t offset, int64_t length) { return lock_rang
 int clinux_try_lock_range(int fd, int64_t offset, int64_t length) { return lock_range(fd, F_OFD_SETLK, F_WRLCK, offset, length); }
 int clinux_unlock_range(int fd, int64_t offset, int64_t length) { return lock_range(fd, F_OFD_SETLKW, F_UNLCK, offset, length); }
 
-pid_t clinux_fork(void) { return OR_ERRNO_ONCE(fork()); }
+void clinux_end_with(pid_t parent) {
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    // It may have ended before.
+    if (getppid() != parent) _exit(1);
+}
+pid_t clinux_ends_with(void) {
+    int signal = 0;
+    return prctl(PR_GET_PDEATHSIG, &signal) == 0 && signal != 0 ? getppid() : 0;
+}
+pid_t clinux_fork(void) {
+    const pid_t own = getpid();
+    const pid_t child = OR_ERRNO_ONCE(fork());
+    if (child == 0) clinux_end_with(own);
+    return child;
+}
 int clinux_exec_inheriting(const char *path, char *const *argv) {
     execve(path, argv, environ);
     return -errno;

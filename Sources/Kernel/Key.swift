@@ -194,6 +194,8 @@ package enum ProcessImage {
     }
 
     /// Copies the process, which must have no other thread; nil in the copy, where the descriptor `closing` is closed.
+    ///
+    /// Whatever ends the process ends the copy.
     package static func fork(closing fd: Int32 = -1) throws(Errno) -> Child? {
         let pid = try Errno.check(clinux_fork())
         guard pid == 0 else { return Child(pid: pid) }

@@ -192,6 +192,14 @@ package enum ProcessID {
         guard setregid(0, 0) == 0, setreuid(0, 0) == 0 else { throw Errno(rawValue: errno) }
     }
 
+    /// Runs `body`, which changes whose process this is: the kernel forgets then that it is to end with its parent
+    /// (commit_creds), and is told again.
+    package static func stayingWithParent(_ body: () throws(Errno) -> Void) throws(Errno) {
+        let parent = clinux_ends_with()
+        defer { if parent > 0 { clinux_end_with(parent) } }
+        try body()
+    }
+
     package static var own: Int32 { getpid() }
 
     /// kill(2): a negative `pid` is a process group.

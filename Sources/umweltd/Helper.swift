@@ -8,7 +8,12 @@ import ProcFS
 
 /// A process that changes mounts in containers for the keeper, which must not wait for them itself.
 final class Helper {
+    /// The exit status of one that did what it could, and could not take all away.
+    static let restStatus: Int32 = 3
+
     let child: Child
+    /// It did all that it was to do.
+    private(set) var hasDoneAll = false
     /// Where it tells how many containers are left, a line each time.
     private let progress: Fd
     private var left = 0
@@ -64,7 +69,11 @@ final class Helper {
         try? child.kill(SIGKILL)
     }
 
-    func ended(_ pid: Int32, _ status: ExitStatus) { if pid == child.pid { over(isDone: status == .exited(0)) } }
+    func ended(_ pid: Int32, _ status: ExitStatus) {
+        guard pid == child.pid, !isOver else { return }
+        hasDoneAll = status == .exited(0)
+        over(isDone: hasDoneAll || status == .exited(Self.restStatus))
+    }
 
     /// Starts this program as one of its parts that change mounts.
     ///
@@ -100,7 +109,8 @@ struct HelperPart {
 
     init(_ options: Options) { self.options = options }
 
-    /// Says in a line what it did, where there was something to do; fails where dead mounts are left that it found.
+    /// Says in a line what it did, where there was something to do; fails where dead mounts are left that it found; ends
+    /// with `restStatus` where it could not take all away.
     func run() throws(DaemonError) {
         ProcessID.setName("umweltd-mounts")
         let (report, words) = try attempt("look at the containers' mounts") { () throws(Errno) in
@@ -121,6 +131,8 @@ struct HelperPart {
             return (mending.replaceDead(earlier: earlier), "replaced")
         }
         for line in report.lines(words) { Notice.print(line) }
-        if options.part == .mend, !report.failures.isEmpty { throw DaemonError("") }
+        guard report.left > 0 || !report.failures.isEmpty else { return }
+        if options.part == .mend { throw DaemonError("") }
+        exit(Helper.restStatus)
     }
 }

@@ -29,10 +29,10 @@ extension Keeper {
     func stop(by signal: Int32) {
         guard stage == .serving else { return }
         stage = .stopping
+        helper?.end()
         guard !manager.keeps || signal == 0 || isMeant else { return handOver() }
         // Should this process not come to its end: what nobody holds any more is dead, and found as such.
         manager.forget()
-        helper?.end()
         minor = presentMinor
         // Before anything is changed: it goes on with this, should this process be killed.
         worker.map(warn)
@@ -89,6 +89,7 @@ extension Keeper {
                 takeAway(by: end, attempts: attempts - 1, whenOver: whenOver)
             }
         } catch {
+            helper = nil
             Notice.print("cannot look at the containers' mounts: \(error)")
             whenOver()
         }
@@ -128,7 +129,8 @@ extension Keeper {
         }
         try? Directories.unlink(options.socket)
         try? Directories.unlink(options.table)
-        options.mountNotes.forget()
+        // What is left is found by them, wherever the next daemon mounts.
+        if helper?.hasDoneAll == true { options.mountNotes.forget() }
     }
 
     /// The connection was aborted: another one takes its place, here and in the containers.
@@ -142,6 +144,8 @@ extension Keeper {
             return stop(by: 0)
         }
         notices.print("the connection of \(options.mount) was aborted; making another")
+        // It would mount files of the one that has ended.
+        helper?.end()
         if let worker {
             kill(worker)
             leaving[worker.child.pid] = worker

@@ -106,6 +106,12 @@ extension Keeper {
             arguments: options.arguments(for: .keeper(held)).map { Array($0.utf8) },
             environment: Environment.own
         )
+        // Whoever goes on looks for dead mounts anew.
+        helper?.end()
+        defer {
+            hasMended = false
+            mendOnce()
+        }
         try command.become()
     }
 

@@ -28,7 +28,9 @@ final class ServiceManagerLink {
 
     init() {
         socket = Environment.value("NOTIFY_SOCKET").map { Path($0) }
-        watchdogNs = Environment.value("WATCHDOG_USEC").flatMap { UInt64($0) }.map { $0 / 2 * 1000 } ?? 0
+        let watchdogUs = Environment.value("WATCHDOG_USEC").flatMap { UInt64($0) } ?? 0
+        // "infinity" is the greatest number.
+        watchdogNs = min(watchdogUs / 2, .max / 1000) * 1000
         guard Environment.value("LISTEN_PID") == "\(getpid())",
             let count = Environment.value("LISTEN_FDS").flatMap({ Int32($0) }), (1...64).contains(count)
         else { return }

@@ -66,6 +66,13 @@ struct MountSurveyTests {
         #expect(Set(reachable.map(\.id)) == [1, 3])
     }
 
+    /// What a container has mounted itself stays where it is when ours below it goes.
+    @Test func whatIsMountedOnOursIsFound() {
+        let mounts = mounts(text)
+        let others = mounts.without(mounts.ours(of: "/var/lib/umwelt"))
+        #expect(others.mapValues { $0.map(\.id) } == [90: [100], 100: [104, 105], 101: [106]])
+    }
+
     @Test func pathsOfDeadFilesAreTheirNames() {
         #expect(Mending.alive(Array("/proc/meminfo//deleted".utf8)) == Array("/proc/meminfo".utf8))
         #expect(Mending.alive(Array("/proc/meminfo".utf8)) == Array("/proc/meminfo".utf8))

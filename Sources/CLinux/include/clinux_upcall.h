@@ -71,7 +71,12 @@ int clinux_lock_range(int fd, int64_t offset, int64_t length);
 int clinux_try_lock_range(int fd, int64_t offset, int64_t length);
 int clinux_unlock_range(int fd, int64_t offset, int64_t length);
 
+// The copy ends with the thread that made it.
 pid_t clinux_fork(void);
+// From now on this process ends with its parent; at once, where that is not `parent` any more.
+void clinux_end_with(pid_t parent);
+// The parent with which it ends; 0: it does not.
+pid_t clinux_ends_with(void);
 // Becomes another program with this environment; returns only an error.
 int clinux_exec_inheriting(const char *path, char *const *argv);
 _Noreturn void clinux_exit(int code);
