@@ -82,7 +82,7 @@ fmt:
 		Services/Package.swift Services/Sources Services/Tests
 
 unit-test:
-	$(SWIFT) test --skip '^(NodeTests|TidyTests)\.'
+	scripts/unit-test
 
 node-test: build release
 	scripts/node-test

@@ -265,6 +265,10 @@ import Upcall
     private func kubelet(_ lab: Lab, _ lines: String) throws -> String {
         let path = lab.root + "/kubelet"
         try FileTree.write(Array("#!/bin/sh\nprintf '%s' '\(lines)'\n".utf8), to: Path(path), mode: 0o755)
+        // What other tests start at this moment may have inherited the descriptor until it executes, and nobody executes a
+        // file that is open for writing (ETXTBSY): a lease to read is given once nobody has it open so.
+        let file = try Fd.open(Path(path))
+        for _ in 0..<5000 where fcntl(file.raw, F_SETLEASE, Int32(F_RDLCK)) != 0 { usleep(2000) }
         return path
     }
 
