@@ -268,7 +268,8 @@ import Upcall
         // What other tests start at this moment may have inherited the descriptor until it executes, and nobody executes a
         // file that is open for writing (ETXTBSY): a lease to read is given once nobody has it open so.
         let file = try Fd.open(Path(path))
-        for _ in 0..<5000 where fcntl(file.raw, F_SETLEASE, Int32(F_RDLCK)) != 0 { usleep(2000) }
+        let setLease: Int32 = 1024
+        for _ in 0..<5000 where fcntl(file.raw, setLease, F_RDLCK) != 0 { usleep(2000) }
         return path
     }
 
