@@ -65,7 +65,7 @@ services-node-test:
 	$(SWIFT) build --package-path Services --build-tests
 	scripts/services-node-test
 
-services-vm-test: services
+services-vm-test:
 	$(SWIFT) build --package-path Services --build-tests
 	scripts/services-vm-test
 

@@ -73,7 +73,8 @@ extension DaemonSuite {
             print(
                 "memory: keeper and worker, idle \(idle) kB, after \(count) \(first) kB, after twice as many \(second) kB, \(Programs.umweltd)"
             )
-            #expect(second <= first + 256)
+            // Which pages a heap of small blocks fills differs by 260 kB from run to run; half a kB for each container is more.
+            #expect(second <= first + 512)
             if Programs.isRelease { #expect(max(first, second) <= Self.boundKB) }
             #expect(try lab.request(Message(.containers)).isEmpty)
         }
