@@ -222,6 +222,35 @@ extension RunSuite {
         }
 
         /// What others unmount meanwhile does not stay in use: as device, volume or overlay it is wanted elsewhere.
+        @Test func aSignalEndsTheWaitForAnotherRun() throws {
+            let lab = try RunLab()
+            try Directories.make(Path(lab.state))
+            let lock = try Fd.open(Path(lab.state + "/bundles.lock"), [.readWrite, .create])
+            #expect(try lock.tryLock())
+            let running = try lab.begin([], ["true"])
+            usleep(UInt32(300_000 * Programs.patience))
+            try running.child.kill(SIGINT)
+            #expect(try running.end(seconds: 3).code == 130)
+        }
+
+        /// The daemon beside umwelt is one that does not come to serve.
+        @Test func aSignalEndsTheWaitForADaemon() throws {
+            let lab = try RunLab()
+            let daemon = "#!/bin/sh\necho $$ > '\(lab.files)/pid'\nexec sleep 100\n"
+            try FileTree.write(Array(daemon.utf8), to: Path(lab.files + "/umweltd"), mode: 0o755)
+            let script = """
+                cd '\(lab.files)' && cp '\(Programs.umwelt)' umwelt
+                ./umwelt run --state-dir '\(lab.state)' -- true & run=$!
+                until [ -s pid ]; do sleep 0.05; done; sleep 0.2
+                kill -TERM $run; wait $run; echo $?
+                # Its end may not have been taken note of.
+                sleep 0.2; grep -qs '^State:.[^Z]' /proc/$(cat pid)/status || echo ended
+                """
+            let result = try lab.start(["timeout", "-k", "1", "\(8 * Programs.patience)", "sh", "-c", script]).end()
+            #expect(result.lines == ["143", "ended"], "\(result.output) \(result.errors)")
+            #expect(lab.leftovers() == [])
+        }
+
         @Test func whatTheHostUnmountsIsUnmounted() throws {
             let lab = try RunLab()
             let (umwelt, top) = ("'\(Programs.umwelt)' run --state-dir '\(lab.state)'", lab.files + "/top")

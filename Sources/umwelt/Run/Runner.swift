@@ -22,8 +22,10 @@ final class Runner {
     private var undo: [() -> Void] = []
 
     static func run(_ options: RunOptions, state: StateDirectory) throws -> Int32 {
+        // What it looks at may not answer; nothing is made yet, and a signal does what it does by default.
+        let preparation = try Preparation(options, state: state)
         let interrupts = try Interrupts()
-        let runner = Runner(try Preparation(options, state: state), state: state)
+        let runner = Runner(preparation, state: state)
         defer { while let step = runner.undo.popLast() { step() } }
         return try runner.run(interrupts)
     }
@@ -39,7 +41,7 @@ final class Runner {
     private func run(_ interrupts: borrowing Interrupts) throws -> Int32 {
         try interrupts.check()
         try state.make()
-        let bundle = try claimBundle()
+        let bundle = try claimBundle(interrupts)
         try interrupts.check()
         let daemon = try DaemonStarter(state: state, searchPath: facts.variable("PATH") ?? "").hold(interrupts)
         try interrupts.check()
@@ -68,9 +70,9 @@ final class Runner {
     }
 
     /// Clears what others have left, and takes the name.
-    private func claimBundle() throws(Failure) -> Bundle {
+    private func claimBundle(_ interrupts: borrowing Interrupts) throws(Failure) -> Bundle {
         let lock = try state.lockFile(state.bundlesLock)
-        do throws(Errno) { try lock.lock() } catch { throw .failed("cannot lock \(state.bundlesLock): \(error)") }
+        try interrupts.lock(lock, state.bundlesLock)
         for (bundle, runtime) in Bundle.abandoned(in: state) {
             // First: in this time namespace the runtime does not know its process, and fails where that is in the cgroup.
             cgroups.remove(bundle.id)
