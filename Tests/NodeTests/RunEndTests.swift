@@ -197,31 +197,6 @@ extension RunSuite {
             #expect(lab.leftovers() == [])
         }
 
-        /// The runtime takes long and ends, and its first process takes a moment more to become the command: a signal from before
-        /// waits for that, since the runtime's handlers would take it and it be lost.
-        ///
-        /// A runtime of the test's own, without a container: a real one is in that state for microseconds.
-        @Test func aSignalFromBeforeWaitsForTheCommand() throws {
-            let lab = try RunLab()
-            let runtime = lab.files + "/runtime"
-            let script = """
-                #!/bin/sh
-                for argument; do [ "$last" != --bundle ] || bundle=$argument; last=$argument; done
-                sleep 1.5
-                sh -c 'trap : TERM; sleep 0.5; exec sleep 1000' &
-                echo $! > "$bundle/init"
-
-                """
-            try FileTree.write(Array(script.utf8), to: Path(runtime), mode: 0o755)
-            let running = try lab.begin(["--runtime", runtime], ["sleep", "1000"])
-            usleep(300_000)
-            try running.child.kill(SIGTERM)
-            let result = try running.end(seconds: 10)
-            #expect(result.code == 143, "\(result.errors)")
-            #expect(lab.leftovers() == [])
-        }
-
-        /// What others unmount meanwhile does not stay in use: as device, volume or overlay it is wanted elsewhere.
         @Test func aSignalEndsTheWaitForAnotherRun() throws {
             let lab = try RunLab()
             try Directories.make(Path(lab.state))
@@ -251,6 +226,31 @@ extension RunSuite {
             #expect(lab.leftovers() == [])
         }
 
+        /// The runtime takes long and ends, and its first process takes a moment more to become the command: a signal from before
+        /// waits for that, since the runtime's handlers would take it and it be lost.
+        ///
+        /// A runtime of the test's own, without a container: a real one is in that state for microseconds.
+        @Test func aSignalFromBeforeWaitsForTheCommand() throws {
+            let lab = try RunLab()
+            let runtime = lab.files + "/runtime"
+            let script = """
+                #!/bin/sh
+                for argument; do [ "$last" != --bundle ] || bundle=$argument; last=$argument; done
+                sleep 1.5
+                sh -c 'trap : TERM; sleep 0.5; exec sleep 1000' &
+                echo $! > "$bundle/init"
+
+                """
+            try FileTree.write(Array(script.utf8), to: Path(runtime), mode: 0o755)
+            let running = try lab.begin(["--runtime", runtime], ["sleep", "1000"])
+            usleep(300_000)
+            try running.child.kill(SIGTERM)
+            let result = try running.end(seconds: 10)
+            #expect(result.code == 143, "\(result.errors)")
+            #expect(lab.leftovers() == [])
+        }
+
+        /// What others unmount meanwhile does not stay in use: as device, volume or overlay it is wanted elsewhere.
         @Test func whatTheHostUnmountsIsUnmounted() throws {
             let lab = try RunLab()
             let (umwelt, top) = ("'\(Programs.umwelt)' run --state-dir '\(lab.state)'", lab.files + "/top")
@@ -281,6 +281,22 @@ extension RunSuite {
             #expect(lab.leftovers() != [])
             #expect(try lab.run(["--name", "k1"], ["true"]).code == 0)
             #expect(lab.leftovers() == [])
+        }
+
+        /// What a run that was killed left in one state directory is cleared away; a container of the same name in another goes on.
+        @Test func whatIsClearedIsNotAnothers() throws {
+            let (lab, other) = (try RunLab(), try RunLab())
+            let killed = try lab.begin(["--name", "k2"], ["sh", "-c", "echo started; exec sleep 1"])
+            try lab.waitForOutput(killed)
+            try killed.child.kill(SIGKILL)
+            _ = try killed.end()
+            usleep(UInt32(1_500_000 * Programs.patience))
+            let running = try other.begin(["--name", "k2"], ["sh", "-c", "echo started; sleep 2; exit 5"])
+            try other.waitForOutput(running)
+            #expect(try lab.run([], ["true"]).code == 0)
+            #expect(lab.leftovers() == [])
+            #expect(try running.end().code == 5)
+            #expect(other.leftovers() == [])
         }
 
         /// Each of them finds a daemon that starts, runs or just ends.

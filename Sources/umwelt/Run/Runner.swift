@@ -52,6 +52,7 @@ final class Runner {
             root: root,
             views: views,
             bundle: bundle.path,
+            cgroup: state.cgroup,
             socket: state.socket,
             program: try Programs.own()
         )
@@ -81,7 +82,7 @@ final class Runner {
             }
             try? bundle.remove()
         }
-        // Cgroups are the machine's, bundles the state directory's.
+        // Cgroups are the machine's: another's state directory may have the same path, in a mount namespace of its own.
         guard !cgroups.isInUse(options.name) else {
             throw .failed("a container named \(options.name) runs already; choose another --name, or leave it out")
         }
