@@ -116,6 +116,31 @@ extension RunSuite {
             }
         }
 
+        /// What goes wrong for the runtime while the command runs is not why it did not start.
+        @Test(.enabled(if: RunLab.has("script"), "needs script(1)"))
+        func withATerminalTheExitCodeIsTheCommandsWhateverTheRuntimeLogs() throws {
+            let lab = try RunLab()
+            let runtime = lab.files + "/runtime"
+            let script = """
+                #!/bin/bash
+                for argument; do [ "$last" != --log ] || log=$argument; last=$argument; done
+                runc "$@"; code=$?
+                echo '{"level":"error","msg":"no such process"}' >> "$log"
+                exit $code
+
+                """
+            try FileTree.write(Array(script.utf8), to: Path(runtime), mode: 0o755)
+            func run(_ options: String, _ command: String) throws -> RunLab.Result {
+                let umwelt = "\(Programs.umwelt) run --state-dir \(lab.state) --runtime \(runtime) --tty"
+                return try lab.start(["script", "-qec", "\(umwelt) \(options) -- \(command)", "/dev/null"]).end()
+            }
+            let result = try run("", "sh -c 'sleep 1; exit 6'")
+            #expect(result.code == 6 && !result.output.contains("umwelt: "), "\(result.output)")
+            let failed = try run("--volume /etc/passwd:/etc", "true")
+            #expect(failed.code == 1 && failed.output.contains("does not start"), "\(failed.output)")
+            #expect(lab.leftovers() == [])
+        }
+
         /// Inits such as tini block everything and wait: the signal is theirs.
         @Test(
             .enabled(if: RunLab.has("python3"), "needs python3"),

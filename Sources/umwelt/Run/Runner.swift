@@ -207,6 +207,8 @@ final class Runner {
             return 128 + signal
         }
         if supervisor.hasCommand { return status.code }
+        // What is in the log then is not why it did not start: a signal that came too late, a size that could not be set.
+        if case .exited(let code) = status, supervisor.hasBegun { return code }
         if let failure = runtime.failure(log: bundle.read(bundle.log) ?? [], isSaid: !options.hasTerminal) {
             throw failure
         }
