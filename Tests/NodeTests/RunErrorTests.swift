@@ -93,6 +93,17 @@ extension RunSuite {
             #expect(result.lines == ["143"], "\(result.output) \(result.errors)")
         }
 
+        /// Layers and options of mounts are separated by some of these.
+        @Test(arguments: [":", ",", "\\", " ", "%", "\""]) func aStateDirectoryOfAnyName(_ mark: String) throws {
+            let lab = try RunLab()
+            let result = try lab.start([
+                "\(Programs.umwelt)", "run", "--state-dir", "\(lab.files)/a\(mark)b", "--memory", "32M", "--volume",
+                "\(lab.files):/srv/v", "--", "sh", "-c", "free -m | awk '/^Mem/ { print $2 }'",
+            ]).end()
+            #expect(result.code == 0 && result.output == "32\n" && result.errors == "", "\(result.errors)")
+            #expect(lab.leftovers() == [])
+        }
+
         @Test(.enabled(if: RunLab.has("setpriv"), "needs setpriv")) func withoutRoot() throws {
             let lab = try RunLab()
             let result = try lab.start(
