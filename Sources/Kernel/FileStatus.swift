@@ -24,6 +24,11 @@ package struct FileStatus: Equatable, Sendable {
 
     package func isSameFile(as other: FileStatus) -> Bool { device == other.device && inode == other.inode }
 
+    /// Whether both were reached through the same mount; by their devices where the kernel does not say.
+    package func isSameMount(as other: FileStatus) -> Bool {
+        mount == 0 || other.mount == 0 ? device == other.device : mount == other.mount
+    }
+
     /// `follow`: whether a symbolic link at the end is followed.
     package static func of(_ path: Path, follow: Bool = true) throws(Errno) -> FileStatus {
         try of(path, rawDirectory: AT_FDCWD, flags: follow ? 0 : AT_SYMLINK_NOFOLLOW)

@@ -11,11 +11,16 @@ package enum FileTree {
         _ = try unsafe Errno.check(path.withCString { unsafe clinux_mkdirat(AT_FDCWD, $0, mode) })
     }
 
-    /// Removes the file or the directory with all below it, without crossing a mount (EBUSY) or following a link.
+    /// Removes the file or the directory with all below it, without following a link.
+    ///
+    /// EBUSY for what is a mount point, or has one below it: what is mounted there is not touched. Before Linux 5.8 the kernel
+    /// does not tell a directory that is mounted from one of the same file system.
     package static func removeAll(_ path: Path, depth: Int = 32) throws(Errno) {
         let status: FileStatus
         do throws(Errno) { status = try FileStatus.of(path, follow: false) } catch .noEntry { return }
         guard status.isDirectory else { return try Directories.unlink(path) }
+        // A bind mount has its file system's device number: the mount's own id tells.
+        guard try FileStatus.of(path.appending(".."), follow: false).isSameMount(as: status) else { throw .busy }
         guard depth > 0 else { throw .nameTooLong }
         for entry in try Fd.open(path, [.directory, .noFollow]).entries(limit: 100_000) {
             try removeAll(path.appending(Path(entry.name)), depth: depth - 1)

@@ -82,6 +82,30 @@ import Testing
     }
 }
 
+@Suite struct StateDirectoryTests {
+    /// No two directories have the same, and each is a cgroup's name.
+    @Test func eachHasACgroupOfItsOwn() {
+        let standard = StateDirectory.standard
+        #expect(StateDirectory.cgroup(ofReal: standard, standard: standard) == "umwelt")
+        #expect(StateDirectory.cgroup(ofReal: "/a-b/c", standard: standard) == "umwelt%2fa-b%2fc")
+        let paths = ["/", "/a/b", "/a%2fb", "/a\n", "/a%0a", "/\u{e4}", String(repeating: "\n", count: 80), "/run"]
+        let names = paths.map { StateDirectory.cgroup(ofReal: $0, standard: standard) }
+        #expect(Set(names).count == names.count)
+        for name in names {
+            #expect(name.utf8.count < 255 && name.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7f && $0 != 0x2f })
+        }
+    }
+
+    @Test func aLinkToItIsItself() throws {
+        let directory = "/tmp/uws\(getpid())"
+        try FileTree.makeDirectory(Path(directory))
+        defer { try? FileTree.removeAll(Path(directory)) }
+        try FileTree.makeDirectory(Path(directory + "/real"))
+        symlink("real", directory + "/link")
+        #expect(StateDirectory(directory + "/link").cgroup == StateDirectory(directory + "/real").cgroup)
+    }
+}
+
 @Suite struct RuntimeFailureTests {
     private func runtime(_ name: String) -> Runtime {
         Runtime(program: "/usr/bin/\(name)", state: StateDirectory("/x"))

@@ -34,6 +34,7 @@ import Testing
             root: rootfs ?? "/b/c1/view/root",
             views: "/mnt/containers/c1",
             bundle: "/b/c1",
+            cgroup: "umwelt",
             socket: "/s.sock",
             program: "/usr/bin/umwelt"
         )

@@ -77,7 +77,7 @@ extension RunSuite {
             var names: [String] = []
             for _ in 0..<100 where names != ["sh", "sleep"] {
                 usleep(10_000)
-                names = try members(of: unified + "/umwelt/u1")
+                names = try members(of: "\(unified)/\(lab.cgroup)/u1")
             }
             #expect(names == ["sh", "sleep"])
             try running.child.kill(SIGTERM)

@@ -116,6 +116,31 @@ extension RunSuite {
             }
         }
 
+        /// What goes wrong for the runtime while the command runs is not why it did not start.
+        @Test(.enabled(if: RunLab.has("script"), "needs script(1)"))
+        func withATerminalTheExitCodeIsTheCommandsWhateverTheRuntimeLogs() throws {
+            let lab = try RunLab()
+            let runtime = lab.files + "/runtime"
+            let script = """
+                #!/bin/bash
+                for argument; do [ "$last" != --log ] || log=$argument; last=$argument; done
+                runc "$@"; code=$?
+                echo '{"level":"error","msg":"no such process"}' >> "$log"
+                exit $code
+
+                """
+            try FileTree.write(Array(script.utf8), to: Path(runtime), mode: 0o755)
+            func run(_ options: String, _ command: String) throws -> RunLab.Result {
+                let umwelt = "\(Programs.umwelt) run --state-dir \(lab.state) --runtime \(runtime) --tty"
+                return try lab.start(["script", "-qec", "\(umwelt) \(options) -- \(command)", "/dev/null"]).end()
+            }
+            let result = try run("", "sh -c 'sleep 1; exit 6'")
+            #expect(result.code == 6 && !result.output.contains("umwelt: "), "\(result.output)")
+            let failed = try run("--volume /etc/passwd:/etc", "true")
+            #expect(failed.code == 1 && failed.output.contains("does not start"), "\(failed.output)")
+            #expect(lab.leftovers() == [])
+        }
+
         /// Inits such as tini block everything and wait: the signal is theirs.
         @Test(
             .enabled(if: RunLab.has("python3"), "needs python3"),
@@ -197,6 +222,35 @@ extension RunSuite {
             #expect(lab.leftovers() == [])
         }
 
+        @Test func aSignalEndsTheWaitForAnotherRun() throws {
+            let lab = try RunLab()
+            try Directories.make(Path(lab.state))
+            let lock = try Fd.open(Path(lab.state + "/bundles.lock"), [.readWrite, .create])
+            #expect(try lock.tryLock())
+            let running = try lab.begin([], ["true"])
+            usleep(UInt32(300_000 * Programs.patience))
+            try running.child.kill(SIGINT)
+            #expect(try running.end(seconds: 3).code == 130)
+        }
+
+        /// The daemon beside umwelt is one that does not come to serve.
+        @Test func aSignalEndsTheWaitForADaemon() throws {
+            let lab = try RunLab()
+            let daemon = "#!/bin/sh\necho $$ > '\(lab.files)/pid'\nexec sleep 100\n"
+            try FileTree.write(Array(daemon.utf8), to: Path(lab.files + "/umweltd"), mode: 0o755)
+            let script = """
+                cd '\(lab.files)' && cp '\(Programs.umwelt)' umwelt
+                ./umwelt run --state-dir '\(lab.state)' -- true & run=$!
+                until [ -s pid ]; do sleep 0.05; done; sleep 0.2
+                kill -TERM $run; wait $run; echo $?
+                # Its end may not have been taken note of.
+                sleep 0.2; grep -qs '^State:.[^Z]' /proc/$(cat pid)/status || echo ended
+                """
+            let result = try lab.start(["timeout", "-k", "1", "\(8 * Programs.patience)", "sh", "-c", script]).end()
+            #expect(result.lines == ["143", "ended"], "\(result.output) \(result.errors)")
+            #expect(lab.leftovers() == [])
+        }
+
         /// The runtime takes long and ends, and its first process takes a moment more to become the command: a signal from before
         /// waits for that, since the runtime's handlers would take it and it be lost.
         ///
@@ -252,6 +306,22 @@ extension RunSuite {
             #expect(lab.leftovers() != [])
             #expect(try lab.run(["--name", "k1"], ["true"]).code == 0)
             #expect(lab.leftovers() == [])
+        }
+
+        /// What a run that was killed left in one state directory is cleared away; a container of the same name in another goes on.
+        @Test func whatIsClearedIsNotAnothers() throws {
+            let (lab, other) = (try RunLab(), try RunLab())
+            let killed = try lab.begin(["--name", "k2"], ["sh", "-c", "echo started; exec sleep 1"])
+            try lab.waitForOutput(killed)
+            try killed.child.kill(SIGKILL)
+            _ = try killed.end()
+            usleep(UInt32(1_500_000 * Programs.patience))
+            let running = try other.begin(["--name", "k2"], ["sh", "-c", "echo started; sleep 2; exit 5"])
+            try other.waitForOutput(running)
+            #expect(try lab.run([], ["true"]).code == 0)
+            #expect(lab.leftovers() == [])
+            #expect(try running.end().code == 5)
+            #expect(other.leftovers() == [])
         }
 
         /// Each of them finds a daemon that starts, runs or just ends.

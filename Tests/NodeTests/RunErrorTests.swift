@@ -47,9 +47,9 @@ extension RunSuite {
             expect(result, says: "/v/pipe: permission denied", code: 126)
         }
 
-        /// A FUSE file system whose server says hello, and nothing more; as a dead NFS or CIFS server is met with.
-        @Test(.enabled(if: RunLab.has("python3"), "needs python3")) func aMountThatDoesNotAnswer() throws {
-            let lab = try RunLab()
+        /// A shell's script that mounts at /mnt/umwelt-hung: a FUSE file system whose server says hello, and nothing more; as a
+        /// dead NFS or CIFS server is met with.
+        private func hungMount(_ lab: RunLab) throws -> String {
             let server = """
                 import ctypes, os, struct, sys, time
                 fd = os.open("/dev/fuse", os.O_RDWR)
@@ -62,17 +62,46 @@ extension RunSuite {
                 time.sleep(60)
                 """
             try FileTree.write(Array(server.utf8), to: Path(lab.files + "/server.py"), mode: 0o644)
-            let begin = """
+            return """
                 mkdir /mnt/umwelt-hung 2>/dev/null; cd '\(lab.files)'
-                python3 server.py /mnt/umwelt-hung ready & until [ -e ready ]; do sleep 0.05; done
+                python3 server.py /mnt/umwelt-hung ready & server=$!
+                until [ -e ready ]; do sleep 0.05; done
                 """
+        }
+
+        @Test(.enabled(if: RunLab.has("python3"), "needs python3")) func aMountThatDoesNotAnswer() throws {
+            let lab = try RunLab()
+            let begin = try hungMount(lab)
             let umwelt = "'\(Programs.umwelt)' run --state-dir '\(lab.state)'"
             let result = try lab.start([
-                "unshare", "-m", "sh", "-c", "\(begin); \(umwelt) -- echo through; code=$?; kill $!; exit $code",
+                "unshare", "-m", "sh", "-c", "\(begin); \(umwelt) -- echo through; code=$?; kill $server; exit $code",
             ]).end(seconds: 20)
             try? Directories.remove("/mnt/umwelt-hung")
             #expect(result.code == 0 && result.lines == ["through"], "\(result.errors)")
             #expect(result.errors.contains("/mnt/umwelt-hung: its server does not answer"), "\(result.errors)")
+        }
+
+        /// What is asked for is looked at before anything is made: a signal ends that as it would end any program.
+        @Test(.enabled(if: RunLab.has("python3"), "needs python3")) func aVolumeThatDoesNotAnswer() throws {
+            let lab = try RunLab()
+            let umwelt = "'\(Programs.umwelt)' run --state-dir '\(lab.state)' --volume /mnt/umwelt-hung/x:/x"
+            let end = "sleep 1; kill -TERM $run; wait $run; echo $?; kill $server"
+            let result = try lab.start([
+                "unshare", "-m", "sh", "-c", "\(try hungMount(lab)); \(umwelt) -- true & run=$!; \(end)",
+            ]).end(seconds: 20)
+            try? Directories.remove("/mnt/umwelt-hung")
+            #expect(result.lines == ["143"], "\(result.output) \(result.errors)")
+        }
+
+        /// Layers and options of mounts are separated by some of these.
+        @Test(arguments: [":", ",", "\\", " ", "%", "\""]) func aStateDirectoryOfAnyName(_ mark: String) throws {
+            let lab = try RunLab()
+            let result = try lab.start([
+                "\(Programs.umwelt)", "run", "--state-dir", "\(lab.files)/a\(mark)b", "--memory", "32M", "--volume",
+                "\(lab.files):/srv/v", "--", "sh", "-c", "free -m | awk '/^Mem/ { print $2 }'",
+            ]).end()
+            #expect(result.code == 0 && result.output == "32\n" && result.errors == "", "\(result.errors)")
+            #expect(lab.leftovers() == [])
         }
 
         @Test(.enabled(if: RunLab.has("setpriv"), "needs setpriv")) func withoutRoot() throws {

@@ -64,6 +64,8 @@ final class RunLab {
     let directory: String
     /// Where the bundles and the daemon are.
     var state: String { directory + "/st" }
+    /// What its containers' cgroups are in.
+    var cgroup: String { "umwelt" + state.replacing("/", with: "%2f") }
     /// For volumes and root directories.
     var files: String { directory + "/f" }
 
@@ -158,7 +160,7 @@ final class RunLab {
             return names.filter { $0.type == 4 }.map { path + "/" + String(decoding: $0.name, as: UTF8.self) }
         }
         for top in ["/sys/fs/cgroup"] + entries("/sys/fs/cgroup") {
-            left += entries(top).filter { $0 == top + "/umwelt" } + entries(top + "/umwelt")
+            left += entries(top).filter { $0 == top + "/" + cgroup } + entries(top + "/" + cgroup)
         }
         left += entries(state + "/bundles") + entries(state + "/runtime/runc") + entries(state + "/runtime/crun")
         let mounts = String(

@@ -34,14 +34,14 @@ final class CgroupCleanup {
     func makeUnified(_ id: String) throws(Failure) -> Fd? {
         guard let top = tops.first(where: { $0.isUnified }) else { return nil }
         do throws(Errno) {
-            for path in ["umwelt", "umwelt/" + id] {
+            for path in [state.cgroup, state.cgroup + "/" + id] {
                 do throws(Errno) { try top.fd.makeDirectory(Path(path)) } catch {
                     guard error == .exists else { throw error }
                 }
             }
-            return try top.fd.open(Path("umwelt/\(id)/cgroup.procs"), .writeOnly)
+            return try top.fd.open(Path("\(state.cgroup)/\(id)/cgroup.procs"), .writeOnly)
         } catch {
-            throw .failed("cannot make the cgroup /umwelt/\(id) in the v2 hierarchy: \(error)")
+            throw .failed("cannot make the cgroup /\(state.cgroup)/\(id) in the v2 hierarchy: \(error)")
         }
     }
 
@@ -54,17 +54,17 @@ final class CgroupCleanup {
     /// Whether processes are in the container's cgroups: it runs, whoever started it.
     func isInUse(_ id: String) -> Bool {
         tops.contains { top in
-            let members = try? top.fd.contents(of: Path("umwelt/" + id).appending("cgroup.procs"), limit: 4096)
+            let members = try? top.fd.contents(of: Path("\(state.cgroup)/\(id)/cgroup.procs"), limit: 4096)
             return members?.isEmpty == false
         }
     }
 
-    /// Ends what still runs in the container's cgroups and removes them, and `/umwelt` where it is empty then.
+    /// Ends what still runs in the container's cgroups and removes them, and the state directory's where it is empty then.
     func remove(_ id: String) {
-        for top in tops { Self.remove(Path("umwelt/" + id), in: top) }
+        for top in tops { Self.remove(Path("\(state.cgroup)/\(id)"), in: top) }
         // Others may just be making theirs below it.
         guard let lock = try? state.lockFile(state.cgroupsLock), (try? lock.tryLock()) == true else { return }
-        for top in tops { try? top.fd.removeDirectory("umwelt") }
+        for top in tops { try? top.fd.removeDirectory(Path(state.cgroup)) }
     }
 
     private static func remove(_ path: Path, in top: Top) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright the Umwelt authors
 
+import Glibc
 import Kernel
 
 /// Finds the daemon that runs, or starts one for as long as somebody holds it.
@@ -19,7 +20,7 @@ struct DaemonStarter {
         if let client = try connect() { return client }
         // One at a time looks and starts: two would start two, and one of them fail.
         let lock = try state.lockFile(state.daemonLock)
-        while try !tryLock(lock) { try interrupts.check(milliseconds: 20) }
+        try interrupts.lock(lock, state.daemonLock)
         var lastWords = ""
         for attempt in 0..<Self.attempts {
             if attempt > 0 { try interrupts.check(milliseconds: Self.pauseMilliseconds) }
@@ -50,12 +51,6 @@ struct DaemonStarter {
         do { return try DaemonClient(socket: state.socket, hold: true) } catch is DaemonClient.Absent { return nil }
     }
 
-    private func tryLock(_ lock: borrowing Fd) throws(Failure) -> Bool {
-        do throws(Errno) { return try lock.tryLock() } catch {
-            throw .failed("cannot lock \(state.daemonLock): \(error)")
-        }
-    }
-
     private enum Outcome {
         case ready
         /// The daemon's own last line.
@@ -65,7 +60,7 @@ struct DaemonStarter {
     /// Starts `umweltd --embedded` in a session of its own, and waits until it serves or has ended.
     private func start(_ interrupts: borrowing Interrupts) throws(Failure) -> Outcome {
         let program = try Programs.daemon(path: searchPath)
-        do throws(Errno) {
+        do {
             let log = try Fd.open(Path(state.daemonLog), [.readWrite, .create, .truncate])
             var ready = try Fd.pipe()
             var command = Command(
@@ -80,6 +75,8 @@ struct DaemonStarter {
             let child = try command.spawn()
             ready.closeWriting()
             return try outcome(of: child, ready: ready.reading, log: log, interrupts)
+        } catch let failure as Failure {
+            throw failure
         } catch {
             throw .failed("cannot start \(program): \(error)")
         }
@@ -90,7 +87,7 @@ struct DaemonStarter {
         ready: borrowing Fd,
         log: borrowing Fd,
         _ interrupts: borrowing Interrupts
-    ) throws(Errno) -> Outcome {
+    ) throws -> Outcome {
         var left = Self.startMilliseconds
         while left > 0 {
             if try ready.waitReadable(milliseconds: 50) {
@@ -99,6 +96,11 @@ struct DaemonStarter {
                 break
             }
             left -= 50
+            do throws(Failure) { try interrupts.check() } catch {
+                // Who does not serve yet has no other client.
+                try? child.kill(SIGTERM)
+                throw error
+            }
         }
         // It has closed the pipe without a word, or hangs.
         if left <= 0 { try? child.kill(9) }

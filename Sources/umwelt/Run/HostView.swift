@@ -133,13 +133,14 @@ struct HostView {
     private func overlay(_ source: String, layer: String) throws(Errno) {
         // By descriptor: a path may contain what separates layers and options.
         let lower = try Fd.open(Path(source), [.path, .directory])
+        let upper = try Fd.open(Path(layer), [.path, .directory])
         let target = source == "/" ? root : root + source
         try Mount.mount(
             "umwelt",
             on: Path(target),
             type: "overlay",
             flags: [.readOnly, .noDevices],
-            data: Path("lowerdir=\(layer):/proc/self/fd/\(lower.raw)")
+            data: Path("lowerdir=/proc/self/fd/\(upper.raw):/proc/self/fd/\(lower.raw)")
         )
     }
 

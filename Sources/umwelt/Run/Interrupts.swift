@@ -4,7 +4,7 @@
 import Glibc
 import Kernel
 
-/// The signals that come to `umwelt run`, from its first moment on.
+/// The signals that come to `umwelt run`, from the moment on when there is something to take back.
 struct Interrupts: ~Copyable {
     /// Those that go to the command.
     static let forwarded: [Int32] = [
@@ -48,5 +48,14 @@ struct Interrupts: ~Copyable {
             if event.signal == SIGTSTP { stop() }
             if SignalRule.endsByDefault(event.signal) { throw .interrupted(by: event.signal) }
         }
+    }
+
+    /// Takes a lock file's lock, for as long as it is open; waits for others, and what would end umwelt ends that.
+    borrowing func lock(_ file: borrowing Fd, _ path: String) throws(Failure) {
+        while try !Self.tryLock(file, path) { try check(milliseconds: 20) }
+    }
+
+    private static func tryLock(_ file: borrowing Fd, _ path: String) throws(Failure) -> Bool {
+        do throws(Errno) { return try file.tryLock() } catch { throw .failed("cannot lock \(path): \(error)") }
     }
 }

@@ -50,7 +50,7 @@ struct Preparation {
         let builder = SpecBuilder(
             options: options,
             facts: facts,
-            places: SpecBuilder.Places(root: "", views: "", bundle: "", socket: "", program: "")
+            places: SpecBuilder.Places(root: "", views: "", bundle: "", cgroup: "", socket: "", program: "")
         )
         let path = builder.environment.first { $0.hasPrefix("PATH=") }.map { String($0.dropFirst("PATH=".count)) } ?? ""
         let lookup = CommandLookup(

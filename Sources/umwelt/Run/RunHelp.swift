@@ -57,7 +57,7 @@ enum RunHelp {
         valueName: "number"
     )
     static let name = ArgumentHelp(
-        "The container's name, and its cgroup's: /umwelt/NAME. Default: random.",
+        "The container's name, and its cgroup's: /umwelt/NAME (with --state-dir, below one named after that). Default: random.",
         valueName: "id"
     )
     static let hostname = ArgumentHelp("Its host name. Default: its name.", valueName: "hostname")

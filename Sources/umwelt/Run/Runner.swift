@@ -22,8 +22,10 @@ final class Runner {
     private var undo: [() -> Void] = []
 
     static func run(_ options: RunOptions, state: StateDirectory) throws -> Int32 {
+        // What it looks at may not answer; nothing is made yet, and a signal does what it does by default.
+        let preparation = try Preparation(options, state: state)
         let interrupts = try Interrupts()
-        let runner = Runner(try Preparation(options, state: state), state: state)
+        let runner = Runner(preparation, state: state)
         defer { while let step = runner.undo.popLast() { step() } }
         return try runner.run(interrupts)
     }
@@ -39,7 +41,7 @@ final class Runner {
     private func run(_ interrupts: borrowing Interrupts) throws -> Int32 {
         try interrupts.check()
         try state.make()
-        let bundle = try claimBundle()
+        let bundle = try claimBundle(interrupts)
         try interrupts.check()
         let daemon = try DaemonStarter(state: state, searchPath: facts.variable("PATH") ?? "").hold(interrupts)
         try interrupts.check()
@@ -50,6 +52,7 @@ final class Runner {
             root: root,
             views: views,
             bundle: bundle.path,
+            cgroup: state.cgroup,
             socket: state.socket,
             program: try Programs.own()
         )
@@ -68,9 +71,9 @@ final class Runner {
     }
 
     /// Clears what others have left, and takes the name.
-    private func claimBundle() throws(Failure) -> Bundle {
+    private func claimBundle(_ interrupts: borrowing Interrupts) throws(Failure) -> Bundle {
         let lock = try state.lockFile(state.bundlesLock)
-        do throws(Errno) { try lock.lock() } catch { throw .failed("cannot lock \(state.bundlesLock): \(error)") }
+        try interrupts.lock(lock, state.bundlesLock)
         for (bundle, runtime) in Bundle.abandoned(in: state) {
             // First: in this time namespace the runtime does not know its process, and fails where that is in the cgroup.
             cgroups.remove(bundle.id)
@@ -79,7 +82,7 @@ final class Runner {
             }
             try? bundle.remove()
         }
-        // Cgroups are the machine's, bundles the state directory's.
+        // Cgroups are the machine's: another's state directory may have the same path, in a mount namespace of its own.
         guard !cgroups.isInUse(options.name) else {
             throw .failed("a container named \(options.name) runs already; choose another --name, or leave it out")
         }
@@ -204,6 +207,8 @@ final class Runner {
             return 128 + signal
         }
         if supervisor.hasCommand { return status.code }
+        // What is in the log then is not why it did not start: a signal that came too late, a size that could not be set.
+        if case .exited(let code) = status, supervisor.hasBegun { return code }
         if let failure = runtime.failure(log: bundle.read(bundle.log) ?? [], isSaid: !options.hasTerminal) {
             throw failure
         }

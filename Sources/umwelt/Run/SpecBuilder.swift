@@ -13,6 +13,8 @@ struct SpecBuilder {
         /// The daemon's directory of this container's files.
         var views: String
         var bundle: String
+        /// The cgroup that this container's is made in.
+        var cgroup: String
         /// The daemon's socket.
         var socket: String
         /// This program, for the hooks.
@@ -44,7 +46,7 @@ struct SpecBuilder {
         var linux = Config.Linux(
             namespaces: ["pid", "mount", "ipc", "uts", "cgroup"].map { Config.Namespace(type: $0) }
         )
-        linux.cgroupsPath = "/umwelt/\(options.name)"
+        linux.cgroupsPath = "/\(places.cgroup)/\(options.name)"
         linux.resources = resources
         linux.maskedPaths = SpecDefaults.maskedPaths
         linux.readonlyPaths = SpecDefaults.readonlyPaths

@@ -34,6 +34,9 @@ struct Supervisor {
     }
     /// The runtime has started the command and ended: how the command ends is not the runtime's word any more.
     var hasCommand: Bool { command != nil }
+    /// With a terminal: the command was seen to run, so how the runtime ends is how the command did.
+    private(set) var hasBegun = false
+    private var looksForBeginning = patienceMilliseconds / stepMilliseconds
     /// The signal that the command would have died of.
     private(set) var endedBy: Int32?
 
@@ -62,8 +65,9 @@ struct Supervisor {
                 started()
             }
             if let status { return status }
+            lookForBeginning()
             // Nothing tells when the command has started; until then, or a signal waits for it, look again and again.
-            let isWaiting = !isStarted || !pending.isEmpty || orphanMilliseconds > 0
+            let isWaiting = !isStarted || !pending.isEmpty || orphanMilliseconds > 0 || isLookingForBeginning
             let wait = watched.isEmpty ? isWaiting ? Self.stepMilliseconds : -1 : Self.lookMilliseconds
             let event = interrupts.next(milliseconds: wait)
             if let event, event.signal != SIGCHLD, !(event.signal == SIGWINCH && hasTerminal) {
@@ -74,6 +78,15 @@ struct Supervisor {
             deliverPending(interrupts)
             watch()
         }
+    }
+
+    /// For a while: a command may be the runtime's own program.
+    private var isLookingForBeginning: Bool { hasTerminal && !hasBegun && looksForBeginning > 0 }
+
+    private mutating func lookForBeginning() {
+        guard isLookingForBeginning, let pid = initPID else { return }
+        looksForBeginning -= 1
+        hasBegun = hasBecomeCommand(pid)
     }
 
     private mutating func poll() throws(Errno) -> ExitStatus? {
