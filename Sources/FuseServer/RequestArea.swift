@@ -39,13 +39,13 @@ package final class RequestArea: Sendable {
     package var progress: [UInt64] { (0..<slots).map { memory.load(at: $0 * Self.slotSize) } }
 
     /// The requests that were taken and not answered.
-    package var unanswered: [[UInt8]] {
-        (0..<slots).compactMap { slot in
-            let offset = slot * Self.slotSize + Self.requestOffset
-            let length = Int(truncatingIfNeeded: memory.load(at: offset) & 0xFFFF_FFFF)
-            guard length >= RequestHeader.size, length <= RequestBuffer.size else { return nil }
-            return memory.bytes(at: offset, count: length)
-        }
+    package var unanswered: [[UInt8]] { (0..<slots).compactMap(request) }
+
+    private func request(in slot: Int) -> [UInt8]? {
+        let offset = slot * Self.slotSize + Self.requestOffset
+        let length = Int(truncatingIfNeeded: memory.load(at: offset) & 0xFFFF_FFFF)
+        guard length >= RequestHeader.size, length <= RequestBuffer.size else { return nil }
+        return memory.bytes(at: offset, count: length)
     }
 
     /// Takes the next request into the slot, and a copy of it into `buffer`, which has `RequestBuffer.size` bytes.
@@ -57,6 +57,27 @@ package final class RequestArea: Sendable {
         let size = try memory.read(from: device, at: offset + Self.requestOffset, copyingTo: &buffer)
         memory.store(memory.load(at: offset) | 1, at: offset)
         return size
+    }
+
+    /// Takes into the slot, and into `buffer` as above, what a process that has ended had taken and not answered; nil where
+    /// there is nothing left of that.
+    ///
+    /// Whatever ends this process meanwhile: the request is in one of the two areas, whole. For a moment it is in both.
+    func takeOver(slot: Int, from predecessor: RequestArea, into buffer: inout [UInt8]) -> Int? {
+        for left in 0..<predecessor.slots {
+            guard let request = predecessor.request(in: left) else { continue }
+            let place = slot * Self.slotSize + Self.requestOffset
+            let origin = left * Self.slotSize + Self.requestOffset
+            memory.store(0, at: place)
+            memory.write(Array(request.dropFirst(8)), at: place + 8)
+            // Last, for its length is in here, without which there is no request.
+            memory.store(predecessor.memory.load(at: origin), at: place)
+            memory.store(memory.load(at: slot * Self.slotSize) | 1, at: slot * Self.slotSize)
+            predecessor.memory.store(0, at: origin)
+            buffer.replaceSubrange(..<request.count, with: request)
+            return request.count
+        }
+        return nil
     }
 
     /// The request of the slot is answered.

@@ -23,10 +23,14 @@ package final class Session<FS: FileSystem>: Sendable {
     private let area: RequestArea
     /// Requests (without the bit of resent ones) that are refused unseen: each has ended several processes.
     private let refused: [UInt64]
+    private let unsettled: Mutex<[RequestArea]>
     private let attendance: Attendance
     private let end = Mutex<End?>(nil)
 
     /// Has all the descriptors it will need: what others open later cannot keep it from serving.
+    ///
+    /// `unsettled`: what processes that have ended had taken and not answered, for kernels that do not resend it (before 6.9).
+    /// It is answered first; what was answered after all is refused by the kernel with ENOENT.
     package init(
         _ connection: consuming Connection,
         fileSystem: FS,
@@ -34,7 +38,8 @@ package final class Session<FS: FileSystem>: Sendable {
         placement: Placement,
         area: RequestArea,
         store: SnapshotStore? = nil,
-        refused: [UInt64] = []
+        refused: [UInt64] = [],
+        unsettled: [RequestArea] = []
     ) throws(Errno) {
         attendance = try Attendance()
         dispatcher = Dispatcher(
@@ -48,19 +53,7 @@ package final class Session<FS: FileSystem>: Sendable {
         self.placement = placement
         self.area = area
         self.refused = refused
-    }
-
-    /// Answers what a process that has ended had taken and not answered.
-    ///
-    /// For kernels that do not resend it (before 6.9); what was answered after all is refused by the kernel with ENOENT.
-    package func settle(_ predecessor: RequestArea) {
-        var reply = Reply()
-        for message in predecessor.unanswered {
-            // SAFETY: bytes of an array of UInt8.
-            let bytes = unsafe message.span.bytes
-            let outcome = answer(bytes, into: &reply)
-            if outcome != .goodbye { send(reply, outcome) }
-        }
+        self.unsettled = Mutex(unsettled)
     }
 
     /// A request that has ended several processes is answered with EIO before it ends this one too.
@@ -96,11 +89,12 @@ package final class Session<FS: FileSystem>: Sendable {
         defer { attendance.end() }
         var buffer = [UInt8](repeating: 0, count: RequestBuffer.size)
         var reply = Reply(capacity: RequestBuffer.replyCapacity)
+        var isSettled = false
         placement.register()
         while true {
             attendance.wait(thread: number)
             let size: Int
-            do throws(Errno) { size = try area.take(slot: number, from: connection.device, into: &buffer) } catch {
+            do throws(Errno) { size = try take(number, into: &buffer, &isSettled) } catch {
                 if error == .noEntry || error == .again { continue }
                 finish(error == .noDevice ? .unmounted : error == .connectionAborted ? .aborted : .failed(error))
                 return
@@ -117,6 +111,23 @@ package final class Session<FS: FileSystem>: Sendable {
             if outcome == .goodbye { return finish(.unmounted) }
             area.done(slot: number)
         }
+    }
+
+    /// Takes the next request, as if each one of a predecessor's had come from the device: one that ends this process too, or
+    /// that it hangs on, is so found in its area.
+    private func take(_ number: Int, into buffer: inout [UInt8], _ isSettled: inout Bool) throws(Errno) -> Int {
+        if !isSettled {
+            let size: Int? = unsettled.withLock { areas in
+                while let predecessor = areas.last {
+                    if let size = area.takeOver(slot: number, from: predecessor, into: &buffer) { return size }
+                    areas.removeLast()
+                }
+                return nil
+            }
+            if let size { return size }
+            isSettled = true
+        }
+        return try area.take(slot: number, from: connection.device, into: &buffer)
     }
 
     /// ENOENT: the request was interrupted or resent to another process meanwhile; nobody waits for this answer.

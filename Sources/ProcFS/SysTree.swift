@@ -8,8 +8,9 @@ import Synchronization
 /// The parts of /sys/devices/system that containers see, as the host has them: which entries there are and how each is
 /// shown.
 ///
-/// Read once, and again where a name is looked up that it does not know (a CPU came or went), at most once a second.
-/// The content of files is read when they are opened.
+/// Read once, and again where a name is looked up that the host has and it does not know (a CPU came), at most once a
+/// second. On a host of many CPUs that takes long: who asks for such a name waits, and nobody else. The content of files is
+/// read when they are opened.
 final class SysTree: Sendable {
     /// Entries in all; a host of 1024 CPUs has about 60,000.
     static let entryLimit = 1 << 17
@@ -44,47 +45,47 @@ final class SysTree: Sendable {
         case link = 10
     }
 
-    private struct State {
-        var nodes: [EntryID: Node] = [:]
-        var scannedAt: UInt64 = 0
-    }
-
     /// /sys/devices/system, or a fixture.
     let root: Path
-    private let state = Mutex(State())
+    /// Held for as long as it takes to look one up.
+    private let nodes = Mutex<[EntryID: Node]>([:])
+    /// When the tree was read again, of the monotonic clock; held while it is.
+    private let rescannedAt = Mutex<UInt64>(0)
 
     init(root: Path) {
         self.root = root
-        state.withLock { scan(&$0) }
+        let nodes = scan()
+        self.nodes.withLock { $0 = nodes }
     }
 
-    func node(_ entry: EntryID) -> Node? {
-        state.withLock { state in
-            if let node = state.nodes[entry] { return node }
-            rescan(&state)
-            return state.nodes[entry]
-        }
-    }
+    func node(_ entry: EntryID) -> Node? { nodes.withLock { $0[entry] } }
 
     /// The child of `parent` with this name.
     func child(_ name: [UInt8], of parent: Node) -> (id: EntryID, node: Node)? {
-        let id = EntryID(sysfsPath: parent.path + [UInt8(ascii: "/")] + name)
+        let path = parent.path + [UInt8(ascii: "/")] + name
+        let id = EntryID(sysfsPath: path)
+        if node(id) == nil, SysRule(path: path) != nil, FileTree.isThere(root.appending(Path(path))) { rescan(for: id) }
         guard let node = node(id), node.name.elementsEqual(name) else { return nil }
         return (id, node)
     }
 
     func children(of parent: Node) -> [(id: EntryID, node: Node)] {
-        state.withLock { state in parent.children.compactMap { id in state.nodes[id].map { (id, $0) } } }
+        let nodes = nodes.withLock { $0 }
+        return parent.children.compactMap { id in nodes[id].map { (id, $0) } }
     }
 
-    private func rescan(_ state: inout State) {
-        let now = Clock.monotonic
-        guard now &- state.scannedAt > 1_000_000_000 else { return }
-        scan(&state)
+    /// Returns when somebody has read the tree again, unless that was a moment ago.
+    private func rescan(for id: EntryID) {
+        rescannedAt.withLock { rescannedAt in
+            // Somebody did, while this thread waited.
+            guard node(id) == nil, Clock.monotonic &- rescannedAt > 1_000_000_000 else { return }
+            let nodes = scan()
+            self.nodes.withLock { $0 = nodes }
+            rescannedAt = Clock.monotonic
+        }
     }
 
-    private func scan(_ state: inout State) {
-        state.scannedAt = Clock.monotonic
+    private func scan() -> [EntryID: Node] {
         var nodes: [EntryID: Node] = [:]
         for top in ["cpu", "node"] as [StaticString] {
             let path = Array(top.description.utf8)
@@ -93,7 +94,7 @@ final class SysTree: Sendable {
             node.children = scanDirectory(path, depth: 0, in: node, into: &nodes)
             nodes[id] = node
         }
-        state.nodes = nodes
+        return nodes
     }
 
     private func scanDirectory(

@@ -50,7 +50,7 @@ package enum Step<Outcome: Sendable>: Sendable {
 package struct ResolverOptions: Equatable, Sendable {
     /// Nanoseconds before the next server is tried; doubled each time all have been.
     package var patience: UInt64 = 300_000_000
-    /// Messages sent for one question, at most.
+    /// Messages sent for one question, at most; what the answer to one asks for (TCP, no EDNS0) is not counted.
     package var maximumAttempts = 12
     /// The size of answer that EDNS0 says can be taken; nil: no EDNS0.
     package var udpSize: UInt16? = 1232
@@ -135,7 +135,6 @@ package struct Exchange: Sendable {
         if let outcome { return .done(outcome) }
         guard now < deadline else { return finish(.failed(lastFailure ?? .timeout)) }
         if planned.isEmpty, now >= retryAt { planTurn() }
-        guard attempts.count < options.maximumAttempts else { return .wait(until: deadline) }
         guard !planned.isEmpty else { return .wait(until: retryAt > now ? min(retryAt, deadline) : deadline) }
         let plan = planned.removeFirst()
         let round = UInt64(min(turns / max(servers.count, 1), 8))

@@ -80,7 +80,8 @@ final class Daemon {
                 placement: try Placement(isEnabled: options.isPlaced) { fileSystem.lastCPU(of: $0) },
                 area: inheritance.area,
                 store: inheritance.store,
-                refused: refused
+                refused: refused,
+                unsettled: inheritance.unsettled
             )
         }
         self.session = session
@@ -111,8 +112,6 @@ final class Daemon {
         let ending = ending
         let fileSystem = fileSystem
         let threads = options.threadCount
-        // Where the kernel does not resend, those that wait are answered from the predecessors' notes.
-        for area in inheritance.unsettled { session.settle(area) }
         do throws(Errno) {
             _ = try Thread(name: "fuse") {
                 do throws(Errno) { ending.note(try session.run(threads: threads)) } catch {

@@ -124,7 +124,8 @@ final class Inheritance: Sendable {
     /// What its threads had in hand is resent, or answered from the area.
     func becomeKeeper(_ options: Options) throws(DaemonError) -> Never {
         var held = Held(device: device.raw, listener: listener.raw, lock: lock.raw, negotiated: negotiated)
-        held.areas = [area.memory.fd.raw]
+        let areas = [area] + unsettled.filter { !$0.unanswered.isEmpty }.prefix(Held.areaLimit - 1)
+        held.areas = areas.map { $0.memory.fd.raw }
         held.ending = ending.withLock { $0 }
         if held.ending == nil, isStopAsked.withLock({ $0 }) {
             held.ending = (try? MountSurvey.minor(ofOursAt: options.mount)) ?? 0
@@ -141,7 +142,7 @@ final class Inheritance: Sendable {
             try device.setInherited(true)
             try listener.setInherited(true)
             try lock.setInherited(true)
-            try area.memory.fd.setInherited(true)
+            for area in areas { try area.memory.fd.setInherited(true) }
             try store?.memory.fd.setInherited(true)
             try accounts?.memory.fd.setInherited(true)
             try command.become()

@@ -85,6 +85,7 @@ extension Keeper {
         endWorkers(sparing: previous != nil)
         let incumbent = worker
         var held = Held(device: device.raw, listener: listener.raw, lock: lock.raw, negotiated: negotiated)
+        forgetSettled()
         held.areas = unsettled.map { $0.memory.fd.raw }
         held.previous = previous
         held.snapshots = store.memory.fd.raw

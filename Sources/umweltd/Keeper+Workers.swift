@@ -20,6 +20,7 @@ extension Keeper {
 
     func startWorker() throws(DaemonError) {
         startsAt = nil
+        forgetSettled()
         settleThoseThatStay()
         do throws(Errno) {
             let area = try RequestArea(threads: options.threadCount)
@@ -93,7 +94,6 @@ extension Keeper {
 
     private func serves(_ worker: Worker) {
         worker.readyAt = Clock.monotonic
-        unsettled = []
         servesBy = nil
         if !isAnnounced {
             isAnnounced = true
@@ -151,8 +151,7 @@ extension Keeper {
             // Nobody waits for it.
         } else if negotiated.hasResend {
             resend()
-        } else if !worker.handedOn.isSuperset(of: worker.inHand), unsettled.count < Held.areaLimit {
-            unsettled.append(worker.area)
+        } else if handOn(worker) {
             // A worker that is there already did not get it.
             if let worker = self.worker { replace(worker, because: "has to answer for another") }
         }
@@ -166,12 +165,21 @@ extension Keeper {
         for worker in leaving.values where worker.isKilled && !worker.isObsolete {
             if negotiated.hasResend {
                 resend()
-            } else if unsettled.count < Held.areaLimit, !worker.handedOn.isSuperset(of: worker.inHand) {
+            } else if handOn(worker) {
                 worker.handedOn = Set(worker.inHand)
-                unsettled.append(worker.area)
             }
         }
     }
+
+    /// Keeps what a worker has in hand for the next one; false where that has it, or there is no room.
+    private func handOn(_ worker: Worker) -> Bool {
+        forgetSettled()
+        guard !worker.handedOn.isSuperset(of: worker.inHand), unsettled.count < Held.areaLimit else { return false }
+        unsettled.append(worker.area)
+        return true
+    }
+
+    func forgetSettled() { unsettled.removeAll { $0.unanswered.isEmpty } }
 
     private func followUp(_ worker: Worker, _ status: ExitStatus) throws(DaemonError) {
         // While views are taken away it still answers those that read them.
@@ -221,6 +229,7 @@ extension Keeper {
             relaxedAt = now
             watch.relax()
         }
+        forgetSettled()
         let progress = worker?.area.progress ?? []
         let hasWaiting = device.hasRequests()
         let isWaiting = hasWaiting || !unsettled.isEmpty || progress.contains { $0 % 2 == 1 }

@@ -44,7 +44,7 @@ final class Keeper {
     var leaving: [Int32: Worker] = [:]
     /// When the worker is to begin, of the monotonic clock: one before it may still be there.
     var letsInAt: UInt64?
-    /// What ended workers had in hand, where the kernel does not resend it.
+    /// What ended workers had in hand, where the kernel does not resend it, until another one has taken it over.
     var unsettled: [RequestArea] = []
     /// When the next worker is to be started, of the monotonic clock; nil where one is there.
     var startsAt: UInt64? = 0

@@ -2,7 +2,9 @@
 // Copyright the Umwelt authors
 
 import FuseServer
+import Glibc
 import Kernel
+import Synchronization
 import Testing
 
 @testable import ProcFS
@@ -80,6 +82,46 @@ import Testing
                 "cpu0", "cpu1", "cpu2", "cpu3",
             ]
         )
+    }
+
+    @Test func aCPUThatCameIsFound() throws {
+        let tree = try FixtureTree()
+        let files = tree.fileSystem()
+        try tree.write("system/cpu/cpu4/topology/core_id", "4\n")
+        #expect(try files.text("sys/devices/system/cpu/cpu4/topology/core_id") == "4\n")
+        #expect(try files.names("sys/devices/system/cpu").contains("cpu4"))
+    }
+
+    /// Reading the tree does not come to an end: the list of a policy's CPUs is a pipe that nobody writes to.
+    ///
+    /// Who asks for a CPU that came waits for that, and nobody else does.
+    @Test func aSlowScanHoldsUpNobodyElse() throws {
+        let tree = try FixtureTree()
+        let files = tree.fileSystem()
+        try tree.write("system/cpu/cpu4/topology/core_id", "4\n")
+        try tree.write("system/cpu/cpufreq/policy9/stats/total_trans", "1\n")
+        let pipe = tree.system.appending("cpu/cpufreq/policy9/related_cpus")
+        #expect(mkfifo("\(pipe)", 0o600) == 0)
+        let thread = Atomic<Int32>(0)
+        let scanned = try Fd.event()
+        let scanning = try Thread(name: "scanning") {
+            thread.store((try? ThreadSchedule())?.thread ?? 0, ordering: .relaxed)
+            if (try? files.node("sys/devices/system/cpu/cpu4")) != nil { scanned.signal() }
+        }
+        // Until it has come to the pipe.
+        for _ in 0..<20_000 where ProcessID.state(thread.load(ordering: .relaxed)) != UInt8(ascii: "S") { usleep(1000) }
+        let read = try Fd.event()
+        let reading = try Thread(name: "reading") {
+            let isRead = (try? files.text("sys/devices/system/cpu/cpu1/topology/core_id")) == "1\n"
+            let isNone = (try? files.node("sys/devices/system/cpu/cpu7")) == nil
+            if isRead, isNone { read.signal() }
+        }
+        #expect(try read.waitReadable(milliseconds: 20_000))
+        #expect(try !scanned.waitReadable(milliseconds: 0))
+        _ = try Fd.open(pipe, [.writeOnly, .nonBlocking])
+        scanning.join()
+        reading.join()
+        #expect(try scanned.waitReadable(milliseconds: 0))
     }
 
     /// Permissions, sizes and types are sysfs's own, without any right to write.

@@ -105,6 +105,21 @@ struct ExchangeTests {
         #expect(waits(&exchange, at: Self.second) == 3 * Self.second)
     }
 
+    /// The last message that may be sent of its own accord is answered with "ask over TCP" or "ask without EDNS0".
+    @Test(arguments: [UInt16(0x8380), 0x8181])
+    mutating func whatTheLastAnswerAsksForIsStillSent(flags: UInt16) throws {
+        var options = ResolverOptions()
+        options.maximumAttempts = 1
+        var exchange = exchange(options)
+        let query = try #require(sent(&exchange, at: 0))
+        exchange.received(tag: query.tag, try answer(query) { $0.flags = flags })
+        let again = try #require(sent(&exchange, at: 1))
+        #expect(again.server == query.server && again.bytes != query.bytes)
+        #expect(waits(&exchange, at: Self.second) == 3 * Self.second)
+        exchange.received(tag: again.tag, try answer(again))
+        #expect(outcome(&exchange, at: Self.second) != nil)
+    }
+
     /// What was not asked for, or not in these words, is as if nothing had come.
     @Test(arguments: 0..<7)
     mutating func liesAreIgnored(kind: Int) throws {

@@ -78,6 +78,41 @@ extension DaemonSuite {
             frozen.end()
         }
 
+        /// A file that no worker comes to read to its end: of the container's cgroup, it is a pipe that nobody writes to.
+        ///
+        /// Who reads it is refused after three workers, also where the kernel does not resend what they had in hand. Others
+        /// notice nothing.
+        @Test func aRequestThatHangsEveryWorkerIsRefused() throws {
+            let lab = try DaemonLab()
+            let chaos = try ChaosLab(lab)
+            try chaos.add(memoryMB: 40, id: "c")
+            let cgroup = try lab.cgroup("stuck")
+            try cgroup.limitMemory(50 << 20)
+            let container = try lab.container(in: cgroup, hasOwnRoot: false)
+            try lab.register("stuck", pid: container.initPID)
+            let file = cgroup.directory("memory").appending("memory.stat")
+            let pipe = lab.directory.appending("pipe")
+            #expect(mkfifo("\(pipe)", 0o600) == 0)
+            let shell = try lab.shell()
+            // Where the daemon looks for cgroups (`HostPlace`).
+            try shell.run("for host in 1 2 $$; do nsenter --mount --target $host true 2>/dev/null && break; done")
+            let covered = try shell.run("nsenter --mount --target $host mount --bind \(pipe) \(file)")
+            #expect(covered.code == 0, "\(covered.text)")
+            defer { _ = try? shell.run("nsenter --mount --target $host umount -l \(file)") }
+            try chaos.begin()
+            let began = Clock.monotonic
+            let output = try shell.run(
+                "cat \(lab.mount)/containers/stuck/proc/meminfo 2>&1",
+                seconds: 45 * Programs.patience
+            )
+            print("hang: refused after \((Clock.monotonic - began) / 1_000_000) ms")
+            #expect(output.text.hasSuffix("Input/output error"), "\(output.text) \(lab.said)")
+            #expect(!lab.said.contains("aborting the connection"), "\(lab.said)")
+            let (reads, wrong) = try chaos.end()
+            #expect(reads > 0)
+            #expect(wrong.count == 0, "\(wrong.prefix(10))")
+        }
+
         /// The thread that serves the socket stands still, while files are read.
         @Test(.enabled(if: PeerCommand.find("perl") != nil, "no perl"))
         func socketThreadStandsStill() throws {
