@@ -104,8 +104,9 @@ struct PodFiles: Sendable {
             if isSecret { try LocalDirectory.mountMemory(path, sizeLimit: 4 << 20) }
             for file in files {
                 let target = path + "/" + file.path
-                let above = target.split(separator: "/").dropLast().map { "/" + $0 }.joined()
-                try LocalDirectory.make(above)
+                if let end = target.utf8.lastIndex(of: UInt8(ascii: "/")) {
+                    try LocalDirectory.make(String(target[..<end]))
+                }
                 try LocalFile.replace(target, with: file.bytes, mode: UInt32(clamping: file.mode))
             }
         }
@@ -218,7 +219,6 @@ struct PodFiles: Sendable {
         do throws(FileError) {
             // The note last: what could not be removed can be found again.
             for name in ["volumes", "containers"] { try LocalDirectory.remove(directory + "/" + name) }
-            try LocalDirectory.remove(logs)
             try LocalDirectory.remove(directory)
         } catch { throw .failed("cannot remove what the pod left: \(error)") }
     }
