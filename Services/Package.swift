@@ -125,7 +125,7 @@ let package = Package(
         .testTarget(
             name: "PodProgramTests",
             dependencies: [
-                "umwelt-pod", "CRI", "CRIClient", "DockerEngine", "LocalFiles", "Pods", "Terminal",
+                "umwelt-pod", "CRI", "CRIClient", "DockerEngine", "Documents", "LocalFiles", "Pods", "Terminal",
                 .product(name: "GRPCCore", package: "grpc-swift-2"),
             ]
         ),

@@ -6,9 +6,6 @@ internal import Yams
 extension Value {
     /// The largest text that is read as a document, in bytes: more than the API server takes (3 MiB).
     package static let sizeLimit = 8 << 20
-    /// How many values aliases may expand to.
-    private static let aliasLimit = 100_000
-    private static let depthLimit = 100
 
     /// The one document of a JSON text.
     package static func json(_ bytes: [UInt8]) throws(DocumentError) -> Value {
@@ -25,7 +22,7 @@ extension Value {
     /// The documents of a text in YAML or JSON; empty ones are left out.
     ///
     /// JSON is told by its first byte, as kubectl does. Aliases and anchors are followed, and what they expand to is
-    /// bounded.
+    /// bounded (`YAMLBounds`).
     package static func documents(_ bytes: [UInt8]) throws(DocumentError) -> [Value] {
         guard bytes.count <= sizeLimit else { throw DocumentError("it is larger than \(sizeLimit >> 20) MiB") }
         let space: [UInt8] = [0x20, 0x09, 0x0a, 0x0d]
@@ -42,13 +39,12 @@ extension Value {
 
     private static func yaml(_ bytes: [UInt8]) throws(DocumentError) -> [Value] {
         guard let text = String(validating: bytes, as: UTF8.self) else { throw DocumentError("it is not UTF-8") }
+        try YAMLBounds.check(bytes)
         var result: [Value] = []
-        // No value without an alias is shorter than a byte.
-        var budget = aliasLimit + bytes.count
         do {
             let parser = try Parser(yaml: text)
             while let node = try parser.nextRoot() {
-                let value = try convert(node, depth: 0, &budget)
+                let value = try convert(node)
                 if value != .null { result.append(value) }
             }
         } catch let error as DocumentError {
@@ -72,37 +68,35 @@ extension Value {
         }
     }
 
-    private static func convert(_ node: Node, depth: Int, _ budget: inout Int) throws(DocumentError) -> Value {
-        budget -= 1
-        guard budget > 0 else { throw DocumentError("its aliases expand to more than \(aliasLimit) values") }
-        guard depth < depthLimit else { throw DocumentError("nested too deeply") }
+    private static func convert(_ node: Node) throws(DocumentError) -> Value {
         switch node {
         case .scalar(let scalar): return try value(of: scalar, node)
         case .sequence(let sequence):
             var elements: [Value] = []
-            for element in sequence { elements.append(try convert(element, depth: depth + 1, &budget)) }
+            for element in sequence { elements.append(try convert(element)) }
             return .array(elements)
         case .mapping(let mapping):
             var members: [Member] = []
+            var merged: [[Member]] = []
             for (key, value) in mapping {
                 guard case .scalar(let name) = key else {
                     throw DocumentError("line \(key.mark?.line ?? 0): a key that is no scalar")
                 }
-                let converted = try convert(value, depth: depth + 1, &budget)
+                let converted = try convert(value)
                 // The merge key of YAML 1.1: what is named here comes before what is merged.
                 guard key.tag == Tag(.merge) else {
                     members.append(Member(name.string, converted))
                     continue
                 }
-                // Of a list, the first that has a key counts.
-                for merged in converted.array ?? [converted] {
-                    guard case .object(let others) = merged else {
-                        throw DocumentError("line \(key.mark?.line ?? 0): << merges \(merged.kind), not an object")
+                for other in converted.array ?? [converted] {
+                    guard case .object(let others) = other else {
+                        throw DocumentError("line \(key.mark?.line ?? 0): << merges \(other.kind), not an object")
                     }
-                    members.insert(contentsOf: others, at: 0)
+                    merged.append(others)
                 }
             }
-            return .object(members)
+            // Of a list, the first that has a key counts.
+            return .object(merged.reversed().flatMap(\.self) + members)
         case .alias: throw DocumentError("an alias to nothing")
         }
     }

@@ -10,9 +10,10 @@ package enum LocalDirectory {
     /// Makes the directory and what is missing above it (0755), whatever the umask; one that is there stays as it is.
     package static func make(_ path: String, mode: UInt32 = 0o755) throws(FileError) {
         var current = ""
-        let parts = path.split(separator: "/")
+        // By bytes, as the kernel has it.
+        let parts = path.utf8.split(separator: UInt8(ascii: "/"))
         for (index, part) in parts.enumerated() {
-            current += "/" + part
+            current += "/" + String(decoding: part, as: UTF8.self)
             let mode = index == parts.count - 1 ? mode : 0o755
             // SAFETY: the string is passed as a NUL-terminated copy that lives for the call.
             if unsafe mkdir(current, mode) == 0 {

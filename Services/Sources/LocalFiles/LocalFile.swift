@@ -2,6 +2,7 @@
 // Copyright the Umwelt authors
 
 internal import Glibc
+internal import Synchronization
 
 /// Files of this node: bounded reads, and the two ways of writing.
 package enum LocalFile {
@@ -60,9 +61,15 @@ package enum LocalFile {
         }
     }
 
+    /// How many files this process has replaced: two at a time do not get in each other's way.
+    private static let replaced = Atomic<UInt>(0)
+
     /// Writes the file whole or not at all: another file, moved over it when it is complete and on the disk.
+    ///
+    /// That is beside it, under a name that does not grow with its own, which may be as long as names can be.
     package static func replace(_ path: String, with bytes: [UInt8], mode: UInt32 = 0o644) throws(FileError) {
-        let fresh = path + ".new-\(getpid())"
+        let above = path.utf8.lastIndex(of: UInt8(ascii: "/")).map { path[...$0] } ?? ""
+        let fresh = "\(above)..new-\(getpid())-\(replaced.wrappingAdd(1, ordering: .relaxed).newValue)"
         System.unlink(fresh)
         let number = System.open(fresh, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode: mode)
         guard number >= 0 else { throw FileError(operation: "open", path: fresh, code: errno) }

@@ -167,7 +167,7 @@ package struct PlanReader {
             if !profile.isEmpty { fields.fail("localhostProfile", "can only be set where type is Localhost") }
         } else if profile.isEmpty {
             fields.fail("localhostProfile", "is missing")
-        } else if profile.hasPrefix("/") || profile.split(separator: "/").contains("..") {
+        } else if profile.hasPrefix("/") || Self.steps(profile).contains("..") {
             fields.fail("localhostProfile", "is not a relative path without '..'")
         }
         fields.finish()
@@ -200,7 +200,7 @@ package struct PlanReader {
             }
             if let fields = volume.object("hostPath") {
                 let path = fields.string("path") ?? ""
-                if !path.hasPrefix("/") || path.split(separator: "/").contains("..") {
+                if !path.hasPrefix("/") || Self.steps(path).contains("..") {
                     fields.fail("path", "is not an absolute path without '..'")
                 }
                 let type = fields.string("type") ?? ""
@@ -250,9 +250,10 @@ package struct PlanReader {
         for item in items {
             let key = item.string("key") ?? ""
             let said = item.string("path") ?? ""
-            let steps = said.split(separator: "/").filter { $0 != "." }
+            let steps = Self.steps(said).filter { $0 != "." }
             let path = steps.joined(separator: "/")
-            if steps.isEmpty || said.hasPrefix("/") || steps.contains("..") {
+            // What begins with '..' is for whoever makes the files (`validateLocalNonReservedPath`).
+            if steps.isEmpty || said.utf8.first == UInt8(ascii: "/") || steps.contains("..") || said.hasPrefix("..") {
                 item.fail("path", "is not a relative path without '..'")
             }
             let own = item.int("mode", in: 0...0o777) ?? mode
@@ -409,7 +410,7 @@ package struct PlanReader {
             // The kubelet would mount an empty directory.
             fields.fail("subPath", "\(mount.subPath) is not in the volume \(mount.volume)")
         }
-        if mount.subPath.hasPrefix("/") || mount.subPath.split(separator: "/").contains("..") {
+        if mount.subPath.hasPrefix("/") || Self.steps(mount.subPath).contains("..") {
             fields.fail("subPath", "is not a relative path without '..'")
         }
         if !["None", "HostToContainer", "Bidirectional"].contains(mount.propagation) {
@@ -570,6 +571,11 @@ package struct PlanReader {
         if plan.isInHostPID, plan.sharesProcesses {
             report.errors.append("spec.shareProcessNamespace excludes spec.hostPID")
         }
+    }
+
+    /// The names in a path, by bytes as the kernel has it: a '/' with an accent on it is one all the same.
+    private static func steps(_ path: String) -> [String] {
+        path.utf8.split(separator: UInt8(ascii: "/")).map { String(decoding: $0, as: UTF8.self) }
     }
 
     /// As the API server makes a name of `metadata.generateName` (k8s.io/apiserver, storage/names).

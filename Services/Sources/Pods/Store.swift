@@ -79,10 +79,11 @@ package struct Store: Sendable {
                 guard let text = member.value.string else {
                     throw DocumentError("\(title): \(field).\(member.key) is \(member.value.kind), not a string")
                 }
-                let isFileName =
-                    !member.key.isEmpty && member.key != "." && member.key != ".." && !member.key.contains("/")
-                guard isFileName, member.key.utf8.count <= 253 else {
-                    throw DocumentError("\(title): \(field): \(member.key) cannot be a file's name")
+                guard isKey(member.key) else {
+                    throw DocumentError(
+                        "\(title): \(field): \"\(member.key)\" is no key (up to 253 letters, digits, '-', '_' and '.', of which "
+                            + "'..' does not come first)"
+                    )
                 }
                 let bytes = isEncoded ? Base64.decode(text) : Array(text.utf8)
                 guard let bytes else { throw DocumentError("\(title): \(field).\(member.key) is not base64") }
@@ -93,5 +94,19 @@ package struct Store: Sendable {
             }
         }
         return result
+    }
+
+    /// As the API server has it (`IsConfigMapKey`): a file of that name is made, and those beginning with `..` are for whoever
+    /// makes it.
+    private static func isKey(_ key: String) -> Bool {
+        let isKnown = key.utf8.allSatisfy { byte in
+            switch byte {
+            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+                UInt8(ascii: "0")...UInt8(ascii: "9"):
+                true
+            default: "-._".utf8.contains(byte)
+            }
+        }
+        return isKnown && !key.isEmpty && key.utf8.count <= 253 && key != "." && !key.hasPrefix("..")
     }
 }

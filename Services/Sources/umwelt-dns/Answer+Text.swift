@@ -3,6 +3,7 @@
 
 import NodeDNS
 import PodDNS
+import Terminal
 
 extension Answer {
     /// The explanation for people: the file with its origins in a margin, then what there is to know.
@@ -17,15 +18,16 @@ extension Answer {
             )
         }
         if let error = composition.error {
-            lines.append(style.bad("the pod does not start: ") + error.description)
+            lines.append(style.bad("the pod does not start: ") + Standard.printable(error.description))
         } else if let error = rendering?.error {
-            lines.append(style.bad("\(node.runtime.kind.rawValue) does not make the sandbox: ") + error)
+            let runtime = node.runtime.kind.rawValue
+            lines.append(style.bad("\(runtime) does not make the sandbox: ") + Standard.printable(error))
         } else {
             lines += fileLines(style)
         }
         func section(_ title: String, _ body: [String]) {
             guard !body.isEmpty else { return }
-            lines += ["", style.bold(title)] + body.map { "  " + $0 }
+            lines += ["", style.bold(title)] + body.map { "  " + Standard.printable($0) }
         }
         let dropped = dropped
         section(
@@ -84,7 +86,7 @@ extension Answer {
                 }
             var rows = String(decoding: file, as: UTF8.self).split(separator: "\n", omittingEmptySubsequences: false)
             if rows.last == "" { rows.removeLast() }
-            return [style.dim("| " + how)] + rows.map(String.init)
+            return [style.dim("| " + how)] + rows.map { Standard.printable(String($0)) }
         }
         // Each line of the file, then one line a word where a line has several.
         var rows: [(left: String, right: String)] = []
@@ -112,12 +114,19 @@ extension Answer {
 struct Style {
     var isColoured: Bool
 
-    func bold(_ text: String) -> String { isColoured ? "\u{1b}[1m\(text)\u{1b}[0m" : text }
-    func dim(_ text: String) -> String { isColoured ? "\u{1b}[2m\(text)\u{1b}[0m" : text }
-    func bad(_ text: String) -> String { isColoured ? "\u{1b}[31m\(text)\u{1b}[0m" : text }
+    func bold(_ text: String) -> String { styled(text, "1") }
+    func dim(_ text: String) -> String { styled(text, "2") }
+    func bad(_ text: String) -> String { styled(text, "31") }
+
+    /// The only orders to a terminal are those that are given here.
+    private func styled(_ text: String, _ number: String) -> String {
+        let text = Standard.printable(text)
+        return isColoured ? "\u{1b}[\(number)m\(text)\u{1b}[0m" : text
+    }
 
     /// Lines with what is said of each in a margin.
     func margin(_ rows: [(left: String, right: String)]) -> [String] {
+        let rows = rows.map { (left: Standard.printable($0.left), right: $0.right) }
         let width = min(rows.map(\.left.count).max() ?? 0, 56)
         return rows.map { row in
             let pad = String(repeating: " ", count: max(width - row.left.count, 0))

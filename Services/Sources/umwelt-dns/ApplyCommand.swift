@@ -55,8 +55,7 @@ struct ApplyCommand: ParsableCommand {
             }
         }
         let lines = Comparison.difference(before, bytes)
-        try Standard.output(
-            "\(running.title): \(dryRun ? "would rewrite" : "rewrote") \(path)\n" + lines.map { "  \($0)\n" }.joined()
-        )
+        let done = Standard.printable("\(running.title): \(dryRun ? "would rewrite" : "rewrote") \(path)\n")
+        try Standard.output(done + lines.map { "  \($0)\n" }.joined())
     }
 }

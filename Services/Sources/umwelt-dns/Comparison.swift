@@ -124,7 +124,7 @@ package struct Comparison {
             lines.append("\(item.name) (process \(item.pid)) sees another file:")
             lines += Self.difference(written, file).map { "  " + $0 }
         }
-        return lines + unknown
+        return (lines + unknown).map(Standard.printable)
     }
 
     /// What could not be known, and how to tell it.

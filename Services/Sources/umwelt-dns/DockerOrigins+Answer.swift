@@ -3,6 +3,7 @@
 
 import Documents
 import PodDNS
+import Terminal
 
 /// What explain says of a container of Docker's that is no pod's.
 extension DockerOrigins {
@@ -21,7 +22,9 @@ extension DockerOrigins {
         let body = style.margin(rows)
         guard !omissions.isEmpty else { return body }
         return body + ["", style.bold("left out")]
-            + omissions.map { "  \($0.kind.rawValue) \($0.word) (\(path):\($0.line)): \(text($0.reason))" }
+            + omissions.map { item in
+                Standard.printable("  \(item.kind.rawValue) \(item.word) (\(path):\(item.line)): \(text(item.reason))")
+            }
     }
 
     /// What `--output json` and `yaml` have of it, as of a pod's file.

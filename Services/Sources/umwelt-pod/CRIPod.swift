@@ -152,6 +152,16 @@ struct CRIPod: ContainerEngine {
         }
     }
 
+    func started(_ container: ContainerPlan, attempt: Int, in sandbox: String) async throws -> String? {
+        let all = try await CRIPods(connection: connection).containers(of: sandbox)
+        let wanted = UInt32(clamping: attempt)
+        let one = all.first { $0.metadata.name == container.name && $0.metadata.attempt == wanted }
+        guard let one else { return nil }
+        if one.state == .containerRunning || one.state == .containerExited { return one.id }
+        try await remove(container: one.id)
+        return nil
+    }
+
     /// The exit codes of those that have ended.
     ///
     /// Few calls: NIO's HTTP/2 gives a connection up on which the server resets more than 200 streams within 30 s, and

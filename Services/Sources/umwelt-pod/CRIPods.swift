@@ -15,7 +15,7 @@ struct CRIPods: Sendable {
         let response = try await connection.call("ListPodSandbox") { options in
             try await connection.runtime.listPodSandbox(Runtime_V1_ListPodSandboxRequest(), options: options)
         }
-        return response.items.filter { $0.annotations[Labels.managed] != nil }
+        return response.items.filter { Self.files($0) != nil }
     }
 
     /// The one of that name (`NAME` or `NAMESPACE/NAME`), or with that beginning of an id; nil where there is none.
@@ -43,11 +43,10 @@ struct CRIPods: Sendable {
         return response.containers.sorted { $0.createdAt < $1.createdAt }
     }
 
-    /// The files of a pod of ours.
-    static func files(_ sandbox: Runtime_V1_PodSandbox) -> PodFiles {
+    /// The files of a pod of ours; nil where it is none, whatever it says of itself.
+    static func files(_ sandbox: Runtime_V1_PodSandbox) -> PodFiles? {
         PodFiles(
-            root: sandbox.annotations[Labels.managed] ?? PodFiles.defaultRoot,
-            logsRoot: sandbox.annotations[Labels.logsRoot] ?? PodFiles.defaultLogs,
+            marks: sandbox.annotations,
             namespace: sandbox.metadata.namespace,
             name: sandbox.metadata.name,
             uid: sandbox.metadata.uid
@@ -57,7 +56,7 @@ struct CRIPods: Sendable {
     /// Stops and removes the pod and what it has on the disk.
     func remove(_ sandbox: Runtime_V1_PodSandbox, graceSeconds: Int) async throws {
         let files = Self.files(sandbox)
-        files.giveUp()
+        files?.giveUp()
         let running = try await containers(of: sandbox.id).filter { $0.state == .containerRunning }
         // As the kubelet does: all of them at once.
         try await withThrowingTaskGroup { group in
@@ -76,7 +75,7 @@ struct CRIPods: Sendable {
             request.podSandboxID = sandbox.id
             return try await connection.runtime.removePodSandbox(request, options: options)
         }
-        try files.remove()
+        try files?.remove()
     }
 
     /// Ends a container; one that has ended, or is gone, is no error.

@@ -273,6 +273,23 @@ struct DockerPod: ContainerEngine {
         return id
     }
 
+    func started(_ container: ContainerPlan, attempt: Int, in sandbox: String) throws -> String? {
+        let who = "container \(container.name)"
+        let details: Value
+        do {
+            details = try docker.json("GET", "/containers/\(name(container.name, attempt))/json", call: "\(who): look")
+        } catch let error as DockerError where error.isMissing { return nil }
+        guard let id = details["Id"]?.string else {
+            throw DockerError(call: "\(who): look", message: "the answer has no Id", status: 0)
+        }
+        guard details["State"]?["Status"]?.string != "created" else {
+            try remove(container: id)
+            return nil
+        }
+        try link(files.log(container.name, attempt), to: id, who)
+        return id
+    }
+
     /// The pod's log directory leads to what Docker writes (`createContainerLogSymlink`), for those who read logs there.
     private func link(_ log: String, to id: String, _ who: String) throws {
         let path = try docker.json("GET", "/containers/\(id)/json", call: "\(who): look")["LogPath"]?.string ?? ""

@@ -20,6 +20,23 @@ struct DockerPods: Sendable {
         var name: String { label(Labels.podName) }
         var namespace: String { label(Labels.podNamespace) }
         var container: String { label(Labels.containerName) }
+        var files: PodFiles
+
+        /// As Docker lists it; nil where it is none of ours, whatever its image says.
+        init?(_ entry: Value) {
+            id = entry["Id"]?.string ?? ""
+            labels = Dictionary((entry["Labels"]?.members ?? []).map { ($0.key, $0.value.string ?? "") }) { $1 }
+            state = entry["State"]?.string ?? ""
+            created = entry["Created"]?.int ?? 0
+            let files = PodFiles(
+                marks: labels,
+                namespace: labels[Labels.podNamespace] ?? "",
+                name: labels[Labels.podName] ?? "",
+                uid: labels[Labels.podUID] ?? ""
+            )
+            guard let files else { return nil }
+            self.files = files
+        }
     }
 
     /// All containers of ours, the oldest first.
@@ -30,14 +47,7 @@ struct DockerPods: Sendable {
             "/containers/json?all=1&filters=\(DockerConnection.escaped(filter))",
             call: "list containers"
         )
-        return (answer.array ?? []).map { entry in
-            Item(
-                id: entry["Id"]?.string ?? "",
-                labels: Dictionary((entry["Labels"]?.members ?? []).map { ($0.key, $0.value.string ?? "") }) { $1 },
-                state: entry["State"]?.string ?? "",
-                created: entry["Created"]?.int ?? 0
-            )
-        }.reversed().sorted { $0.created < $1.created }
+        return (answer.array ?? []).compactMap { Item($0) }.reversed().sorted { $0.created < $1.created }
     }
 
     func find(_ name: String) throws -> Item {
@@ -103,13 +113,7 @@ struct DockerPods: Sendable {
         func left() throws -> [Item] { try items().filter { $0.label(Labels.podUID) == uid } }
         var all = try left()
         guard let one = all.first else { return }
-        let files = PodFiles(
-            root: one.labels[Labels.managed] ?? PodFiles.defaultRoot,
-            logsRoot: one.labels[Labels.logsRoot] ?? PodFiles.defaultLogs,
-            namespace: one.namespace,
-            name: one.name,
-            uid: uid
-        )
+        let files = one.files
         files.giveUp()
         // Again for one that its run was about to start.
         for _ in 0..<3 where !all.isEmpty {

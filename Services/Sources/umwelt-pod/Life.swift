@@ -17,6 +17,10 @@ protocol ContainerEngine: Sendable {
 
     /// Makes and starts a container; its id.
     func start(_ container: ContainerPlan, attempt: Int, in sandbox: String) async throws -> String
+    /// The container of that attempt, where the engine has started one, were it that it has ended; nil where it has not.
+    ///
+    /// One that was made and never started is removed.
+    func started(_ container: ContainerPlan, attempt: Int, in sandbox: String) async throws -> String?
     /// The exit codes of those of these containers that have ended, or that somebody has removed (`Ended.unknown`).
     func exitCodes(_ ids: [String], in sandbox: String) async throws -> [String: Int32]
     /// Whether the sandbox is there, and runs.
@@ -151,16 +155,26 @@ struct Life {
     }
 
     private mutating func startAgain(_ index: Int) async throws {
-        items[index].tried += 1
         var item = items[index]
-        let (engine, sandbox, container, attempt) = (engine, sandbox, item.container, item.tried)
+        let (engine, sandbox, container) = (engine, sandbox, item.container)
         item.pause = item.pause == .zero ? firstPause : min(item.pause * 2, Self.longestPause)
         do {
-            guard let id = try await patiently({ try await engine.start(container, attempt: attempt, in: sandbox) })
-            else { return }
+            // An attempt is not made twice, whatever came of it.
+            defer { items[index].tried = item.tried }
+            let made = try await patiently {
+                // The container of an attempt that was not answered may run: two of them at a time would be one too many.
+                if item.tried > item.attempt,
+                    let id = try await engine.started(container, attempt: item.tried, in: sandbox)
+                {
+                    return id
+                }
+                item.tried += 1
+                return try await engine.start(container, attempt: item.tried, in: sandbox)
+            }
+            guard let id = made else { return }
             let old = (id: item.id, attempt: item.attempt)
             item.id = id
-            item.attempt = attempt
+            item.attempt = item.tried
             item.restart = nil
             item.started = .now
             items[index] = item
@@ -172,7 +186,7 @@ struct Life {
             // or a port that is taken need not stay so. In a sandbox that has ended nothing starts any more.
             try Task.checkCancellation()
             guard engine.files.isWanted, (try? await engine.isReady(sandbox: sandbox)) != false else { throw error }
-            engine.files.forget(container.name, attempt)
+            engine.files.forget(container.name, item.tried)
             item.restart = .now + item.pause
             items[index] = item
             engine.progress.warn("\(error), again in \(item.pause.components.seconds) s")

@@ -52,7 +52,7 @@ struct LogsCommand: AsyncParsableCommand {
                     return try await connection.runtime.containerStatus(request, options: options)
                 }.status
                 return status.logPath.isEmpty
-                    ? CRIPods.files(sandbox).log(container.metadata.name, Int(container.metadata.attempt))
+                    ? CRIPods.files(sandbox)?.log(container.metadata.name, Int(container.metadata.attempt)) ?? ""
                     : status.logPath
             }
         }

@@ -46,7 +46,9 @@ struct PodCgroup: Sendable {
 
     /// Removes it, and those above it that are empty.
     func remove(keepTop: Bool) {
-        guard parent.contains("/pod") || parent.contains("-pod") else { return }
+        // A label says what it is, which may be anything.
+        let leadsUp = parent.utf8.split(separator: UInt8(ascii: "/")).contains { $0.elementsEqual("..".utf8) }
+        guard !leadsUp, parent.contains("/pod") || parent.contains("-pod") else { return }
         for path in directories {
             for name in (try? LocalFile.names(in: path)) ?? [] { LocalDirectory.removeIfEmpty(path + "/" + name) }
             LocalDirectory.removeIfEmpty(path)

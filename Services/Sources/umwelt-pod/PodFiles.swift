@@ -23,6 +23,24 @@ struct PodFiles: Sendable {
         self.uid = uid
     }
 
+    /// As an engine's labels or annotations have it; nil where a pod of ours cannot have such ones.
+    ///
+    /// An image has labels of its own, and whoever makes a pod its annotations: what they say is removed with the pod.
+    init?(marks: [String: String], namespace: String, name: String, uid: String) {
+        let root = marks[Labels.managed] ?? ""
+        let logsRoot = marks[Labels.logsRoot] ?? Self.defaultLogs
+        guard root.hasPrefix("/"), logsRoot.hasPrefix("/"), [namespace, name, uid].allSatisfy(Self.isName) else {
+            return nil
+        }
+        self.init(root: root, logsRoot: logsRoot, namespace: namespace, name: name, uid: uid)
+    }
+
+    /// Letters a to z, digits, and further on `-` and `.`: no path.
+    private static func isName(_ text: String) -> Bool {
+        func isLetter(_ byte: UInt8) -> Bool { (0x61...0x7a).contains(byte) || (0x30...0x39).contains(byte) }
+        return text.utf8.first.map(isLetter) == true && text.utf8.allSatisfy { isLetter($0) || "-.".utf8.contains($0) }
+    }
+
     var hosts: String { directory + "/etc-hosts" }
     func volume(_ name: String) -> String { directory + "/volumes/" + name }
     func terminationLog(_ container: String, _ attempt: Int) -> String {
@@ -86,8 +104,9 @@ struct PodFiles: Sendable {
             if isSecret { try LocalDirectory.mountMemory(path, sizeLimit: 4 << 20) }
             for file in files {
                 let target = path + "/" + file.path
-                let above = target.split(separator: "/").dropLast().map { "/" + $0 }.joined()
-                try LocalDirectory.make(above)
+                if let end = target.utf8.lastIndex(of: UInt8(ascii: "/")) {
+                    try LocalDirectory.make(String(target[..<end]))
+                }
                 try LocalFile.replace(target, with: file.bytes, mode: UInt32(clamping: file.mode))
             }
         }
@@ -189,13 +208,17 @@ struct PodFiles: Sendable {
         }
     }
 
-    /// Removes all of it.
+    /// Removes all of it; of a directory that has no note of ours, nothing.
     func remove() throws(Failure) {
+        let isOurs = [Self.note(in: directory), Self.removalNote(in: directory)].contains(where: LocalFile.exists)
+        do throws(FileError) { try LocalDirectory.remove(logs) } catch {
+            throw .failed("cannot remove what the pod left: \(error)")
+        }
+        guard isOurs else { return _ = LocalDirectory.removeIfEmpty(directory) }
         for name in (try? LocalFile.names(in: directory + "/volumes")) ?? [] { LocalDirectory.unmount(volume(name)) }
         do throws(FileError) {
             // The note last: what could not be removed can be found again.
             for name in ["volumes", "containers"] { try LocalDirectory.remove(directory + "/" + name) }
-            try LocalDirectory.remove(logs)
             try LocalDirectory.remove(directory)
         } catch { throw .failed("cannot remove what the pod left: \(error)") }
     }

@@ -63,7 +63,7 @@ struct PsCommand: AsyncParsableCommand {
                 index < 4 ? cell + String(repeating: " ", count: widths[index] - cell.count + 2) : cell
             }.joined()
         }
-        try Standard.output(text.joined(separator: "\n") + "\n")
+        try Standard.output(Standard.printable(text.joined(separator: "\n") + "\n"))
     }
 }
 

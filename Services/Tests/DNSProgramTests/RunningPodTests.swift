@@ -121,6 +121,25 @@ struct RunningPodTests {
         }
     }
 
+    /// Whoever made the pod said it, or a container wrote it.
+    @Test func ordersToATerminalAreNotPassedOn() throws {
+        let told = Self.clusterFirst.replacingOccurrences(of: "\"lan\"", with: "\"lan\", \"a\\u001b[2J\"")
+        try question(told, written: "search a\u{1b}[2J\n") { question in
+            let text = try #require(question.answer).explanation(Style(isColoured: false))
+            #expect(text.contains("lan a?[2J"))
+            let lines = try #require(question.comparison).lines().joined()
+            #expect(lines.contains("lan a?[2J"))
+            #expect(!(text + lines).contains("\u{1b}"))
+        }
+        let file = Array("search a\u{1b}[2J b\nx\u{1b}[2J\n".utf8)
+        let host = Rendering.Host(resolvConf: Array("y\u{1b}[2J\n".utf8))
+        let origins = DockerOrigins(of: file, .init(searches: ["c"]), Runtime(.docker), host, .bridge)
+        for style in [Style(isColoured: false), Style(isColoured: true)] {
+            #expect(!origins.explanation(style).joined().contains("\u{1b}[2J"))
+        }
+        #expect(origins.explanation(Style(isColoured: false)).contains("search a?[2J b"))
+    }
+
     @Test func onTheHostsNetworkThePolicyIsAnother() throws {
         try question(Self.clusterFirst, isOnHostNetwork: true) { question in
             #expect(question.answer?.pod.policy == "ClusterFirstWithHostNet")

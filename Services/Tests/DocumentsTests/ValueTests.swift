@@ -38,6 +38,25 @@ struct ValueTests {
         #expect(throws: DocumentError.self) { try documents(bomb) }
     }
 
+    /// Keys are compared with all that is in them, so that one which stands for too much would be compared for ever.
+    @Test(.timeLimit(.minutes(1)), arguments: ["*a26 : v", "? *a26\n: v", "? [*a26]\n: v", "? {k: *a26}\n: v"])
+    func aKeyIsAScalar(key: String) throws {
+        var bomb = "a0: &a0 [x, x]\n"
+        for level in 1...26 { bomb += "a\(level): &a\(level) [*a\(level - 1), *a\(level - 1)]\n" }
+        #expect(throws: DocumentError.self) { try documents(bomb + key + "\n") }
+        #expect(throws: DocumentError("line 2: a key that is no scalar")) {
+            try documents("a: &a26 [x]\n" + key + "\n")
+        }
+        #expect(try documents("a: &a k\n*a : v\n")[0]["k"] == .string("v"))
+    }
+
+    /// Aliases nest too, and what is nested is freed one within the other.
+    @Test func aliasesAreNotNestedWithoutEnd() {
+        var text = "- &a0 x\n"
+        for level in 1...100_000 { text += "- &a\(level) [*a\(level - 1)]\n" }
+        #expect(throws: DocumentError("line 101: nested too deeply")) { try documents(text) }
+    }
+
     /// Only what aliases expand to is counted.
     @Test func aLargeListIsRead() throws {
         let text = "items:\n" + String(repeating: "- {a: [x, y, z]}\n", count: 40_000)

@@ -61,6 +61,18 @@ struct FilePiecesTests {
         #expect(manager.contents(atPath: file) == Data([1, 2, 3]))
     }
 
+    /// A ConfigMap's key may have 253 bytes, a name 255.
+    @Test func aNameAsLongAsNamesCanBeIsWritten() throws {
+        try LocalDirectory.make(path)
+        defer { try? LocalDirectory.remove(path) }
+        let name = String(repeating: "k", count: 255)
+        for bytes: [UInt8] in [[1], [2, 3]] {
+            try LocalFile.replace(path + "/" + name, with: bytes)
+            #expect(FileManager.default.contents(atPath: path + "/" + name) == Data(bytes))
+        }
+        #expect(try LocalFile.names(in: path) == [name])
+    }
+
     @Test func whatIsNotThereIsNamed() {
         #expect(throws: FileError(operation: "open", path: path, code: ENOENT)) { _ = try FilePieces(path) }
     }

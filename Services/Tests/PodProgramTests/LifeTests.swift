@@ -26,11 +26,18 @@ final class LifeTests {
         let socket = "/run/engine.sock"
         let failures: Mutex<[any Error]>
         let isSandboxReady: Bool
+        /// Whether what fails has started a container all the same.
+        let startsInSilence: Bool
         /// The attempts, by their containers' names.
         let attempts = Mutex<[String: [Int]]>([:])
 
         /// Each restart of the container `a` fails with the next of the failures.
-        init(_ directory: String, failures: [any Error], isSandboxReady: Bool = true) throws {
+        init(
+            _ directory: String,
+            failures: [any Error],
+            isSandboxReady: Bool = true,
+            startsInSilence: Bool = false
+        ) throws {
             var plan = PodPlan()
             plan.name = "p"
             plan.restartPolicy = .onFailure
@@ -43,6 +50,7 @@ final class LifeTests {
             files = PodFiles(root: directory, logsRoot: directory, namespace: "n", name: "p", uid: "u")
             self.failures = Mutex(failures)
             self.isSandboxReady = isSandboxReady
+            self.startsInSilence = startsInSilence
             let manager = FileManager.default
             try manager.createDirectory(atPath: files.directory, withIntermediateDirectories: true)
             #expect(manager.createFile(atPath: PodFiles.note(in: files.directory), contents: nil))
@@ -55,6 +63,10 @@ final class LifeTests {
                 if let failure { throw failure }
             }
             return "\(container.name)\(attempt)"
+        }
+
+        func started(_ container: ContainerPlan, attempt: Int, in sandbox: String) -> String? {
+            startsInSilence ? "\(container.name)\(attempt)" : nil
         }
 
         /// The first `a` fails, the last one succeeds, as does `b`.
@@ -109,6 +121,17 @@ final class LifeTests {
         #expect(try await life.begin())
         #expect(try await life.supervise().first.map { "\($0)" } == "a ended with 0")
         #expect(engine.attempts.withLock { $0["a"] } == [0, 1, 2, 3, 4])
+    }
+
+    /// What was started, and the answer lost, is not started a second time.
+    @Test(.timeLimit(.minutes(1)))
+    func aLostAnswerMakesNoSecondContainer() async throws {
+        let silence = DockerError(call: "start", message: "the connection ended within an answer", status: 0)
+        let engine = try Engine(directory, failures: [silence], startsInSilence: true)
+        var life = Life(engine, in: "s", firstPause: .milliseconds(10))
+        #expect(try await life.begin())
+        #expect(try await life.supervise().first.map { "\($0)" } == "a ended with 0")
+        #expect(engine.attempts.withLock { $0["a"] } == [0, 1])
     }
 
     /// In a sandbox that has ended nothing starts any more.

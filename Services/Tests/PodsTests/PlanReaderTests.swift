@@ -209,6 +209,19 @@ struct PlanReaderTests {
         #expect(failure(strict).contains("supplementalGroupsPolicy is not supported"))
     }
 
+    /// A key becomes a file's name: never a path, not even with an accent on its '/', nor one that is reserved.
+    @Test(arguments: [
+        "", ".", "..", "..x", "../x", "a/b", "../\u{301}x", "a b", "\u{e9}", String(repeating: "k", count: 254),
+    ])
+    func whatIsNoKey(key: String) throws {
+        let longest = String(repeating: "k", count: 253)
+        for document in ["kind: ConfigMap, metadata: {name: m}, data", "kind: Secret, metadata: {name: m}, stringData"]
+        {
+            #expect(failure(container(), extra: "{\(document): {\"\(key)\": x}}").contains("is no key"))
+            #expect(failure(container(), extra: "{\(document): {a..b-C_9: x, ? \(longest) : x}}") == "")
+        }
+    }
+
     @Test func volumesComeFromTheManifest() throws {
         let spec =
             "{containers: [{name: c, image: \"i:1\"}], volumes: [{name: v, configMap: {name: m}}, {name: e, emptyDir: {}}]}"
@@ -230,11 +243,6 @@ struct PlanReaderTests {
             ]
         )
         #expect(failure(spec).contains("there is no ConfigMap m in the manifest"))
-        #expect(
-            failure(spec, extra: "{kind: ConfigMap, metadata: {name: m}, data: {\"../x\": z}}").contains(
-                "cannot be a file's name"
-            )
-        )
         #expect(
             failure(spec, extra: "{kind: Secret, metadata: {name: s}, data: {k: \"???\"}}").contains("is not base64")
         )
@@ -462,7 +470,12 @@ struct PlanReaderTests {
             return
         }
         #expect(files.map(\.path) == ["a"])
-        #expect(failure(volume(", items: [{key: k, path: .}]", ""), extra: map).contains("is not a relative path"))
+        // To the kernel a '/' with an accent on it is one, too.
+        for path in [".", "..x", "/\u{301}x", "../\u{301}x", "a/../\u{301}x"] {
+            let items = ", items: [{key: k, path: \"\(path)\"}]"
+            #expect(failure(volume(items, ""), extra: map).contains("is not a relative path"), "\(path)")
+        }
+        #expect(failure(volume("", "../\u{301}x"), extra: map).contains("is not a relative path"))
         #expect(failure(volume(items, "k"), extra: map).contains("subPath k is not in the volume v"))
         #expect(failure(volume("", "k"), extra: map) == "")
     }
