@@ -374,6 +374,34 @@ extension EngineSuite {
             }
         }
 
+        /// What was started, and the answer lost, runs once: its end is the pod's.
+        @Test(arguments: Lab.engines)
+        func aLostAnswerStartsNothingTwice(engine: Lab.Engine) throws {
+            let lab = try Lab(engine)
+            let container = """
+                  - name: c
+                    image: localhost/umwelt/box:1
+                    command: [sh, -c, "echo run >> /v/runs; grep -c run /v/runs; test $(grep -c run /v/runs) -gt 1 || exit 1; sleep 5"]
+                    volumeMounts: [{name: v, mountPath: /v}]
+
+                """
+            let volume = lab.work + "/volume"
+            try FileManager.default.createDirectory(atPath: volume, withIntermediateDirectories: true)
+            let manifest = Lab.manifest("volumes: [{name: v, hostPath: {path: \(volume)}}]\n", containers: container)
+                .replacingOccurrences(of: "restartPolicy: Never", with: "restartPolicy: OnFailure")
+            let proxy = try LostAnswer(lab)
+            var options = try ["--socket", proxy.socket, "--root-dir", lab.podRoot, "--logs-dir", lab.logRoot]
+            options += try ["--pause-image", "localhost/umwelt/pause:1"] + lab.kubelet()
+            let path = try lab.write("pod.yaml", manifest)
+            let run = try lab.run("umwelt-pod", ["run", "-f", path] + options)
+            #expect(run.code == 0, "\(run.errors)")
+            #expect(proxy.isLost)
+            #expect(try String(contentsOfFile: volume + "/runs", encoding: .utf8) == "run\nrun\n")
+            #expect(try lab.pod("logs", ["p"]).text == "2\n")
+            #expect(try lab.pod("rm", ["p"]).code == 0)
+            try lab.expectNothingLeft()
+        }
+
         /// Containers that go on while their engine is restarted are looked after from then on as before.
         @Test(arguments: Lab.engines)
         func aRestartOfTheEngineIsWaitedFor(engine: Lab.Engine) async throws {
