@@ -118,8 +118,30 @@ package struct KubeletFinder: Sendable {
             arguments = read(source, below: place, &settings).map { Self.flags($0, of: source) } ?? []
             settings.files.append(source)
         }
-        apply(KubeletArguments(arguments, source: source), of: process, below: place, to: &settings)
+        let told = KubeletArguments(arguments, source: source)
+        guard process.isK3s else {
+            apply(told, of: process, below: place, to: &settings)
+            return settings
+        }
+        // Its configuration comes first, as if it stood before its arguments.
+        apply(k3sConfiguration(below: place, &settings), of: process, below: place, to: &settings)
+        settings.override(with: told.settings)
         return settings
+    }
+
+    private func k3sConfiguration(below place: String, _ settings: inout KubeletSettings) -> KubeletArguments {
+        let names = ((try? LocalFile.names(in: place + K3s.configDirectory)) ?? []).sorted()
+        let dropIns = names.filter { $0.hasSuffix(".yaml") || $0.hasSuffix(".yml") }
+        let paths = [K3s.configFile] + dropIns.prefix(Self.dropInLimit).map { "\(K3s.configDirectory)/\($0)" }
+        var configurations: [Value] = []
+        for path in paths where LocalFile.exists(place + path) {
+            guard let bytes = read(path, below: place, &settings) else { continue }
+            settings.files.append(path)
+            do throws(DocumentError) { configurations += try Value.documents(bytes).prefix(1) } catch {
+                settings.problems.append("\(path): \(error)")
+            }
+        }
+        return KubeletArguments(K3s.kubeletArguments(configurations: configurations), source: "k3s' configuration")
     }
 
     /// How kubelite, which is microk8s' kubelet and all else, is told where its kubelet's flags are.
@@ -137,7 +159,7 @@ package struct KubeletFinder: Sendable {
     /// The words of /proc/PID/cmdline: each ends with a NUL, and may be empty.
     private static func commandLine(_ bytes: [UInt8]) -> [String] {
         let words = bytes.split(separator: 0, omittingEmptySubsequences: false)
-        return (bytes.last == 0 ? words.dropLast() : words[...]).map { String(decoding: $0, as: UTF8.self) }
+        return K3s.words((bytes.last == 0 ? words.dropLast() : words[...]).map { String(decoding: $0, as: UTF8.self) })
     }
 
     /// The kubelet's arguments in a command line; nil where it is no kubelet's.
@@ -148,27 +170,7 @@ package struct KubeletFinder: Sendable {
         // hyperkube and the like: the verb comes first.
         case "hyperkube", "kubelite":
             return program == "kubelite" || words.dropFirst().first == "kubelet" ? Array(words.dropFirst()) : nil
-        // k3s and rke2 hand flags on as --kubelet-arg=NAME=VALUE, and have two of their own.
-        case "k3s", "k3s-server", "k3s-agent", "rke2":
-            // `k3s kubectl` is none.
-            let verb = words.dropFirst().first { !$0.hasPrefix("-") }
-            guard program.hasPrefix("k3s-") || verb == "server" || verb == "agent" else { return nil }
-            return words.indices.dropFirst().flatMap { index -> [String] in
-                let word = words[index]
-                let next = index + 1 < words.count ? words[index + 1] : ""
-                for name in ["--kubelet-arg", "--cluster-dns", "--cluster-domain", "--resolv-conf", "--node-ip"] {
-                    let value: String
-                    if word == name {
-                        value = next
-                    } else if word.hasPrefix(name + "=") {
-                        value = String(word.dropFirst(name.count + 1))
-                    } else {
-                        continue
-                    }
-                    return [name == "--kubelet-arg" ? "--" + value : "\(name)=\(value)"]
-                }
-                return []
-            }
+        case "k3s", "k3s-server", "k3s-agent", "rke2": return K3s.kubeletArguments(words)
         default: return nil
         }
     }

@@ -12,6 +12,8 @@ struct KubeletProcess {
     let arguments: [String]
     /// It is the kubelet, not a program that has one in it or, as rke2, starts one.
     let isKubelet: Bool
+    /// It is k3s, which has configuration files of its own.
+    let isK3s: Bool
     /// It sees the files that the caller sees; a kubelet in a container does not.
     let sharesFiles: Bool
     private let parent: Int32
@@ -39,6 +41,7 @@ struct KubeletProcess {
         self.arguments = arguments
         self.directory = directory
         isKubelet = words.first?.split(separator: "/").last == "kubelet"
+        isK3s = K3s.isRunning(words)
         sharesFiles = shares("mnt") && (LocalFile.link(directory + "/root") ?? "/") == "/"
         parent = status.parent
     }

@@ -165,6 +165,27 @@ struct KubeletFinderTests {
         #expect(settings.clusterDNS?.value == ["10.43.0.99"] && settings.clusterDomain?.value == "cluster.local")
     }
 
+    /// A k3s that runs hides its flags, and shows its verb in its program's word.
+    @Test(arguments: ["/usr/local/bin/k3s server\0\0\0\0", "/usr/local/bin/k3s agent\0"])
+    func k3sIsKnownByItsTitle(title: String) throws {
+        let settings = try node([
+            "/proc/812/cmdline": title,
+            "/var/lib/kubelet/config.yaml": "kind: KubeletConfiguration\nclusterDNS: [10.96.0.10]\n",
+            "/var/lib/rancher/k3s/agent/etc/kubelet.conf.d/00-k3s-defaults.conf":
+                "clusterDNS: [10.43.0.10]\nclusterDomain: cluster.local\n",
+            "/etc/rancher/k3s/config.yaml":
+                "kubelet-arg:\n- resolv-conf=/etc/one\n- cluster-domain=one.local\nnode-ip: 10.1.1.1\ntoken: x\n",
+            "/etc/rancher/k3s/config.yaml.d/10.yaml": "kubelet-arg: [resolv-conf=/etc/two]\n",
+            "/etc/rancher/k3s/config.yaml.d/20.yaml": "kubelet-arg+: [root-dir=/srv/kubelet]\n",
+            "/etc/rancher/k3s/config.yaml.d/30.txt": "node-ip: 10.9.9.9\n",
+        ])
+        #expect(settings.process == 812)
+        #expect(settings.clusterDNS?.value == ["10.43.0.10"] && settings.clusterDomain?.value == "cluster.local")
+        #expect(settings.resolvConf?.value == "/etc/two" && settings.rootDirectory?.value == "/srv/kubelet")
+        #expect(settings.nodeIPs?.value == ["10.1.1.1"])
+        #expect(settings.problems.isEmpty && settings.files.count == 4, "\(settings.files) \(settings.problems)")
+    }
+
     /// An empty word is a value as any other: no resolver file.
     @Test(arguments: [
         ["/proc/812/cmdline": "kubelet\0--resolv-conf\0\0--cluster_dns\010.0.0.10\0--cluster_domain=d.local\0"],
