@@ -70,11 +70,6 @@ package enum Mount {
         }
     }
 
-    /// Nothing mounted here from now on shows elsewhere, nor the reverse.
-    package static func makeAllPrivate() throws(Errno) {
-        try mount("", on: "/", type: "", flags: [.recursive, .isPrivate])
-    }
-
     /// Nothing mounted here from now on shows elsewhere; what others mount and unmount shows here, so that nothing that they have
     /// unmounted stays in use by being mounted here.
     package static func makeAllSlaves() throws(Errno) {

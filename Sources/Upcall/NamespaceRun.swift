@@ -24,15 +24,15 @@ package enum NamespaceRun {
         let resolvConf = KeyDNSPaths.resolvConf(of: zone.domain?.description ?? "", in: state)
         let nsswitch = KeyDNSPaths.nsswitch(in: state)
         try Namespaces.mount.unshare()
-        try Mount.makeAllPrivate()
+        try Mount.makeAllSlaves()
         // nscd would go round resolv.conf: with nothing at its directory there is none.
         if FileTree.isThere("/run/nscd") { try? Mount.mount("none", on: "/run/nscd", type: "tmpfs") }
-        // glibc without a file asks DNS before files; that is good enough.
-        try? cover("/etc/nsswitch.conf", with: nsswitch)
         do throws(Errno) {
             try cover("/etc/resolv.conf", with: resolvConf)
+            // glibc without a file asks DNS before files; that is good enough.
+            try? cover("/etc/nsswitch.conf", with: nsswitch)
         } catch .noEntry {
-            try overlay("/etc/resolv.conf", with: resolvConf, state: state)
+            try overlay(resolvConf: resolvConf, nsswitch: nsswitch, state: state)
         }
         try ProcessImage.become(program, arguments: [program.bytes] + arguments)
     }
@@ -47,12 +47,14 @@ package enum NamespaceRun {
         }
     }
 
-    /// Where there is nothing to put it over: all of /etc with one more file, by overlayfs.
-    private static func overlay(_ target: Path, with source: Path, state: Path) throws(Errno) {
-        let content = try Fd.contents(of: source, limit: Policy.maximumLength)
+    /// Where there is nothing to put it over: all of /etc with one more file, by overlayfs, which shows no mount in /etc.
+    private static func overlay(resolvConf: Path, nsswitch: Path, state: Path) throws(Errno) {
+        let content = try Fd.contents(of: resolvConf, limit: Policy.maximumLength)
+        let order = try? Fd.contents(of: nsswitch, limit: Policy.maximumLength)
         try Mount.mount("none", on: state, type: "tmpfs")
         for name: Path in ["upper", "work"] { try Directories.make(state.appending(name)) }
         try FileTree.write(content, to: state.appending("upper/resolv.conf"), mode: 0o644)
+        if let order { try FileTree.write(order, to: state.appending("upper/nsswitch.conf"), mode: 0o644) }
         try Mount.mount(
             "none",
             on: "/etc",

@@ -110,7 +110,16 @@ import Upcall
         text += "3ccc203d I------     1 perm 1f030000     0     0 keyring   .dns_resolver: empty\n"
         try FileTree.write(Array(text.utf8), to: path)
         #expect(text.utf8.count > 1 << 20)
-        #expect(try KernelKeys.read(path).caches == [0x3ccc_203d])
+        #expect(try KernelKeys.read(path) { _ in true }.caches == [0x3ccc_203d])
+    }
+
+    /// Any user can have keys whose descriptions have such lines in them.
+    @Test func thereMayBeManyWhoSayThatTheyAreTheKernels() throws {
+        let path = Path("/tmp/umwelt-keys-said-\(ProcessID.own)")
+        defer { try? Directories.unlink(path) }
+        let lines = (1...3000).map { "\(String($0, radix: 16)) I 1 perm 1f030000 0 0 keyring .dns_resolver: empty\n" }
+        try FileTree.write(Array(lines.joined().utf8), to: path)
+        #expect(try KernelKeys.read(path) { $0 == 2999 }.caches == [2999])
     }
 
     /// Any user can have a key with a newline in its description, and so a line of his own.

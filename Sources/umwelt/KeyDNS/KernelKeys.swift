@@ -28,7 +28,12 @@ struct KernelKeys: Equatable {
     init(parsing bytes: [UInt8]) { add(bytes[...]) }
 
     /// All of /proc/keys, however many keys there are: the kernel's own may be the last.
-    static func read(_ path: Path = "/proc/keys") throws(Errno) -> KernelKeys {
+    ///
+    /// `isNameKeyring`: whether a keyring is what its line says. Users can have more such lines than are kept.
+    static func read(
+        _ path: Path = "/proc/keys",
+        isNameKeyring: (Int32) -> Bool = { Key.isNameKeyring((try? Key($0).described()) ?? []) }
+    ) throws(Errno) -> KernelKeys {
         let file = try Fd.open(path)
         var keys = KernelKeys(parsing: [])
         var rest: [UInt8] = []
@@ -39,15 +44,15 @@ struct KernelKeys: Equatable {
             rest += buffer.prefix(count)
             // A line is of some 4200 bytes at most.
             guard let end = rest.lastIndex(of: UInt8(ascii: "\n")) else { continue }
-            keys.add(rest[..<end])
+            keys.add(rest[..<end], isNameKeyring)
             rest.removeSubrange(...end)
         }
-        keys.add(rest[...])
+        keys.add(rest[...], isNameKeyring)
         return keys
     }
 
     /// `01234567 I--Q---  1 4s 3b010000 0 0 dns_resol NAME: 8` (proc_keys_show(), security/keys/proc.c).
-    private mutating func add(_ bytes: ArraySlice<UInt8>) {
+    private mutating func add(_ bytes: ArraySlice<UInt8>, _ isNameKeyring: (Int32) -> Bool = { _ in true }) {
         for line in bytes.split(separator: UInt8(ascii: "\n")) {
             let text = String(decoding: line, as: UTF8.self)
             let fields = text.split(separator: " ", maxSplits: 8, omittingEmptySubsequences: true).map(String.init)
@@ -55,7 +60,9 @@ struct KernelKeys: Equatable {
             let serial = Int32(bitPattern: raw)
             // The type is filled up with blanks.
             let rest = fields[8].trimmingSpaces()
-            if fields[7] == "keyring", rest.hasPrefix(".dns_resolver:"), caches.count < Self.limit {
+            if fields[7] == "keyring", rest.hasPrefix(".dns_resolver:"), caches.count < Self.limit,
+                isNameKeyring(serial)
+            {
                 caches.append(serial)
             }
             guard fields[7] == "dns_resol", entries.count < Self.limit else { continue }

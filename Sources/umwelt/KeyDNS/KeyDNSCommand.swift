@@ -229,9 +229,10 @@ extension KeyDNSCommand {
 
         func run() throws {
             try KeyDNSCommand.requireRoot("flush")
-            let isThere = try KeyDNSCommand.flushKernel()
+            // First the helpers': the kernel would have the old answer from them again.
             let cache = ((try? KeyDNSNode().flat()) ?? nil)?.cache ?? Policy().cache
             try KeyDNSCommand.forget(cache)
+            let isThere = try KeyDNSCommand.flushKernel()
             try KeyDNSCommand.say(
                 isThere ? "flushed" : "flushed; the kernel has no cache of names yet"
             )

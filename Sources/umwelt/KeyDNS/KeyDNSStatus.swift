@@ -128,7 +128,9 @@ struct StatusReport {
     }
 
     mutating func addCache(_ flat: Policy?) {
-        guard let path = flat?.cache else { return }
+        // Without a policy that can be read the helpers count in the usual one.
+        let usual = Policy().cache.flatMap { FileTree.isThere(Path($0)) ? $0 : nil }
+        guard let path = flat.map(\.cache) ?? usual else { return }
         guard ProcessID.effectiveUser == 0 else { return add("cache", "\(Path(path)): shown to root alone") }
         let cache: SharedCache
         // Makes it where it is not there, as the next helper would.

@@ -237,6 +237,7 @@ extension KeyDNSSuite {
                 set -e
                 mount -t tmpfs none /mnt; mkdir /mnt/etc
                 cp -a /etc/nsswitch.conf /etc/request-key.conf /etc/request-key.d /etc/hosts /mnt/etc/
+                sed -i 's/^hosts:.*/hosts: files/' /mnt/etc/nsswitch.conf
                 mount --bind /mnt/etc /etc
                 \(change)
                 mkdir /etc/umwelt
