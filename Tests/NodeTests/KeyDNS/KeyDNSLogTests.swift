@@ -92,6 +92,12 @@ extension KeyDNSSuite {
             #expect(try lab.request("y.stock.test") == .error(ENOEXEC))
             #expect(line(log).hasPrefix("y.stock.test: rejected with errno 8: \(script) in a mount namespace: "))
             #expect(lab.counter(.otherFailures) == 3)
+            // With EACCES, as SELinux has it too: no answer that only somebody else may read.
+            try Directories.unlink(script)
+            try Directories.make(script)
+            #expect(try lab.request("z.stock.test") == .error(EACCES))
+            #expect(line(log).hasPrefix("z.stock.test: rejected with errno 13: \(script) in a mount namespace: "))
+            #expect(lab.counter(.otherFailures) == 4)
         }
 
         @Test func withoutALogThereIsNoLine() throws {
