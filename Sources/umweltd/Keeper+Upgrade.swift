@@ -86,6 +86,8 @@ extension Keeper {
         let incumbent = worker
         var held = Held(device: device.raw, listener: listener.raw, lock: lock.raw, negotiated: negotiated)
         forgetSettled()
+        // The next program does not know of the others.
+        keepAreas(ofLeaving: false)
         held.areas = unsettled.map { $0.memory.fd.raw }
         held.previous = previous
         held.snapshots = store.memory.fd.raw

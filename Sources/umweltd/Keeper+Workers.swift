@@ -38,6 +38,8 @@ extension Keeper {
             let worker = Worker(child: child, channel: pair.takeNear(), area: area)
             try poller.add(worker.channel)
             self.worker = worker
+            // Before it takes a request.
+            keepAreas()
             if stage != .serving { warn(worker) }
             let others = leaving.values.filter { !$0.isKilled }
             for other in others { kill(other) }
@@ -179,6 +181,15 @@ extension Keeper {
         return true
     }
 
+    /// Has the service manager keep what is in hand, where the kernel sends it to nobody else.
+    ///
+    /// `ofLeaving`: also what killed workers have in hand that do not end.
+    func keepAreas(ofLeaving: Bool = true) {
+        guard !negotiated.hasResend else { return }
+        let left = leaving.values.filter { ofLeaving && !$0.isObsolete }
+        manager.keep((worker.map { [$0.area] } ?? []) + unsettled + left.map(\.area))
+    }
+
     func forgetSettled() { unsettled.removeAll { $0.unanswered.isEmpty } }
 
     private func followUp(_ worker: Worker, _ status: ExitStatus) throws(DaemonError) {
@@ -230,6 +241,7 @@ extension Keeper {
             watch.relax()
         }
         forgetSettled()
+        keepAreas()
         let progress = worker?.area.progress ?? []
         let hasWaiting = device.hasRequests()
         let isWaiting = hasWaiting || !unsettled.isEmpty || progress.contains { $0 % 2 == 1 }

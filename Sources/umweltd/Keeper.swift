@@ -119,9 +119,19 @@ final class Keeper {
         } else {
             lock = try Listener.lock(for: options.socket)
             options.mountNotes.add(options.mount)
-            let kept = try Self.connection(of: mountPoint, manager)
+            let kept: Kept
+            let isTakenOver: Bool
+            switch manager.takeConnection(of: mountPoint) {
+            case .some(let taken):
+                kept = taken
+                isTakenOver = true
+            case .none:
+                kept = try Self.connect(mountPoint)
+                isTakenOver = false
+            }
             negotiated = kept.negotiated
             device = kept.takeDevice()
+            unsettled = manager.takeAreas(areWanted: isTakenOver && !negotiated.hasResend)
             store = try Self.store(manager.takeMemory(.snapshots))
             accounts = try Self.accounts(manager.takeMemory(.accounts))
             do throws(DaemonError) { listener = try Listener.listen(options.socket) } catch {
@@ -158,16 +168,6 @@ final class Keeper {
     private static func store(_ kept: consuming Fd?) throws(DaemonError) -> SnapshotStore {
         if let kept = kept.take(), let store = try? SnapshotStore(adopting: kept) { return store }
         return try attempt("make memory for snapshots") { () throws(Errno) in try SnapshotStore() }
-    }
-
-    private static func connection(
-        of mountPoint: MountPoint,
-        _ manager: ServiceManagerLink
-    ) throws(DaemonError) -> Kept {
-        switch manager.takeConnection(of: mountPoint) {
-        case .some(let kept): return kept
-        case .none: return try connect(mountPoint)
-        }
     }
 
     /// Mounts, and answers the kernel's first request.
