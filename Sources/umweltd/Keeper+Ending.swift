@@ -22,6 +22,8 @@ extension Keeper {
     private static let mendPauseLimitNs: UInt64 = 32_000_000_000
     /// How long the first worker of a connection that took an aborted one's place may take.
     private static let serveLimitNs: UInt64 = 30_000_000_000
+    /// By then a connection is given up that nobody serves: `Unanswered.patience`, another connection, and a stop.
+    static let giveUpLimitNs = 30_000_000_000 &+ serveLimitNs &+ stopLimitNs &+ 5_000_000_000
 
     /// Ends for good: first the views are taken away from running containers.
     ///
@@ -110,6 +112,8 @@ extension Keeper {
     }
 
     /// The last steps: the mount goes, requests in hand are answered, and the worker ends.
+    ///
+    /// The table of registered containers goes too, unless nobody has served: then it is of whoever was before.
     func end() {
         guard !isHandedOver else { return worker.map { try? $0.child.kill(SIGKILL) } ?? () }
         unmount()
@@ -128,7 +132,7 @@ extension Keeper {
             if !hasEnded, minor > 0 { try? FuseMount.abort(minor: minor) }
         }
         try? Directories.unlink(options.socket)
-        try? Directories.unlink(options.table)
+        if hasServed { try? Directories.unlink(options.table) }
         // What is left is found by them, wherever the next daemon mounts.
         if helper?.hasDoneAll == true { options.mountNotes.forget() }
     }

@@ -46,7 +46,7 @@ extension Keeper {
             if !others.isEmpty { letsInAt = Clock.monotonic &+ Self.deathLimitNs }
             if letsInAt == nil { letIn() }
         } catch {
-            guard isAnnounced else { throw DaemonError("cannot start a worker: \(error)") }
+            guard hasServed else { throw DaemonError("cannot start a worker: \(error)") }
             notices.print("cannot start a worker: \(error); trying again")
             restart(after: policy.workerEnded(hadServed: false) + 10)
         }
@@ -97,6 +97,7 @@ extension Keeper {
     private func serves(_ worker: Worker) {
         worker.readyAt = Clock.monotonic
         servesBy = nil
+        hasServed = true
         if !isAnnounced {
             isAnnounced = true
             announce()
@@ -195,7 +196,7 @@ extension Keeper {
     private func followUp(_ worker: Worker, _ status: ExitStatus) throws(DaemonError) {
         // While views are taken away it still answers those that read them.
         guard stage != .over else { return }
-        guard isAnnounced else {
+        guard hasServed else {
             // It has said why.
             end()
             if case .signaled(let signal) = status { throw DaemonError("the worker was killed by signal \(signal)") }

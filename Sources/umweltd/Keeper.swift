@@ -60,6 +60,8 @@ final class Keeper {
     var remounts: [UInt64] = []
     /// A worker has served.
     var isAnnounced = false
+    /// The same, of this process or of one before it: there are readers, who wait for the next one.
+    var hasServed = false
     var upgrade: UpgradeProbation?
     var trial: UpgradeTrial?
     /// It is to go over to the program's file as soon as it serves.
@@ -114,30 +116,29 @@ final class Keeper {
             }
             upgrade = held.previous.map { UpgradeProbation(previous: Fd(adopting: $0)) }
             isAnnounced = true
+            hasServed = true
             store = try Self.store(held.snapshots.map { Fd(adopting: $0) })
             accounts = try Self.accounts(held.accounts.map { Fd(adopting: $0) })
         } else {
             lock = try Listener.lock(for: options.socket)
             options.mountNotes.add(options.mount)
             let kept: Kept
-            let isTakenOver: Bool
             switch manager.takeConnection(of: mountPoint) {
             case .some(let taken):
                 kept = taken
-                isTakenOver = true
-            case .none:
-                kept = try Self.connect(mountPoint)
-                isTakenOver = false
+                hasServed = true
+            case .none: kept = try Self.connect(mountPoint)
             }
             negotiated = kept.negotiated
             device = kept.takeDevice()
-            unsettled = manager.takeAreas(areWanted: isTakenOver && !negotiated.hasResend)
+            unsettled = manager.takeAreas(areWanted: hasServed && !negotiated.hasResend)
             store = try Self.store(manager.takeMemory(.snapshots))
             accounts = try Self.accounts(manager.takeMemory(.accounts))
             do throws(DaemonError) { listener = try Listener.listen(options.socket) } catch {
-                try? mountPoint.unmount()
+                if !hasServed { try? mountPoint.unmount() }
                 throw error
             }
+            if hasServed { manager.tell("EXTEND_TIMEOUT_USEC=\(Self.giveUpLimitNs / 1000)") }
         }
         mountGuard = MountGuard(options.mount)
         poller = try attempt("set up events") { () throws(Errno) in try Poller() }
