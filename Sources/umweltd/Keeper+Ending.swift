@@ -115,6 +115,8 @@ extension Keeper {
     ///
     /// The table of registered containers goes too, unless nobody has served: then it is of whoever was before.
     func end() {
+        // A worker that does not end (state D) has the lock, too, and no other daemon could start.
+        defer { try? lock.unlock() }
         guard !isHandedOver else { return worker.map { try? $0.child.kill(SIGKILL) } ?? () }
         unmount()
         if let worker {
