@@ -41,6 +41,12 @@ extension Keeper {
         takeAway()
     }
 
+    /// The same for good, because a client asks for it.
+    func stopForClient() {
+        isMeant = true
+        stop(by: SIGTERM)
+    }
+
     /// Goes on with the stop that a keeper had begun which was killed in it.
     func goOnStopping(_ minor: UInt32) {
         stage = .stopping
@@ -154,8 +160,7 @@ extension Keeper {
         helper?.end()
         if let worker {
             kill(worker)
-            leaving[worker.child.pid] = worker
-            self.worker = nil
+            leave(worker)
         }
         // What they had in hand has failed with its connection; the numbers of requests begin anew.
         for worker in leaving.values { worker.isObsolete = true }

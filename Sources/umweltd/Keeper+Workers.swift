@@ -84,9 +84,7 @@ extension Keeper {
             // Once views are taken away, it has nothing to come back for.
             case .aborted: if stage == .serving { remount() }
             case .idle: stop(by: 0)
-            case .stop:
-                isMeant = true
-                stop(by: SIGTERM)
+            case .stop: stopForClient()
             case .upgrade: goOver()
             // What it says itself comes back from nobody.
             case .onGuard, .relieved, .begin, .ending, nil: break
@@ -146,7 +144,7 @@ extension Keeper {
 
     /// What a worker had in hand goes to the next.
     private func settle(_ worker: Worker, _ status: ExitStatus) {
-        if !worker.isSilent { try? poller.remove(worker.channel) }
+        unwatch(worker)
         if case .signaled(let signal) = status, Self.crashes.contains(signal) {
             suspects.workerFailed(with: worker.inHand)
         }
@@ -224,12 +222,29 @@ extension Keeper {
     /// where the kernel resends nothing, the next one is given what this one has left.
     func retire(_ worker: Worker) {
         worker.hung = true
-        leaving[worker.child.pid] = worker
-        if self.worker === worker { self.worker = nil }
+        leave(worker)
         startsAt = 0
         guard !negotiated.hasResend else { return }
         kill(worker)
         startsAt = Clock.monotonic &+ Self.deathLimitNs
+    }
+
+    /// A worker is about to end.
+    func leave(_ worker: Worker) {
+        leaving[worker.child.pid] = worker
+        if self.worker === worker { self.worker = nil }
+        unwatch(worker)
+    }
+
+    /// Waits no more for what a worker says; a client that was told by it that the stop begins is not forgotten.
+    private func unwatch(_ worker: Worker) {
+        if !worker.isSilent { try? poller.remove(worker.channel) }
+        var words = [UInt8](repeating: 0, count: 64)
+        while (try? worker.channel.waitReadable(milliseconds: 0)) == true,
+            let count = try? worker.channel.read(into: &words), count > 0
+        {
+            if words.prefix(count).contains(Inheritance.Word.stop.rawValue) { isStopDue = true }
+        }
     }
 
     /// From time to time: whether the worker goes on, and readers get answers.

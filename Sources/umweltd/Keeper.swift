@@ -74,6 +74,8 @@ final class Keeper {
     /// A client asked for the end, and not whoever restarts the service.
     var isMeant = false
     var isMounted = true
+    /// It was asked of a worker that is not listened to any more; the stop has not begun.
+    var isStopDue = false
     /// The mount and the connection are the successor's.
     var isHandedOver = false
     var stage = Stage.serving
@@ -190,6 +192,10 @@ final class Keeper {
         var trim = ProgramTrim(goal: Self.residentGoal)
         while stage != .over {
             let now = Clock.monotonic
+            if isStopDue {
+                isStopDue = false
+                stopForClient()
+            }
             if case .draining(let end) = stage, now >= end { drained() }
             if let due = startsAt, now >= due { try startWorker() }
             if let due = letsInAt, now >= due { letIn() }
