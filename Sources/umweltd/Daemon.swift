@@ -187,7 +187,8 @@ final class Daemon {
             }
             if let end = relievedBy, Clock.monotonic >= end || ProcessID.parent != keeper {
                 Notice.print("the new program does not go on; taking its place with version \(Options.version)")
-                try? ProcessID.kill(keeper, SIGKILL)
+                // Once it has ended, its number is anybody's.
+                if ProcessID.parent == keeper { try? ProcessID.kill(keeper, SIGKILL) }
                 for _ in 0..<1000 where ProcessID.parent == keeper { usleep(1000) }
                 // What it had started may hold its end of the channel: that would not close.
                 try inheritance.becomeKeeper(options)

@@ -22,6 +22,8 @@ extension Keeper {
     private static let mendPauseLimitNs: UInt64 = 32_000_000_000
     /// How long the first worker of a connection that took an aborted one's place may take.
     private static let serveLimitNs: UInt64 = 30_000_000_000
+    /// By then a connection is given up that nobody serves: `Unanswered.patience`, another connection, and a stop.
+    static let giveUpLimitNs = 30_000_000_000 &+ serveLimitNs &+ stopLimitNs &+ 5_000_000_000
 
     /// Ends for good: first the views are taken away from running containers.
     ///
@@ -37,6 +39,12 @@ extension Keeper {
         // Before anything is changed: it goes on with this, should this process be killed.
         worker.map(warn)
         takeAway()
+    }
+
+    /// The same for good, because a client asks for it.
+    func stopForClient() {
+        isMeant = true
+        stop(by: SIGTERM)
     }
 
     /// Goes on with the stop that a keeper had begun which was killed in it.
@@ -110,7 +118,11 @@ extension Keeper {
     }
 
     /// The last steps: the mount goes, requests in hand are answered, and the worker ends.
+    ///
+    /// The table of registered containers goes too, unless nobody has served: then it is of whoever was before.
     func end() {
+        // A worker that does not end (state D) has the lock, too, and no other daemon could start.
+        defer { try? lock.unlock() }
         guard !isHandedOver else { return worker.map { try? $0.child.kill(SIGKILL) } ?? () }
         unmount()
         if let worker {
@@ -128,7 +140,7 @@ extension Keeper {
             if !hasEnded, minor > 0 { try? FuseMount.abort(minor: minor) }
         }
         try? Directories.unlink(options.socket)
-        try? Directories.unlink(options.table)
+        if hasServed { try? Directories.unlink(options.table) }
         // What is left is found by them, wherever the next daemon mounts.
         if helper?.hasDoneAll == true { options.mountNotes.forget() }
     }
@@ -148,8 +160,7 @@ extension Keeper {
         helper?.end()
         if let worker {
             kill(worker)
-            leaving[worker.child.pid] = worker
-            self.worker = nil
+            leave(worker)
         }
         // What they had in hand has failed with its connection; the numbers of requests begin anew.
         for worker in leaving.values { worker.isObsolete = true }

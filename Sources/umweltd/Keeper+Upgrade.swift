@@ -86,6 +86,8 @@ extension Keeper {
         let incumbent = worker
         var held = Held(device: device.raw, listener: listener.raw, lock: lock.raw, negotiated: negotiated)
         forgetSettled()
+        // The next program does not know of the others.
+        keepAreas(ofLeaving: false)
         held.areas = unsettled.map { $0.memory.fd.raw }
         held.previous = previous
         held.snapshots = store.memory.fd.raw
@@ -100,6 +102,8 @@ extension Keeper {
         } else {
             restart(after: 0)
         }
+        // Another program does not know of it.
+        guard !isStopDue else { throw Errno(rawValue: ECANCELED) }
         try inherit(incumbent)
         defer { ProcessID.inheritNothing() }
         let command = Command(
@@ -134,17 +138,13 @@ extension Keeper {
         let area = try attempt("take over a worker's requests") { () throws(Errno) in
             try RequestArea(adopting: Fd(adopting: incumbent.area))
         }
-        try attempt("watch a worker") { () throws(Errno) in try poller.add(channel) }
         let worker = Worker(child: Child(adopting: incumbent.pid), channel: channel, area: area)
         retire(worker)
     }
 
     /// Kills the workers, and waits a moment for their end; `sparing`: but not the one that serves.
     private func endWorkers(sparing: Bool) {
-        if let worker, !sparing || worker.readyAt == nil || worker.isSilent {
-            leaving[worker.child.pid] = worker
-            self.worker = nil
-        }
+        if let worker, !sparing || worker.readyAt == nil || worker.isSilent { leave(worker) }
         for worker in leaving.values { kill(worker) }
         for _ in 0..<200 where !leaving.isEmpty {
             while let (pid, change) = Child.nextChange() { try? note(change, of: pid) }

@@ -38,13 +38,15 @@ extension Keeper {
             let worker = Worker(child: child, channel: pair.takeNear(), area: area)
             try poller.add(worker.channel)
             self.worker = worker
+            // Before it takes a request.
+            keepAreas()
             if stage != .serving { warn(worker) }
             let others = leaving.values.filter { !$0.isKilled }
             for other in others { kill(other) }
             if !others.isEmpty { letsInAt = Clock.monotonic &+ Self.deathLimitNs }
             if letsInAt == nil { letIn() }
         } catch {
-            guard isAnnounced else { throw DaemonError("cannot start a worker: \(error)") }
+            guard hasServed else { throw DaemonError("cannot start a worker: \(error)") }
             notices.print("cannot start a worker: \(error); trying again")
             restart(after: policy.workerEnded(hadServed: false) + 10)
         }
@@ -82,9 +84,7 @@ extension Keeper {
             // Once views are taken away, it has nothing to come back for.
             case .aborted: if stage == .serving { remount() }
             case .idle: stop(by: 0)
-            case .stop:
-                isMeant = true
-                stop(by: SIGTERM)
+            case .stop: stopForClient()
             case .upgrade: goOver()
             // What it says itself comes back from nobody.
             case .onGuard, .relieved, .begin, .ending, nil: break
@@ -95,6 +95,7 @@ extension Keeper {
     private func serves(_ worker: Worker) {
         worker.readyAt = Clock.monotonic
         servesBy = nil
+        hasServed = true
         if !isAnnounced {
             isAnnounced = true
             announce()
@@ -143,7 +144,7 @@ extension Keeper {
 
     /// What a worker had in hand goes to the next.
     private func settle(_ worker: Worker, _ status: ExitStatus) {
-        if !worker.isSilent { try? poller.remove(worker.channel) }
+        unwatch(worker)
         if case .signaled(let signal) = status, Self.crashes.contains(signal) {
             suspects.workerFailed(with: worker.inHand)
         }
@@ -179,12 +180,21 @@ extension Keeper {
         return true
     }
 
+    /// Has the service manager keep what is in hand, where the kernel sends it to nobody else.
+    ///
+    /// `ofLeaving`: also what killed workers have in hand that do not end.
+    func keepAreas(ofLeaving: Bool = true) {
+        guard !negotiated.hasResend else { return }
+        let left = leaving.values.filter { ofLeaving && !$0.isObsolete }
+        manager.keep((worker.map { [$0.area] } ?? []) + unsettled + left.map(\.area))
+    }
+
     func forgetSettled() { unsettled.removeAll { $0.unanswered.isEmpty } }
 
     private func followUp(_ worker: Worker, _ status: ExitStatus) throws(DaemonError) {
         // While views are taken away it still answers those that read them.
         guard stage != .over else { return }
-        guard isAnnounced else {
+        guard hasServed else {
             // It has said why.
             end()
             if case .signaled(let signal) = status { throw DaemonError("the worker was killed by signal \(signal)") }
@@ -212,12 +222,29 @@ extension Keeper {
     /// where the kernel resends nothing, the next one is given what this one has left.
     func retire(_ worker: Worker) {
         worker.hung = true
-        leaving[worker.child.pid] = worker
-        if self.worker === worker { self.worker = nil }
+        leave(worker)
         startsAt = 0
         guard !negotiated.hasResend else { return }
         kill(worker)
         startsAt = Clock.monotonic &+ Self.deathLimitNs
+    }
+
+    /// A worker is about to end.
+    func leave(_ worker: Worker) {
+        leaving[worker.child.pid] = worker
+        if self.worker === worker { self.worker = nil }
+        unwatch(worker)
+    }
+
+    /// Waits no more for what a worker says; a client that was told by it that the stop begins is not forgotten.
+    private func unwatch(_ worker: Worker) {
+        if !worker.isSilent { try? poller.remove(worker.channel) }
+        var words = [UInt8](repeating: 0, count: 64)
+        while (try? worker.channel.waitReadable(milliseconds: 0)) == true,
+            let count = try? worker.channel.read(into: &words), count > 0
+        {
+            if words.prefix(count).contains(Inheritance.Word.stop.rawValue) { isStopDue = true }
+        }
     }
 
     /// From time to time: whether the worker goes on, and readers get answers.
@@ -230,6 +257,7 @@ extension Keeper {
             watch.relax()
         }
         forgetSettled()
+        keepAreas()
         let progress = worker?.area.progress ?? []
         let hasWaiting = device.hasRequests()
         let isWaiting = hasWaiting || !unsettled.isEmpty || progress.contains { $0 % 2 == 1 }

@@ -60,6 +60,8 @@ final class Keeper {
     var remounts: [UInt64] = []
     /// A worker has served.
     var isAnnounced = false
+    /// The same, of this process or of one before it: there are readers, who wait for the next one.
+    var hasServed = false
     var upgrade: UpgradeProbation?
     var trial: UpgradeTrial?
     /// It is to go over to the program's file as soon as it serves.
@@ -72,6 +74,8 @@ final class Keeper {
     /// A client asked for the end, and not whoever restarts the service.
     var isMeant = false
     var isMounted = true
+    /// It was asked of a worker that is not listened to any more; the stop has not begun.
+    var isStopDue = false
     /// The mount and the connection are the successor's.
     var isHandedOver = false
     var stage = Stage.serving
@@ -114,20 +118,29 @@ final class Keeper {
             }
             upgrade = held.previous.map { UpgradeProbation(previous: Fd(adopting: $0)) }
             isAnnounced = true
+            hasServed = true
             store = try Self.store(held.snapshots.map { Fd(adopting: $0) })
             accounts = try Self.accounts(held.accounts.map { Fd(adopting: $0) })
         } else {
             lock = try Listener.lock(for: options.socket)
             options.mountNotes.add(options.mount)
-            let kept = try Self.connection(of: mountPoint, manager)
+            let kept: Kept
+            switch manager.takeConnection(of: mountPoint) {
+            case .some(let taken):
+                kept = taken
+                hasServed = true
+            case .none: kept = try Self.connect(mountPoint)
+            }
             negotiated = kept.negotiated
             device = kept.takeDevice()
+            unsettled = manager.takeAreas(areWanted: hasServed && !negotiated.hasResend)
             store = try Self.store(manager.takeMemory(.snapshots))
             accounts = try Self.accounts(manager.takeMemory(.accounts))
             do throws(DaemonError) { listener = try Listener.listen(options.socket) } catch {
-                try? mountPoint.unmount()
+                if !hasServed { try? mountPoint.unmount() }
                 throw error
             }
+            if hasServed { manager.tell("EXTEND_TIMEOUT_USEC=\(Self.giveUpLimitNs / 1000)") }
         }
         mountGuard = MountGuard(options.mount)
         poller = try attempt("set up events") { () throws(Errno) in try Poller() }
@@ -160,16 +173,6 @@ final class Keeper {
         return try attempt("make memory for snapshots") { () throws(Errno) in try SnapshotStore() }
     }
 
-    private static func connection(
-        of mountPoint: MountPoint,
-        _ manager: ServiceManagerLink
-    ) throws(DaemonError) -> Kept {
-        switch manager.takeConnection(of: mountPoint) {
-        case .some(let kept): return kept
-        case .none: return try connect(mountPoint)
-        }
-    }
-
     /// Mounts, and answers the kernel's first request.
     static func connect(_ mountPoint: MountPoint) throws(DaemonError) -> Kept {
         do {
@@ -189,6 +192,10 @@ final class Keeper {
         var trim = ProgramTrim(goal: Self.residentGoal)
         while stage != .over {
             let now = Clock.monotonic
+            if isStopDue {
+                isStopDue = false
+                stopForClient()
+            }
             if case .draining(let end) = stage, now >= end { drained() }
             if let due = startsAt, now >= due { try startWorker() }
             if let due = letsInAt, now >= due { letIn() }

@@ -6,7 +6,7 @@ import Kernel
 
 /// The daemon's socket, and the lock that says it is ours.
 enum Listener {
-    /// Held for as long as one process has the descriptor: the keeper, and its worker.
+    /// Held until the keeper gives it back, or for as long as one process has the descriptor: the keeper, and its worker.
     static func lock(for path: Path) throws(DaemonError) -> Fd {
         let lockPath = Path(path.bytes + Array(".lock".utf8))
         let directory = Path(path.bytes[..<(path.bytes.lastIndex(of: UInt8(ascii: "/")) ?? 0)])

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright the Umwelt authors
 
+import FuseServer
 import FuseWire
 import Glibc
 import Keeper
@@ -23,6 +24,7 @@ final class ServiceManagerLink {
     private var pingedAt: UInt64 = 0
     /// The name under which the connection outlives this process; nil where it does not.
     private var kept: String?
+    private var areas = StoredAreas()
     /// Descriptors that were given back, by their names.
     private var given: [(name: String, number: Int32)] = []
 
@@ -40,10 +42,15 @@ final class ServiceManagerLink {
 
     var keeps: Bool { kept != nil }
 
-    func tell(_ text: String) {
-        guard let socket else { return }
-        try? ServiceManager.notify(socket, text)
+    func tell(_ text: String) { _ = hears(text) }
+
+    /// Tells it; false where that does not go now.
+    private func hears(_ text: String) -> Bool {
+        guard let socket else { return false }
+        return (try? ServiceManager.notify(socket, text)) != nil
     }
+
+    private func drop(_ name: String) -> Bool { hears("FDSTOREREMOVE=1\nFDNAME=\(name)") }
 
     /// Says that this process goes on, as often as it is to.
     func ping() {
@@ -70,10 +77,25 @@ final class ServiceManagerLink {
         return (try? ServiceManager.notify(socket, "FDSTORE=1\nFDNAME=\(name)", keeping: [fd])) != nil
     }
 
-    /// Has it dropped.
+    /// Has what was taken on the kept connection and may be unanswered kept with it, and no other; the first ones matter most.
+    ///
+    /// For a kernel that does not send it again to the next process.
+    func keep(_ areas: [RequestArea]) {
+        guard keeps else { return }
+        let numbered = areas.compactMap { area in (try? area.memory.fd.status().inode).map { ($0, area) } }
+        let memory = Dictionary(numbered) { first, _ in first }
+        self.areas.change(
+            to: numbered.map(\.0),
+            store: { inode, name in memory[inode].map { keep($0.memory.fd, as: name) } ?? false },
+            drop: drop
+        )
+    }
+
+    /// Has the connection dropped, and what was taken on it.
     func forget() {
         guard let kept else { return }
-        tell("FDSTOREREMOVE=1\nFDNAME=\(kept)")
+        areas.change(to: [], store: { _, _ in false }, drop: drop)
+        _ = drop(kept)
         self.kept = nil
     }
 
@@ -85,12 +107,29 @@ final class ServiceManagerLink {
             guard !fd.isBroken, mountPoint.isOurs,
                 let negotiated = Negotiated(text: name.dropFirst(Self.connectionName.count))
             else {
-                tell("FDSTOREREMOVE=1\nFDNAME=\(name)")
+                _ = drop(name)
                 continue
             }
             return Kept(fd, negotiated)
         }
         return nil
+    }
+
+    /// What earlier processes had taken on the connection that was kept, and not answered.
+    ///
+    /// `areWanted`: that connection was taken, and the kernel sends nothing again.
+    func takeAreas(areWanted: Bool) -> [RequestArea] {
+        var areas: [RequestArea] = []
+        while let index = given.firstIndex(where: { StoredAreas.isName($0.name) }) {
+            let (name, number) = given.remove(at: index)
+            let area = try? RequestArea(adopting: Fd(adopting: number))
+            if areWanted, areas.count < Held.areaLimit, let area, !area.unanswered.isEmpty {
+                areas.append(area)
+            } else {
+                _ = drop(name)
+            }
+        }
+        return areas
     }
 
     /// Memory that an earlier process had kept.

@@ -244,6 +244,18 @@ extension DaemonSuite {
             #expect(!FileTree.isThere(Path("\(lab.socket).mounts")))
         }
 
+        /// A worker that ends before it serves: what an earlier daemon had registered is not lost with this one.
+        @Test func startThatFailsKeepsTheTable() throws {
+            let lab = try DaemonLab(isStarted: false)
+            let table = Path("\(lab.socket).table")
+            try FileTree.write(Array("earlier\n".utf8), to: table)
+            try Directories.make(Path("\(table).new"))
+            let output = try run(lab, ["--socket", "\(lab.socket)", "\(lab.mount)"])
+            #expect(output.code == 1 && output.text.contains("cannot write"), "\(output.text)")
+            #expect(lab.mounts.isEmpty && !FileTree.isThere(lab.socket))
+            #expect(try Fd.contents(of: table, limit: 100) == Array("earlier\n".utf8))
+        }
+
         /// Those that were killed have the lock for as long as they take to end.
         @Test func startRightAfterAKill() throws {
             let lab = try DaemonLab()

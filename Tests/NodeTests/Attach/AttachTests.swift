@@ -699,6 +699,29 @@ extension DaemonSuite {
             #expect(lab.said.contains("does not run"), "\(lab.said)")
         }
 
+        /// A stop that the program before was asked for, while the new one begins.
+        @Test func stopDuringAnUpgradeIsNotLost() throws {
+            let lab = try DaemonLab(isStarted: false)
+            let program = lab.directory.appending("umweltd")
+            try FileTree.write(try Fd.contents(of: Programs.umweltd, limit: 1 << 28), to: program, mode: 0o755)
+            try lab.start(program: program)
+            let begun = lab.directory.appending("begun")
+            let script = """
+                #!/bin/sh
+                [ "$1" != --version ] || { echo umweltd 9; exit 0; }
+                echo >\(begun); sleep 1; exec \(Programs.umweltd) "$@"
+
+                """
+            try FileTree.write(Array(script.utf8), to: Path("\(program).new"), mode: 0o755)
+            try Directories.rename(Path("\(program).new"), to: program)
+            try ProcessID.kill(lab.keeperPID, SIGHUP)
+            for _ in 0..<500 * Programs.patience where !FileTree.isThere(begun) { usleep(10_000) }
+            let stopped = try lab.umwelt("stop")
+            #expect(stopped.code == 0, "\(stopped.text) \(lab.said)")
+            #expect(lab.waitForEnd(seconds: 5) == .exited(0), "\(lab.said)")
+            #expect(lab.mounts.isEmpty)
+        }
+
         /// Another container has the id already: two engines, or two namespaces of one.
         @Test func twoContainersOfOneID() throws {
             let lab = try DaemonLab()

@@ -269,6 +269,12 @@ extension DaemonSuite {
             let next = try DaemonLab.serving(keeper)
             #expect(next != old)
             #expect(lab.said.contains("hangs"))
+            // It has the daemon's lock, too.
+            try lab.daemon?.kill(SIGTERM)
+            #expect(lab.waitForEnd(seconds: 10) == .exited(0), "\(lab.said)")
+            #expect(FileTree.isThere(Path("/proc/\(old)")))
+            try lab.start()
+            #expect(try lab.shell().run("cat \(lab.mount)/proc/meminfo", seconds: 5).code == 0, "\(lab.said)")
         }
 
         /// What users of LXCFS have today: one kill, and the containers that run are without their files for good.
