@@ -237,21 +237,21 @@ package final class Identity: Sendable {
         let isInherited = initProcess.map { isCgroupNamespaceInherited($0, by: namespaces) } ?? false
         if namespaces.cgroup != hostNamespaces.cgroup, !isInherited, let root = namespaceRoot(caller, own), !root.isRoot
         {
-            return container(root, first: firstProcess(initProcess, namespaces))
+            return container(root, of: caller)
         }
         let initTop = initProcess.flatMap { top(of: $0) }.flatMap { $0.isRoot ? nil : $0 }
         if let initProcess, let initTop {
             let isShared = (try? initProcess.namespaces())?.mount != namespaces.mount
-            if own.isAtOrBeneath(initTop) || !isShared { return container(initTop, first: initProcess) }
+            if own.isAtOrBeneath(initTop) || !isShared { return container(initTop, of: initProcess) }
         }
         if namespaces.mount != hostNamespaces.mount, let oldest = oldestProcess(in: namespaces),
             let theirs = try? oldest.namespaces(), !isHost(oldest, theirs), let top = top(of: oldest), !top.isRoot
         {
-            return container(top, first: oldest)
+            return container(top, of: oldest)
         }
-        if let initTop { return container(initTop, first: initProcess) }
+        if let initTop { return container(initTop, of: initProcess) }
         if let registered { return .container(registered) }
-        return own.isRoot ? .host : container(own, first: nil)
+        return own.isRoot ? .host : container(own, of: nil)
     }
 
     /// Whether what has these namespaces, inside a registered container's cgroup, is a container of its own there, as its
@@ -285,15 +285,18 @@ package final class Identity: Sendable {
         return theirs.cgroup == own.cgroup
     }
 
-    /// The process that began the container of a caller with these namespaces: of several containers that share a pid
-    /// namespace, each has a mount namespace of its own.
-    private func firstProcess(
-        _ initProcess: ProcessSource.Handle?,
-        _ namespaces: ProcessSource.Namespaces
-    ) -> ProcessSource.Handle? {
-        if let initProcess, (try? initProcess.namespaces())?.mount == namespaces.mount { return initProcess }
-        guard namespaces.mount != hostNamespaces.mount else { return initProcess }
-        return oldestProcess(in: namespaces) ?? initProcess
+    /// The process that began the container with these cgroups, whoever of it asks: a service of it may have a mount
+    /// namespace of its own, a sandbox in it a pid namespace, and either is younger.
+    ///
+    /// Processes of the host in the same cgroups (a login shell, a unit's), and who started the container from there, do not
+    /// count.
+    private func firstProcess(in top: Membership) -> ProcessSource.Handle? {
+        guard let members = try? table.cgroup(top).processes() else { return nil }
+        let pid = oldest(of: members) { process, namespaces in
+            // 0: it has ended, and nobody has waited for it yet.
+            namespaces.mount != 0 && !isHost(process, namespaces) && !process.startsElsewhere
+        }
+        return pid.flatMap { try? processes.handle($0) }
     }
 
     private func isHost(_ caller: ProcessSource.Handle, _ namespaces: ProcessSource.Namespaces) -> Bool {
@@ -305,16 +308,20 @@ package final class Identity: Sendable {
         return root.device == hostRoot.device && root.inode == hostRoot.inode
     }
 
-    private func container(_ top: Membership, first: ProcessSource.Handle?) -> Subject {
+    /// `member`: the process by which it was found.
+    private func container(_ top: Membership, of member: ProcessSource.Handle?) -> Subject {
         // The process found may have been of a registered container all along, or of one inside it.
         if let registered = table.registered(covering: top) {
             let isInside = registered.membership.map { !$0.isAtOrBeneath(top) } ?? false
-            guard isInside, let first, let namespaces = try? first.namespaces(),
+            guard isInside, let member, let namespaces = try? member.namespaces(),
                 isInAnother(namespaces, than: registered)
             else { return .container(registered) }
         }
-        let start = first.flatMap(start)
-        return .container(table.discovered(top, start: start) { processes.isRunning($0.initPID, since: $0.bootNs) })
+        return .container(
+            table.discovered(top, start: (firstProcess(in: top) ?? member).flatMap(start)) {
+                processes.isRunning($0.initPID, since: $0.bootNs)
+            }
+        )
     }
 
     /// When the container of which `process` is the first process began.
@@ -380,12 +387,19 @@ package final class Identity: Sendable {
     ///
     /// Looks at every process of the node: for the rare caller that no cheaper rule places, once for each container.
     private func oldest(where matches: (ProcessSource.Handle, ProcessSource.Namespaces) -> Bool) -> Int32? {
+        oldest(of: processes.processes(limit: Self.processLimit), where: matches)
+    }
+
+    private func oldest(
+        of candidates: [Int32],
+        where matches: (ProcessSource.Handle, ProcessSource.Namespaces) -> Bool
+    ) -> Int32? {
         var result: (pid: Int32, start: UInt64)?
-        for pid in processes.processes(limit: Self.processLimit) {
-            guard let handle = try? processes.handle(pid), let namespaces = try? handle.namespaces(),
-                matches(handle, namespaces), let start = processes.start(of: pid)
+        for pid in candidates {
+            guard let start = processes.start(of: pid), start < result?.start ?? .max,
+                let handle = try? processes.handle(pid), let namespaces = try? handle.namespaces(),
+                matches(handle, namespaces)
             else { continue }
-            if let known = result, known.start <= start { continue }
             result = (pid, start)
         }
         return result?.pid
