@@ -38,6 +38,9 @@ package final class Identity: Sendable {
         package var initPID: Int32 = 0
     }
 
+    /// All processes of the node would have to be looked at, which was done too often of late.
+    private struct Postponed: Error {}
+
     private struct CallerEntry: Sendable {
         var handle: ProcessSource.Handle
         /// A hash of what /proc/PID/cgroup said.
@@ -91,6 +94,8 @@ package final class Identity: Sendable {
     /// And in the namespaces it was in.
     private static let namespaceTrustNs: UInt64 = 50_000_000
     private static let processLimit = 65536
+    /// From a caller to its init.
+    private static let ancestorLimit = 32
     /// How long a caller that asks no more is remembered.
     private static let idleNs: UInt64 = 10_000_000_000
 
@@ -102,6 +107,8 @@ package final class Identity: Sendable {
     /// For a pair of pid and mount namespace: the process that stands for the container, kept open as proof of life.
     private let homes = Mutex<[NamespacePair: ProcessSource.Handle]>([:])
     private let families = Mutex<[Family: FamilyHome]>([:])
+    /// For looking at all processes of the node, which a container can ask for by making namespaces, while others wait.
+    let walks = Mutex(Allowance())
 
     init(processes: ProcessSource, table: ContainerTable) {
         self.processes = processes
@@ -140,7 +147,13 @@ package final class Identity: Sendable {
         if let container = family.flatMap({ container(of: $0, now, generation) }) {
             subject = .container(container)
         } else {
-            subject = resolve(handle, Membership(parsing: text.span), namespaces)
+            let own = Membership(parsing: text.span)
+            do throws(Postponed) {
+                subject = try resolve(handle, own, namespaces)
+            } catch {
+                // Not kept: it is looked for again.
+                return guess(handle, own, namespaces)
+            }
             if let family { remember(subject, of: family, handle, now, generation) }
         }
         let entry = CallerEntry(
@@ -188,7 +201,7 @@ package final class Identity: Sendable {
         _ now: UInt64,
         _ generation: UInt64
     ) {
-        guard case .container(let container) = subject, let first = initProcess(caller, family.namespaces),
+        guard case .container(let container) = subject, let first = try? initProcess(caller, family.namespaces),
             let cgroup = try? first.cgroupText()
         else { return }
         let home = FamilyHome(
@@ -224,7 +237,7 @@ package final class Identity: Sendable {
         _ caller: ProcessSource.Handle,
         _ own: Membership,
         _ namespaces: ProcessSource.Namespaces?
-    ) -> Subject {
+    ) throws(Postponed) -> Subject {
         let registered = table.registered(covering: own)
         // Only what is more privileged than the daemon hides its namespaces from it: no container is.
         guard let namespaces else { return registered.map { .container($0) } ?? .host }
@@ -233,7 +246,7 @@ package final class Identity: Sendable {
         } else if isHost(caller, namespaces) {
             return .host
         }
-        let initProcess = initProcess(caller, namespaces)
+        let initProcess = try initProcess(caller, namespaces)
         let isInherited = initProcess.map { isCgroupNamespaceInherited($0, by: namespaces) } ?? false
         if namespaces.cgroup != hostNamespaces.cgroup, !isInherited, let root = namespaceRoot(caller, own), !root.isRoot
         {
@@ -244,7 +257,7 @@ package final class Identity: Sendable {
             let isShared = (try? initProcess.namespaces())?.mount != namespaces.mount
             if own.isAtOrBeneath(initTop) || !isShared { return container(initTop, of: initProcess) }
         }
-        if namespaces.mount != hostNamespaces.mount, let oldest = oldestProcess(in: namespaces),
+        if namespaces.mount != hostNamespaces.mount, let oldest = try oldestProcess(in: namespaces),
             let theirs = try? oldest.namespaces(), !isHost(oldest, theirs), let top = top(of: oldest), !top.isRoot
         {
             return container(top, of: oldest)
@@ -252,6 +265,20 @@ package final class Identity: Sendable {
         if let initTop { return container(initTop, of: initProcess) }
         if let registered { return .container(registered) }
         return own.isRoot ? .host : container(own, of: nil)
+    }
+
+    /// Where the caller is most likely: at the root of its cgroup namespace, else in a container that has its very cgroup.
+    private func guess(
+        _ caller: ProcessSource.Handle,
+        _ own: Membership,
+        _ namespaces: ProcessSource.Namespaces?
+    ) -> Subject {
+        if let namespaces, namespaces.cgroup != hostNamespaces.cgroup, let root = namespaceRoot(caller, own),
+            !root.isRoot
+        {
+            return container(root, of: caller)
+        }
+        return own.isRoot ? .host : container(own.strippingInitScope(), of: caller)
     }
 
     /// Whether what has these namespaces, inside a registered container's cgroup, is a container of its own there, as its
@@ -371,23 +398,52 @@ package final class Identity: Sendable {
     private func initProcess(
         _ caller: ProcessSource.Handle,
         _ namespaces: ProcessSource.Namespaces
-    ) -> ProcessSource.Handle? {
+    ) throws(Postponed) -> ProcessSource.Handle? {
         guard namespaces.pid != hostNamespaces.pid else { return nil }
-        return home(NamespacePair(pid: namespaces.pid, mount: 0)) {
+        return try home(NamespacePair(pid: namespaces.pid, mount: 0)) { () throws(Postponed) in
             if let namespace = try? caller.namespace("pid"), let pid = Namespace.initPID(of: namespace) { return pid }
-            return oldest { $1.pid == namespaces.pid }
+            if let pid = initAbove(caller, namespaces) { return pid }
+            return try oldest { $1.pid == namespaces.pid }
         }
     }
 
-    private func oldestProcess(in namespaces: ProcessSource.Namespaces) -> ProcessSource.Handle? {
-        home(NamespacePair(pid: 0, mount: namespaces.mount)) { oldest { $1.mount == namespaces.mount } }
+    /// The init of the caller's pid namespace where the caller descends from it, or is it.
+    ///
+    /// Who came in from outside (nsenter) does not.
+    private func initAbove(_ caller: ProcessSource.Handle, _ namespaces: ProcessSource.Namespaces) -> Int32? {
+        var process = caller
+        for _ in 0..<Self.ancestorLimit {
+            guard (try? process.namespaces())?.pid == namespaces.pid, let status = try? process.contents(of: "status")
+            else { return nil }
+            if ProcessStatus(parsing: status.span).namespacePIDs.last == 1 { return process.pid }
+            guard let parent = processes.parent(of: process.pid), parent > 0,
+                let handle = try? processes.handle(parent)
+            else { return nil }
+            process = handle
+        }
+        return nil
+    }
+
+    private func oldestProcess(
+        in namespaces: ProcessSource.Namespaces
+    ) throws(Postponed) -> ProcessSource.Handle? {
+        try home(NamespacePair(pid: 0, mount: namespaces.mount)) { () throws(Postponed) in
+            try oldest { $1.mount == namespaces.mount }
+        }
     }
 
     /// The process that started first of those in the namespaces asked for.
     ///
     /// Looks at every process of the node: for the rare caller that no cheaper rule places, once for each container.
-    private func oldest(where matches: (ProcessSource.Handle, ProcessSource.Namespaces) -> Bool) -> Int32? {
-        oldest(of: processes.processes(limit: Self.processLimit), where: matches)
+    private func oldest(
+        where matches: (ProcessSource.Handle, ProcessSource.Namespaces) -> Bool
+    ) throws(Postponed) -> Int32? {
+        let began = Clock.monotonic
+        guard walks.withLock({ $0.allowsMore(at: began) }) else { throw Postponed() }
+        let result = oldest(of: processes.processes(limit: Self.processLimit), where: matches)
+        let now = Clock.monotonic
+        walks.withLock { $0.spend(now &- began, at: now) }
+        return result
     }
 
     private func oldest(
@@ -418,7 +474,7 @@ package final class Identity: Sendable {
     ///
     /// The number of a namespace that is gone is given to the next one.
     func oldestProcess(inMountNamespace inode: UInt64, ofThoseIn membership: Membership) -> Int32? {
-        oldest { process, namespaces in
+        oldest(of: processes.processes(limit: Self.processLimit)) { process, namespaces in
             guard namespaces.mount == inode, let text = try? process.cgroupText() else { return false }
             return Membership(parsing: text.span).isAtOrBeneath(membership)
         }
@@ -433,9 +489,12 @@ package final class Identity: Sendable {
         return ProcessStatus(parsing: status.span).namespacePIDs.last == 1 ? nil : mount
     }
 
-    private func home(_ key: NamespacePair, find: () -> Int32?) -> ProcessSource.Handle? {
+    private func home(
+        _ key: NamespacePair,
+        find: () throws(Postponed) -> Int32?
+    ) throws(Postponed) -> ProcessSource.Handle? {
         if let known = homes.withLock({ $0[key] }), isHome(known, of: key) { return known }
-        guard let pid = find(), let handle = try? processes.handle(pid) else { return nil }
+        guard let pid = try find(), let handle = try? processes.handle(pid) else { return nil }
         homes.withLock { homes in
             if homes.count >= limit { homes.removeAll() }
             homes[key] = handle

@@ -66,11 +66,12 @@ final class FixtureTree {
     /// A process whose namespaces are its own; `share` gives it those of others.
     ///
     /// `start`: in ticks of 10 ms.
-    func process(_ pid: Int, cgroup: String, namespaces: String, start: Int = 100) throws {
+    func process(_ pid: Int, cgroup: String, namespaces: String, start: Int = 100, parent: Int = 1) throws {
         try write("proc/\(pid)/cgroup", cgroup)
         try write(
             "proc/\(pid)/stat",
-            "\(pid) (fixture) S 1 1 1 0 -1 0 0 0 0 0 1 1 0 0 20 0 1 0 \(start) 1 1" + String(repeating: " 0", count: 30)
+            "\(pid) (fixture) S \(parent) 1 1 0 -1 0 0 0 0 0 1 1 0 0 20 0 1 0 \(start) 1 1"
+                + String(repeating: " 0", count: 30)
         )
         for name in ["pid", "cgroup", "mnt", "time"] { try write("proc/\(pid)/ns/\(name)", namespaces) }
     }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright the Umwelt authors
 
+import Cgroups
 import FuseServer
 import Kernel
 import Testing
@@ -17,10 +18,17 @@ struct IdentityTests {
         try tree.write("memory/c/cgroup.procs", "")
     }
 
-    /// A process in /c; `numbers`: in each pid namespace.
-    private func process(_ numbers: [Int], start: Int, hosts: [String] = ["cgroup"]) throws {
+    /// A process; `numbers`: in each pid namespace.
+    private func process(
+        _ numbers: [Int],
+        start: Int,
+        hosts: [String] = ["cgroup"],
+        parent: Int = 1,
+        in place: String = "/c"
+    ) throws {
         let pid = numbers.first ?? 0
-        try tree.process(pid, cgroup: "4:memory:/c\n3:cpuset:/c\n0::/\n", namespaces: "own", start: start)
+        let cgroup = "4:memory:\(place)\n3:cpuset:\(place)\n0::/\n"
+        try tree.process(pid, cgroup: cgroup, namespaces: "own", start: start, parent: parent)
         try tree.write(
             "proc/\(pid)/status",
             "Name:\tx\nNSpid:\t\(numbers.map { "\($0)" }.joined(separator: "\t"))\n"
@@ -66,6 +74,61 @@ struct IdentityTests {
         try members([70, 71, 90])
         #expect(try start(for: 90, of: files) == began)
         #expect(files.table.all.first === container)
+    }
+
+    private func identity() -> Identity {
+        Identity(
+            processes: ProcessSource(root: tree.proc),
+            table: ContainerTable(hierarchies: tree.hierarchies)
+        )
+    }
+
+    /// The cgroup by which a caller is placed; nil: it is the host's.
+    private func place(_ pid: Int32, by identity: Identity) throws -> String? {
+        guard case .container(let container) = try identity.subject(of: pid) else { return nil }
+        return container.membership?[.memory].map { "\($0)" }
+    }
+
+    /// nsenter -m from a service of the host, while others had all processes looked at for too long: for now it is placed
+    /// by its cgroup.
+    @Test func aWalkOfTheNodeIsPostponed() throws {
+        try process([70, 1], start: 100)
+        try process([90], start: 200, hosts: ["pid", "cgroup"], in: "/s")
+        try tree.share("mnt", of: 70, with: 90)
+        for pid in [1, 90] { try tree.write("proc/\(pid)/root/x", "") }
+        let identity = identity()
+        identity.walks.withLock { $0.spend(100_000_000_000, at: Clock.monotonic) }
+        #expect(try place(90, by: identity) == "/s")
+        #expect(try place(1, by: identity) == nil)
+        // It is not kept.
+        identity.walks.withLock { $0 = Allowance() }
+        #expect(try place(90, by: identity) == "/c")
+    }
+
+    /// Before Linux 6.11, where a pid namespace does not tell its init: what unshare(1) starts finds it above itself.
+    @Test func theInitOfACallerIsAboveIt() throws {
+        try process([70, 1], start: 100)
+        try process([71, 5], start: 200, parent: 70)
+        try process([72, 6], start: 300, parent: 71, in: "/c/deeper")
+        for pid in [71, 72] { try tree.share("pid", of: 70, with: pid) }
+        let identity = identity()
+        identity.walks.withLock { $0.spend(100_000_000_000, at: Clock.monotonic) }
+        #expect(try place(72, by: identity) == "/c")
+    }
+
+    @Test func aTenthOfTheTimeAndASecondAtOnce() {
+        var allowance = Allowance()
+        var spent: UInt64 = 0
+        for now in stride(from: 0, to: 100_000_000_000, by: 1_000_000) as StrideTo<UInt64>
+        where allowance.allowsMore(at: now) {
+            allowance.spend(20_000_000, at: now)
+            spent += 20_000_000
+            if now == 1_000_000_000 { #expect(spent <= 1_200_000_000) }
+        }
+        #expect((10_900_000_000...11_100_000_000).contains(spent))
+        allowance.spend(.max, at: .max)
+        #expect(allowance.allowsMore(at: .max))
+        #expect(!allowance.allowsMore(at: 0))
     }
 
     /// With the host's pid namespace there is no init to go by.
