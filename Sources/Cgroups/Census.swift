@@ -29,18 +29,29 @@ extension Cgroup {
     /// `proc` is the /proc of the pid namespace that this process is in.
     package func census(proc: Path = "/proc") throws(CgroupError) -> Census {
         let node = try identifyingNode()
-        var walk = ThreadWalk(file: node.version == .v1 ? "tasks" : "cgroup.threads")
+        return try walk(node, node.version == .v1 ? "tasks" : "cgroup.threads").census(proc: proc)
+    }
+
+    /// The numbers of the container's processes, ascending, with those in cgroups of its own below.
+    ///
+    /// Reads cgroup.procs of these cgroups, as many as `census` does; at most 65536 processes.
+    package func processes() throws(CgroupError) -> [Int32] {
+        try walk(try identifyingNode(), "cgroup.procs").threads.compactMap { Int32(exactly: $0) }.sorted()
+    }
+
+    private func walk(_ node: Node, _ file: Path) throws(CgroupError) -> ThreadWalk {
+        var walk = ThreadWalk(file: file)
         let path = node.path
         do {
             try walk.visit(try Fd.open(path, [.directory]), depth: 0)
         } catch {
             throw CgroupError(.list, path, error == .noEntry || error == .noDevice ? .gone : .system(error))
         }
-        return walk.census(proc: proc)
+        return walk
     }
 }
 
-/// The ids of the threads in a subtree.
+/// The ids of the threads in a subtree, or of its processes.
 private struct ThreadWalk {
     static let lookLimit = 4096
     private static let keptLimit = 65536
@@ -48,7 +59,7 @@ private struct ThreadWalk {
     private static let cgroupLimit = 1024
 
     let file: Path
-    private var threads: [UInt64] = []
+    private(set) var threads: [UInt64] = []
     private var count: UInt64 = 0
     private var cgroups = 0
 

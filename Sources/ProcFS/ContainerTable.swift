@@ -163,6 +163,8 @@ package final class ContainerTable: Sendable {
 
     package func container(id: [UInt8]) -> Container? { state.withLock { $0.byID[id] } }
 
+    func cgroup(_ membership: Membership) -> Cgroup { hierarchies.cgroup(membership) }
+
     func container(key: UInt32) -> Container? { state.withLock { $0.byKey[key] } }
 
     /// The registered containers in the order they came.
@@ -197,16 +199,19 @@ package final class ContainerTable: Sendable {
     ///
     /// One whose cgroup was removed and made again under its name is another container; so is one that began later in a
     /// cgroup that somebody keeps (a systemd unit's), once the first process of the one before has ended.
+    ///
+    /// `start`: looked for only where none is known whose first process may still run.
     func discovered(
         _ membership: Membership,
-        start: Identity.Start?,
+        start: @autoclosure () -> Identity.Start?,
         isRunning: (Identity.Start) -> Bool
     ) -> Container {
         let known = state.withLock { $0.discovered[membership] }
-        let gone = known.flatMap { known in
-            known.isGone || Self.isOver(known, before: start, isRunning) ? known : nil
-        }
-        if let known, gone == nil { return known }
+        let isGone = known?.isGone ?? true
+        if let known, !isGone, !Self.hasEnded(known, isRunning) { return known }
+        let start = start()
+        if let known, !isGone, !Self.isEarlier(known, than: start) { return known }
+        let gone = known
         let cgroup = hierarchies.cgroup(membership)
         let inode = try? cgroup.inode()
         if state.withLock({ $0.discovered.count >= $0.discoveredBound }) { sweep() }
@@ -232,13 +237,15 @@ package final class ContainerTable: Sendable {
         }
     }
 
-    private static func isOver(
-        _ known: Container,
-        before start: Identity.Start?,
-        _ isRunning: (Identity.Start) -> Bool
-    ) -> Bool {
-        guard let start, let old = known.start, old.initPID > 0, old.bootNs < start.bootNs else { return false }
-        return !isRunning(old)
+    /// Whether nothing of it can go on, as far as is known.
+    private static func hasEnded(_ known: Container, _ isRunning: (Identity.Start) -> Bool) -> Bool {
+        guard let start = known.start, start.initPID > 0 else { return false }
+        return !isRunning(start)
+    }
+
+    private static func isEarlier(_ known: Container, than start: Identity.Start?) -> Bool {
+        guard let start, let old = known.start else { return false }
+        return old.bootNs < start.bootNs
     }
 
     /// Forgets containers known by their callers whose cgroups are gone.

@@ -38,6 +38,9 @@ package final class Identity: Sendable {
         package var initPID: Int32 = 0
     }
 
+    /// All processes of the node would have to be looked at, which was done too often of late.
+    private struct Postponed: Error {}
+
     private struct CallerEntry: Sendable {
         var handle: ProcessSource.Handle
         /// A hash of what /proc/PID/cgroup said.
@@ -91,6 +94,8 @@ package final class Identity: Sendable {
     /// And in the namespaces it was in.
     private static let namespaceTrustNs: UInt64 = 50_000_000
     private static let processLimit = 65536
+    /// From a caller to its init.
+    private static let ancestorLimit = 32
     /// How long a caller that asks no more is remembered.
     private static let idleNs: UInt64 = 10_000_000_000
 
@@ -102,6 +107,8 @@ package final class Identity: Sendable {
     /// For a pair of pid and mount namespace: the process that stands for the container, kept open as proof of life.
     private let homes = Mutex<[NamespacePair: ProcessSource.Handle]>([:])
     private let families = Mutex<[Family: FamilyHome]>([:])
+    /// For looking at all processes of the node, which a container can ask for by making namespaces, while others wait.
+    let walks = Mutex(Allowance())
 
     init(processes: ProcessSource, table: ContainerTable) {
         self.processes = processes
@@ -140,7 +147,13 @@ package final class Identity: Sendable {
         if let container = family.flatMap({ container(of: $0, now, generation) }) {
             subject = .container(container)
         } else {
-            subject = resolve(handle, Membership(parsing: text.span), namespaces)
+            let own = Membership(parsing: text.span)
+            do throws(Postponed) {
+                subject = try resolve(handle, own, namespaces)
+            } catch {
+                // Not kept: it is looked for again.
+                return guess(handle, own, namespaces)
+            }
             if let family { remember(subject, of: family, handle, now, generation) }
         }
         let entry = CallerEntry(
@@ -188,7 +201,7 @@ package final class Identity: Sendable {
         _ now: UInt64,
         _ generation: UInt64
     ) {
-        guard case .container(let container) = subject, let first = initProcess(caller, family.namespaces),
+        guard case .container(let container) = subject, let first = try? initProcess(caller, family.namespaces),
             let cgroup = try? first.cgroupText()
         else { return }
         let home = FamilyHome(
@@ -224,7 +237,7 @@ package final class Identity: Sendable {
         _ caller: ProcessSource.Handle,
         _ own: Membership,
         _ namespaces: ProcessSource.Namespaces?
-    ) -> Subject {
+    ) throws(Postponed) -> Subject {
         let registered = table.registered(covering: own)
         // Only what is more privileged than the daemon hides its namespaces from it: no container is.
         guard let namespaces else { return registered.map { .container($0) } ?? .host }
@@ -233,25 +246,39 @@ package final class Identity: Sendable {
         } else if isHost(caller, namespaces) {
             return .host
         }
-        let initProcess = initProcess(caller, namespaces)
+        let initProcess = try initProcess(caller, namespaces)
         let isInherited = initProcess.map { isCgroupNamespaceInherited($0, by: namespaces) } ?? false
         if namespaces.cgroup != hostNamespaces.cgroup, !isInherited, let root = namespaceRoot(caller, own), !root.isRoot
         {
-            return container(root, first: firstProcess(initProcess, namespaces))
+            return container(root, of: caller)
         }
         let initTop = initProcess.flatMap { top(of: $0) }.flatMap { $0.isRoot ? nil : $0 }
         if let initProcess, let initTop {
             let isShared = (try? initProcess.namespaces())?.mount != namespaces.mount
-            if own.isAtOrBeneath(initTop) || !isShared { return container(initTop, first: initProcess) }
+            if own.isAtOrBeneath(initTop) || !isShared { return container(initTop, of: initProcess) }
         }
-        if namespaces.mount != hostNamespaces.mount, let oldest = oldestProcess(in: namespaces),
+        if namespaces.mount != hostNamespaces.mount, let oldest = try oldestProcess(in: namespaces),
             let theirs = try? oldest.namespaces(), !isHost(oldest, theirs), let top = top(of: oldest), !top.isRoot
         {
-            return container(top, first: oldest)
+            return container(top, of: oldest)
         }
-        if let initTop { return container(initTop, first: initProcess) }
+        if let initTop { return container(initTop, of: initProcess) }
         if let registered { return .container(registered) }
-        return own.isRoot ? .host : container(own, first: nil)
+        return own.isRoot ? .host : container(own, of: nil)
+    }
+
+    /// Where the caller is most likely: at the root of its cgroup namespace, else in a container that has its very cgroup.
+    private func guess(
+        _ caller: ProcessSource.Handle,
+        _ own: Membership,
+        _ namespaces: ProcessSource.Namespaces?
+    ) -> Subject {
+        if let namespaces, namespaces.cgroup != hostNamespaces.cgroup, let root = namespaceRoot(caller, own),
+            !root.isRoot
+        {
+            return container(root, of: caller)
+        }
+        return own.isRoot ? .host : container(own.strippingInitScope(), of: caller)
     }
 
     /// Whether what has these namespaces, inside a registered container's cgroup, is a container of its own there, as its
@@ -285,15 +312,18 @@ package final class Identity: Sendable {
         return theirs.cgroup == own.cgroup
     }
 
-    /// The process that began the container of a caller with these namespaces: of several containers that share a pid
-    /// namespace, each has a mount namespace of its own.
-    private func firstProcess(
-        _ initProcess: ProcessSource.Handle?,
-        _ namespaces: ProcessSource.Namespaces
-    ) -> ProcessSource.Handle? {
-        if let initProcess, (try? initProcess.namespaces())?.mount == namespaces.mount { return initProcess }
-        guard namespaces.mount != hostNamespaces.mount else { return initProcess }
-        return oldestProcess(in: namespaces) ?? initProcess
+    /// The process that began the container with these cgroups, whoever of it asks: a service of it may have a mount
+    /// namespace of its own, a sandbox in it a pid namespace, and either is younger.
+    ///
+    /// Processes of the host in the same cgroups (a login shell, a unit's), and who started the container from there, do not
+    /// count.
+    private func firstProcess(in top: Membership) -> ProcessSource.Handle? {
+        guard let members = try? table.cgroup(top).processes() else { return nil }
+        let pid = oldest(of: members) { process, namespaces in
+            // 0: it has ended, and nobody has waited for it yet.
+            namespaces.mount != 0 && !isHost(process, namespaces) && !process.startsElsewhere
+        }
+        return pid.flatMap { try? processes.handle($0) }
     }
 
     private func isHost(_ caller: ProcessSource.Handle, _ namespaces: ProcessSource.Namespaces) -> Bool {
@@ -305,16 +335,20 @@ package final class Identity: Sendable {
         return root.device == hostRoot.device && root.inode == hostRoot.inode
     }
 
-    private func container(_ top: Membership, first: ProcessSource.Handle?) -> Subject {
+    /// `member`: the process by which it was found.
+    private func container(_ top: Membership, of member: ProcessSource.Handle?) -> Subject {
         // The process found may have been of a registered container all along, or of one inside it.
         if let registered = table.registered(covering: top) {
             let isInside = registered.membership.map { !$0.isAtOrBeneath(top) } ?? false
-            guard isInside, let first, let namespaces = try? first.namespaces(),
+            guard isInside, let member, let namespaces = try? member.namespaces(),
                 isInAnother(namespaces, than: registered)
             else { return .container(registered) }
         }
-        let start = first.flatMap(start)
-        return .container(table.discovered(top, start: start) { processes.isRunning($0.initPID, since: $0.bootNs) })
+        return .container(
+            table.discovered(top, start: (firstProcess(in: top) ?? member).flatMap(start)) {
+                processes.isRunning($0.initPID, since: $0.bootNs)
+            }
+        )
     }
 
     /// When the container of which `process` is the first process began.
@@ -364,28 +398,64 @@ package final class Identity: Sendable {
     private func initProcess(
         _ caller: ProcessSource.Handle,
         _ namespaces: ProcessSource.Namespaces
-    ) -> ProcessSource.Handle? {
+    ) throws(Postponed) -> ProcessSource.Handle? {
         guard namespaces.pid != hostNamespaces.pid else { return nil }
-        return home(NamespacePair(pid: namespaces.pid, mount: 0)) {
+        return try home(NamespacePair(pid: namespaces.pid, mount: 0)) { () throws(Postponed) in
             if let namespace = try? caller.namespace("pid"), let pid = Namespace.initPID(of: namespace) { return pid }
-            return oldest { $1.pid == namespaces.pid }
+            if let pid = initAbove(caller, namespaces) { return pid }
+            return try oldest { $1.pid == namespaces.pid }
         }
     }
 
-    private func oldestProcess(in namespaces: ProcessSource.Namespaces) -> ProcessSource.Handle? {
-        home(NamespacePair(pid: 0, mount: namespaces.mount)) { oldest { $1.mount == namespaces.mount } }
+    /// The init of the caller's pid namespace where the caller descends from it, or is it.
+    ///
+    /// Who came in from outside (nsenter) does not.
+    private func initAbove(_ caller: ProcessSource.Handle, _ namespaces: ProcessSource.Namespaces) -> Int32? {
+        var process = caller
+        for _ in 0..<Self.ancestorLimit {
+            guard (try? process.namespaces())?.pid == namespaces.pid, let status = try? process.contents(of: "status")
+            else { return nil }
+            if ProcessStatus(parsing: status.span).namespacePIDs.last == 1 { return process.pid }
+            guard let parent = processes.parent(of: process.pid), parent > 0,
+                let handle = try? processes.handle(parent)
+            else { return nil }
+            process = handle
+        }
+        return nil
+    }
+
+    private func oldestProcess(
+        in namespaces: ProcessSource.Namespaces
+    ) throws(Postponed) -> ProcessSource.Handle? {
+        try home(NamespacePair(pid: 0, mount: namespaces.mount)) { () throws(Postponed) in
+            try oldest { $1.mount == namespaces.mount }
+        }
     }
 
     /// The process that started first of those in the namespaces asked for.
     ///
     /// Looks at every process of the node: for the rare caller that no cheaper rule places, once for each container.
-    private func oldest(where matches: (ProcessSource.Handle, ProcessSource.Namespaces) -> Bool) -> Int32? {
+    private func oldest(
+        where matches: (ProcessSource.Handle, ProcessSource.Namespaces) -> Bool
+    ) throws(Postponed) -> Int32? {
+        let began = Clock.monotonic
+        guard walks.withLock({ $0.allowsMore(at: began) }) else { throw Postponed() }
+        let result = oldest(of: processes.processes(limit: Self.processLimit), where: matches)
+        let now = Clock.monotonic
+        walks.withLock { $0.spend(now &- began, at: now) }
+        return result
+    }
+
+    private func oldest(
+        of candidates: [Int32],
+        where matches: (ProcessSource.Handle, ProcessSource.Namespaces) -> Bool
+    ) -> Int32? {
         var result: (pid: Int32, start: UInt64)?
-        for pid in processes.processes(limit: Self.processLimit) {
-            guard let handle = try? processes.handle(pid), let namespaces = try? handle.namespaces(),
-                matches(handle, namespaces), let start = processes.start(of: pid)
+        for pid in candidates {
+            guard let start = processes.start(of: pid), start < result?.start ?? .max,
+                let handle = try? processes.handle(pid), let namespaces = try? handle.namespaces(),
+                matches(handle, namespaces)
             else { continue }
-            if let known = result, known.start <= start { continue }
             result = (pid, start)
         }
         return result?.pid
@@ -404,7 +474,7 @@ package final class Identity: Sendable {
     ///
     /// The number of a namespace that is gone is given to the next one.
     func oldestProcess(inMountNamespace inode: UInt64, ofThoseIn membership: Membership) -> Int32? {
-        oldest { process, namespaces in
+        oldest(of: processes.processes(limit: Self.processLimit)) { process, namespaces in
             guard namespaces.mount == inode, let text = try? process.cgroupText() else { return false }
             return Membership(parsing: text.span).isAtOrBeneath(membership)
         }
@@ -419,9 +489,12 @@ package final class Identity: Sendable {
         return ProcessStatus(parsing: status.span).namespacePIDs.last == 1 ? nil : mount
     }
 
-    private func home(_ key: NamespacePair, find: () -> Int32?) -> ProcessSource.Handle? {
+    private func home(
+        _ key: NamespacePair,
+        find: () throws(Postponed) -> Int32?
+    ) throws(Postponed) -> ProcessSource.Handle? {
         if let known = homes.withLock({ $0[key] }), isHome(known, of: key) { return known }
-        guard let pid = find(), let handle = try? processes.handle(pid) else { return nil }
+        guard let pid = try find(), let handle = try? processes.handle(pid) else { return nil }
         homes.withLock { homes in
             if homes.count >= limit { homes.removeAll() }
             homes[key] = handle

@@ -49,6 +49,16 @@ struct ProcessSource: Sendable {
             )
         }
 
+        /// Whether what it starts is in another pid namespace than itself: it makes a container (unshare), or enters one.
+        ///
+        /// No, before Linux 4.12.
+        var startsElsewhere: Bool {
+            guard let children = try? directory.status(of: "ns/pid_for_children").inode,
+                let own = try? directory.status(of: "ns/pid").inode
+            else { return false }
+            return children != own
+        }
+
         func namespace(_ name: Path) throws(Errno) -> Fd { try directory.open(Path("ns").appending(name)) }
 
         func contents(of file: Path, limit: Int = 65536) throws(Errno) -> [UInt8] {

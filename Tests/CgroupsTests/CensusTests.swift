@@ -42,6 +42,16 @@ struct CensusTests {
         #expect(census.newestThread == 6)
     }
 
+    @Test(arguments: [CgroupVersion.v1, .v2]) func processesOfASubtree(_ version: CgroupVersion) throws {
+        let fixture = version == .v1 ? try Fixture.v1() : try Fixture.v2()
+        let base = version == .v1 ? "/sys/fs/cgroup/memory" : "/sys/fs/cgroup"
+        try fixture.write("\(base)/c/cgroup.procs", "30\n10\n0\nx\n99999999999\n")
+        try fixture.write("\(base)/c/a/cgroup.procs", "20\n")
+        try fixture.write("\(base)/other/cgroup.procs", "40\n")
+        #expect(try fixture.cgroup("/c").processes() == [10, 20, 30])
+        #expect(throws: CgroupError.self) { try fixture.cgroup("/none").processes() }
+    }
+
     @Test func manyThreadsAreSampled() throws {
         let fixture = try Fixture.v2()
         let some = try threads("RSSS", in: fixture)

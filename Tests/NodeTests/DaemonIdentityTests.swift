@@ -246,6 +246,26 @@ extension DaemonSuite {
             #expect(seconds >= 1.4 && seconds < 30, "\(uptime)")
         }
 
+        /// Who reads first, of a daemon's process that does not know the container: a service with a mount namespace of its
+        /// own, or a sandbox.
+        @Test(arguments: [["-m"], ["-m", "-p", "-f"]], [true, false])
+        func containerBeganBeforeWhoReadsFirst(namespaces: [String], privateCgroups: Bool) throws {
+            let lab = try DaemonLab()
+            let container = try lab.container(in: try lab.cgroup(), privateCgroups: privateCgroups)
+            func uptime() throws -> Double {
+                let script = "unshare \(namespaces.joined(separator: " ")) cat \(lab.mount)/proc/uptime"
+                let output = try container.shell.run(script)
+                return try #require(output.text.split(separator: " ").first.flatMap { Double($0) }, "\(output.text)")
+            }
+            try container.shell.run("sleep 3")
+            let first = try uptime()
+            #expect(first >= 2.9)
+            let worker = lab.workerPID
+            try ProcessID.kill(worker, SIGKILL)
+            #expect(lab.worker(after: worker) != nil)
+            #expect(try uptime() >= first)
+        }
+
         /// On v1 a single thread can be in a cgroup of its own.
         @Test(.enabled(if: LabCgroup.isV1, "v1 only")) func threadInAnotherCgroupGetsTheContainers() throws {
             let lab = try DaemonLab()

@@ -75,6 +75,22 @@ import Testing
         #expect(table.discovered(shared, start: two) { _ in false } === third)
     }
 
+    /// It costs a look at processes.
+    @Test func startIsLookedForOnlyWhereItTells() {
+        let membership = FixtureTree.membership("/kept")
+        var looks = 0
+        func look(_ start: Identity.Start) -> Identity.Start {
+            looks += 1
+            return start
+        }
+        let (one, two) = (Identity.Start(bootNs: 10, initPID: 7), Identity.Start(bootNs: 20, initPID: 8))
+        let first = table.discovered(membership, start: look(one)) { _ in true }
+        for _ in 0..<3 { #expect(table.discovered(membership, start: look(two)) { _ in true } === first) }
+        #expect(looks == 1)
+        #expect(table.discovered(membership, start: look(two)) { _ in false } !== first)
+        #expect(looks == 2)
+    }
+
     @Test func discoveredAreBoundedAndTheLeastReadGoes() {
         var first: Container?
         for index in 0..<(ContainerTable.discoveredLimit + 50) {

@@ -63,14 +63,25 @@ final class FixtureTree {
         try FileTree.write(Array(text.utf8), to: whole)
     }
 
-    /// A process whose namespaces are the files `ns-NAME`: equal names, equal inodes.
-    func process(_ pid: Int, cgroup: String, namespaces: String) throws {
+    /// A process whose namespaces are its own; `share` gives it those of others.
+    ///
+    /// `start`: in ticks of 10 ms.
+    func process(_ pid: Int, cgroup: String, namespaces: String, start: Int = 100, parent: Int = 1) throws {
         try write("proc/\(pid)/cgroup", cgroup)
         try write(
             "proc/\(pid)/stat",
-            "\(pid) (fixture) S 1 1 1 0 -1 0 0 0 0 0 1 1 0 0 20 0 1 0 100 1 1" + String(repeating: " 0", count: 30)
+            "\(pid) (fixture) S \(parent) 1 1 0 -1 0 0 0 0 0 1 1 0 0 20 0 1 0 \(start) 1 1"
+                + String(repeating: " 0", count: 30)
         )
         for name in ["pid", "cgroup", "mnt", "time"] { try write("proc/\(pid)/ns/\(name)", namespaces) }
+    }
+
+    /// Makes a namespace of `pid` (`own`, by default the one of that name) one of another process.
+    func share(_ name: String, of other: Int, with pid: Int, as own: String? = nil) throws {
+        let theirs = proc.appending(Path("\(other)/ns/\(name)"))
+        let mine = proc.appending(Path("\(pid)/ns/\(own ?? name)"))
+        unlink("\(mine)")
+        guard link("\(theirs)", "\(mine)") == 0 else { throw Errno(rawValue: errno) }
     }
 
     /// A cgroup with 64 MiB and the CPUs `cpus`.
