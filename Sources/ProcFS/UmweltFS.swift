@@ -221,14 +221,15 @@ package final class UmweltFS: FileSystem {
             }
         }
         if id.entry.isSysfs {
+            sysTree.look(for: host.online)
             guard let node = sysTree.node(id.entry), node.type == .directory else { throw .notDirectory }
-            return sysTree.children(of: node).enumerated().compactMap { index, child in
+            return sysTree.children(of: node).compactMap { child in
                 guard isVisible(child.node, id.key, caller) else { return nil }
                 return DirectoryEntry(
                     name: Array(child.node.name),
                     node: NodeID(key: id.key, entry: child.id).rawValue,
                     type: child.node.type.rawValue,
-                    position: UInt64(index) + 1
+                    position: child.id.rawValue
                 )
             }
         }
