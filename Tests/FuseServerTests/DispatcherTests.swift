@@ -187,7 +187,7 @@ import Testing
         let header = little(UInt32(48)) + little(UInt32(14)) + little(UInt64(2)) + little(UInt64(2))
         let request = header + [UInt8](repeating: 0, count: 16) + little(UInt64(0))
         let outcome = bench.dispatcher.answer(request.span.bytes, into: &reply)
-        #expect(outcome == (isLarge ? .answerOfLarge(node: 2) : .answer))
+        #expect(outcome == (isLarge ? .answerOfOtherSize(node: 2) : .answer))
         #expect(error(of: reply.bytes) == 0 && number(reply.bytes, 0) & 0xFFFF_FFFF == UInt64(reply.bytes.count))
     }
 
