@@ -127,8 +127,14 @@ package struct Dispatcher<FS: FileSystem>: Sendable {
                 entryTimeoutNs: entry.timeoutNs,
                 attributesTimeoutNs: Self.timeoutNs(of: entry.attributes)
             )
-        case .getattr:
-            let attributes = try fileSystem.attributes(of: node, for: caller)
+        case .getattr(let handle):
+            var attributes = try fileSystem.attributes(of: node, for: caller)
+            // Who seeks from the end means the end of what it reads.
+            if let handle, let size = snapshots.size(of: handle) {
+                let own = max(Attributes.nominalSize, UInt64(size))
+                attributes.areSteady = attributes.areSteady && own == attributes.size
+                attributes.size = own
+            }
             reply.put(attributes: attributes, timeoutNs: Self.timeoutNs(of: attributes))
         case .readlink: reply.put(name: try fileSystem.linkTarget(of: node, for: caller))
         case .opendir:

@@ -96,6 +96,9 @@ final class Snapshots: Sendable {
         } ?? .nothing
     }
 
+    /// Bytes of what a handle reads; nil where that is not here (any more).
+    func size(of handle: UInt64) -> Int? { withSlot(of: handle) { set, way, _ in set.slots[way].content.count } }
+
     /// Puts newer content under a handle that was read.
     func replace(_ content: [UInt8], of handle: UInt64) {
         _ = withSlot(of: handle) { set, way, place in
