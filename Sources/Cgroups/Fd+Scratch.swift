@@ -10,8 +10,11 @@ extension Fd {
     ///
     /// `body` must not keep the span.
     ///
-    /// For files of one record only, which a short read shows whole: those of cgroups other than the lists of processes
-    /// and threads, and /proc/PID/stat and the like. `contents` reads any.
+    /// For files of one record only, which one read shows whole where it fits: those of cgroups other than the lists of
+    /// processes and threads, and /proc/PID/stat and the like. `contents` reads any.
+    ///
+    /// Never a part of one moment and a part of another, whoever reads by the same descriptor: what does not fit is read
+    /// again from its start.
     ///
     /// On a kept cgroup file: ENODEV once the cgroup is gone, or its controller was disabled.
     borrowing func withContents<Result>(
@@ -34,7 +37,11 @@ extension Fd {
         }
         if let failure { throw failure }
         if let short { return short }
-        let long = try contents(limit: limit)
-        return body(long.span)
+        var capacity = page
+        while true {
+            capacity = min(4 * capacity, limit)
+            let long = try readOnce(atMost: capacity)
+            if long.count < capacity || capacity == limit { return body(long.span) }
+        }
     }
 }

@@ -13,7 +13,7 @@ package struct Dispatcher<FS: FileSystem>: Sendable {
         /// The reply's bytes.
         case answer
         /// The same, after the kernel was told to ask for this node's attributes again.
-        case answerOfLarge(node: UInt64)
+        case answerOfOtherSize(node: UInt64)
         /// FORGET and INTERRUPT have no answer.
         case silence
         /// The kernel says goodbye (DESTROY): answered, then the session ends.
@@ -89,11 +89,11 @@ package struct Dispatcher<FS: FileSystem>: Sendable {
             let owner = fileSystem.owner(of: node, for: caller)
             let handle = snapshots.insert(content, owner: owner, thread: caller.pid)
             reply.put(handle: handle, flags: [.directIO, .noFlush])
-            // The size the kernel has may be of a smaller content, or of another reader's. Programs that seek from the end
+            // The size the kernel has may be of another content, or of another reader's. Programs that seek from the end
             // (tail, tac) go by it.
-            if content.count > Attributes.nominalSize {
+            if !fileSystem.isTold(size: content.count, of: node) {
                 reply.finish()
-                return .answerOfLarge(node: node)
+                return .answerOfOtherSize(node: node)
             }
         case .read(_, _, _, isDirect: false):
             // sendfile(2) and splice(2) go through the page cache, whose size of the file is not ours: refused so, programs
@@ -127,8 +127,14 @@ package struct Dispatcher<FS: FileSystem>: Sendable {
                 entryTimeoutNs: entry.timeoutNs,
                 attributesTimeoutNs: Self.timeoutNs(of: entry.attributes)
             )
-        case .getattr:
-            let attributes = try fileSystem.attributes(of: node, for: caller)
+        case .getattr(let handle):
+            var attributes = try fileSystem.attributes(of: node, for: caller)
+            // Who seeks from the end means the end of what it reads.
+            if let handle, let size = snapshots.size(of: handle) {
+                let own = max(Attributes.nominalSize, UInt64(size))
+                attributes.areSteady = attributes.areSteady && own == attributes.size
+                attributes.size = own
+            }
             reply.put(attributes: attributes, timeoutNs: Self.timeoutNs(of: attributes))
         case .readlink: reply.put(name: try fileSystem.linkTarget(of: node, for: caller))
         case .opendir:

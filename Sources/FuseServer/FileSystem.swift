@@ -25,6 +25,8 @@ package protocol FileSystem: Sendable {
     /// The whole content of a file as it is now. Called once for each open, and again where the snapshot was dropped or the
     /// file is read from its start again.
     func content(of node: UInt64, for caller: Caller) throws(Errno) -> [UInt8]
+    /// Whether the size that the kernel may have of the node is that of a content of so many bytes; else it is to forget it.
+    func isTold(size bytes: Int, of node: UInt64) -> Bool
     /// All entries of a directory, without `.` and `..`, in the order of their positions.
     func entries(of node: UInt64, for caller: Caller) throws(Errno) -> [DirectoryEntry]
     /// Whose share of the snapshots an open of this node counts against.

@@ -134,7 +134,9 @@ package final class Session<FS: FileSystem>: Sendable {
     private func send(_ reply: borrowing Reply, _ outcome: Dispatcher<FS>.Outcome) {
         if outcome == .silence { return }
         // ENOENT: the kernel does not know the node any more.
-        if case .answerOfLarge(let node) = outcome { try? connection.device.write(Reply.forgetAttributes(of: node)) }
+        if case .answerOfOtherSize(let node) = outcome {
+            try? connection.device.write(Reply.forgetAttributes(of: node))
+        }
         do throws(Errno) { try connection.device.write(reply.bytes) } catch {
             if error != .noEntry { dispatcher.counters.countError() }
         }

@@ -6,7 +6,8 @@ package import Kernel
 /// The snapshots of open files in memory that outlives the process, so that a file whose reading began before the process
 /// ended goes on in the same content: not a part of that moment and a part of another.
 ///
-/// A place for each that `Snapshots` may keep. Places nobody used take no memory.
+/// A place for each that `Snapshots` may keep. Places nobody used take no memory, and those that are free again no more than
+/// one's share of what a set may keep.
 package final class SnapshotStore: Sendable {
     /// What is written here by one version is read by another.
     private static let layout: UInt64 = 0x556d_7765_6c74_0001
@@ -14,6 +15,7 @@ package final class SnapshotStore: Sendable {
     /// The handle, then the length with bit 63 where it was read from its start, then from 64 on the content.
     private static let contentOffset = 64
     private static let placeSize = 132 << 10
+    private static let freeSize = Snapshots.bytesPerSet / Snapshots.ways
     private static let readFlag: UInt64 = 1 << 63
 
     package let memory: SharedMemory
@@ -36,7 +38,7 @@ package final class SnapshotStore: Sendable {
     /// The handle comes last: what was written in part is not found.
     func put(_ content: [UInt8], handle: UInt64, place: Int) {
         let offset = offset(place)
-        memory.store(0, at: offset)
+        remove(place: place)
         guard content.count <= Self.placeSize - Self.contentOffset else { return }
         memory.write(content, at: offset + Self.contentOffset)
         memory.store(UInt64(content.count), at: offset + 8)
@@ -51,7 +53,13 @@ package final class SnapshotStore: Sendable {
     /// Whether no process keeps anything there.
     func isFree(place: Int) -> Bool { memory.load(at: offset(place)) == 0 }
 
-    func remove(place: Int) { memory.store(0, at: offset(place)) }
+    func remove(place: Int) {
+        let offset = offset(place)
+        memory.store(0, at: offset)
+        guard memory.load(at: offset + 8) & ~Self.readFlag > UInt64(Self.freeSize - Self.contentOffset) else { return }
+        memory.discard(at: offset + Self.freeSize, count: Self.placeSize - Self.freeSize)
+        memory.store(0, at: offset + 8)
+    }
 
     /// What is kept under a handle, by whichever process.
     func content(of handle: UInt64, place: Int) -> (content: [UInt8], isRead: Bool)? {

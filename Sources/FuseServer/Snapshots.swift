@@ -57,8 +57,8 @@ final class Snapshots: Sendable {
         let place = owner &+ UInt64(UInt32(bitPattern: thread)) << 32
         let index = Int(truncatingIfNeeded: (place &* 0x9E37_79B9_7F4A_7C15) >> 59) & (Self.setCount - 1)
         return sets[index].value.withLock { set in
-            Self.makeRoom(for: content, in: &set)
-            if !set.slots.contains(where: { $0.handle == 0 }) { Self.drop(from: &set) { _ in 1 } }
+            makeRoom(for: content, in: &set, index)
+            if !set.slots.contains(where: { $0.handle == 0 }) { drop(from: &set, index) { _ in 1 } }
             // What a predecessor kept for a file that is still open is not known here before it is read.
             let unused = set.slots.indices.first {
                 set.slots[$0].handle == 0 && store?.isFree(place: index * Self.ways + $0) != false
@@ -96,13 +96,16 @@ final class Snapshots: Sendable {
         } ?? .nothing
     }
 
+    /// Bytes of what a handle reads; nil where that is not here (any more).
+    func size(of handle: UInt64) -> Int? { withSlot(of: handle) { set, way, _ in set.slots[way].content.count } }
+
     /// Puts newer content under a handle that was read.
     func replace(_ content: [UInt8], of handle: UInt64) {
         _ = withSlot(of: handle) { set, way, place in
             set.bytes -= set.slots[way].content.count
             set.slots[way].content = []
             // This one may be dropped itself.
-            Self.makeRoom(for: content, in: &set)
+            makeRoom(for: content, in: &set, place / Self.ways)
             guard set.slots[way].handle == handle else { return }
             set.bytes += content.count
             set.slots[way].content = content
@@ -161,6 +164,7 @@ final class Snapshots: Sendable {
                     return nil
                 }
                 // A predecessor's, which goes on here.
+                makeRoom(for: kept.content, in: &set, index)
                 set.slots[way] = Slot(handle: handle, content: kept.content, isRead: kept.isRead)
                 set.bytes += kept.content.count
             }
@@ -168,12 +172,15 @@ final class Snapshots: Sendable {
         }
     }
 
-    private static func makeRoom(for content: [UInt8], in set: inout Set) {
-        while set.bytes > 0, set.bytes + content.count > bytesPerSet { drop(from: &set) { $0.content.count } }
+    private func makeRoom(for content: [UInt8], in set: inout Set, _ index: Int) {
+        while set.bytes > 0, set.bytes + content.count > Self.bytesPerSet {
+            drop(from: &set, index) { $0.content.count }
+        }
     }
 
-    /// Drops the oldest of the owner that has the most, as `weight` has it.
-    private static func drop(from set: inout Set, weight: (Slot) -> Int) {
+    /// Drops the oldest of the owner that has the most, as `weight` has it; what outlives the process, too, or it would be
+    /// taken for a predecessor's.
+    private func drop(from set: inout Set, _ index: Int, weight: (Slot) -> Int) {
         var weights: [UInt64: Int] = [:]
         for slot in set.slots where slot.handle != 0 { weights[slot.owner, default: 0] += weight(slot) }
         let most = weights.max { $0.value < $1.value }?.key
@@ -184,6 +191,7 @@ final class Snapshots: Sendable {
         }
         set.bytes -= set.slots[way].content.count
         set.slots[way] = Slot()
+        store?.remove(place: index * Self.ways + way)
         set.dropped &+= 1
     }
 }

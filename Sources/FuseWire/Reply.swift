@@ -158,7 +158,7 @@ package struct Attributes: Equatable, Sendable {
     package var links: UInt32
     /// Seconds since the epoch, the same for the three times.
     package var time: UInt64
-    /// Whether they are the same for ever and for everybody: the size of a large file is of this moment and this reader.
+    /// Whether the kernel may keep them until it is told otherwise: not where they differ from caller to caller.
     package var areSteady = true
 
     package init(node: UInt64, mode: UInt32, size: UInt64, links: UInt32, time: UInt64) {

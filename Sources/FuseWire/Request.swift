@@ -39,7 +39,8 @@ package enum Request: Equatable, Sendable {
     case initialize(InitRequest)
     case lookup(name: [UInt8])
     case forget
-    case getattr
+    /// `handle`: of the file by which it was asked (lseek(2) from the end; fstat(2) tells of none).
+    case getattr(handle: UInt64?)
     case readlink
     case open(flags: UInt32)
     /// `isDirect`: for a reader's own read(2), and not for the page cache.
@@ -80,8 +81,8 @@ package enum Request: Equatable, Sendable {
             guard !overflow, size <= reader.remaining else { throw WireError(kind: .bounds, offset: reader.offset) }
             self = .forget
         case .getattr:
-            _ = try reader.take(fuse_getattr_in.self)
-            self = .getattr
+            let getattr = try reader.take(fuse_getattr_in.self)
+            self = .getattr(handle: getattr.getattr_flags & UInt32(FUSE_GETATTR_FH) != 0 ? getattr.fh : nil)
         case .readlink: self = .readlink
         case .open, .opendir:
             let open = try reader.take(fuse_open_in.self)

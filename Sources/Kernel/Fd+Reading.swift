@@ -42,6 +42,15 @@ extension Fd {
         return result
     }
 
+    /// What one read from the file's start gives, at most `limit` bytes.
+    package borrowing func readOnce(atMost limit: Int) throws(Errno) -> [UInt8] {
+        let fd = raw
+        // SAFETY: the closure writes as many bytes as it says into memory the array reserved for it.
+        return try unsafe [UInt8](unsafeUninitializedCapacityChecked: limit) { (buffer) throws(Errno) in
+            try unsafe Errno.check(clinux_pread(fd, buffer.baseAddress, buffer.count, 0))
+        }
+    }
+
     /// Takes the disk space for the file's first `bytes` now, so that writing them later does not fail for want of it.
     ///
     /// Errors: ENOSPC; EOPNOTSUPP where the file system cannot.

@@ -73,6 +73,15 @@ package final class SharedMemory: Sendable {
         return unsafe Array(place)
     }
 
+    /// Gives the memory of whole pages back; they are zero from then on.
+    ///
+    /// Both numbers are multiples of the page's size, else nothing happens.
+    package func discard(at offset: Int, count: Int) {
+        guard count > 0, let place = unsafe place(offset, count) else { return }
+        // SAFETY: within the mapping; no content is promised to a reader at the same time.
+        _ = unsafe madvise(place.baseAddress, place.count, MADV_REMOVE)
+    }
+
     private func place(_ offset: Int, _ count: Int) -> UnsafeMutableRawBufferPointer? {
         guard offset >= 0, offset % 8 == 0, count >= 0, count <= size, offset <= size - count else { return nil }
         // SAFETY: within the mapping, which lives as long as this object.

@@ -32,6 +32,7 @@ package final class Container: Sendable {
         var accountPlace: AccountStore.Place?
         var load: LoadHistory?
         var census: TimedCensus?
+        var sizes = FileSizes()
         /// The greatest id of a thread that was ever seen in it, as the container has it.
         var newestThread: UInt64 = 0
         /// Of the monotonic clock, in nanoseconds.

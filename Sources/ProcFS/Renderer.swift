@@ -104,14 +104,14 @@ struct Renderer: Sendable {
 
     /// The account brought up to now.
     ///
-    /// Sampling happens outside the lock; a sample older than the last is harmless, since no counter of an account goes
-    /// back.
+    /// Sampling happens outside the lock; a sample that may be older than the last changes nothing.
     private func account(_ container: Container, _ cgroup: Cgroup) throws(Errno) -> CPUAccount {
+        let since = container.uptimeNs
         let sample = try sample(CPUSample()) { () throws(CgroupError) in try cgroup.cpu() }
-        let visible = VisibleCPUs.of(sample, hostOnline: host.online)
         let age = container.uptimeNs
+        let visible = VisibleCPUs.of(sample, hostOnline: host.online)
         return container.state.withLock { state in
-            state.account.advance(usage: sample.usage, visible: visible, ageNs: age)
+            state.account.advance(usage: sample.usage, visible: visible, sinceNs: since, ageNs: age)
             state.accountPlace?.save(state.account)
             return state.account
         }

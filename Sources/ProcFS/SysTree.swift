@@ -8,9 +8,9 @@ import Synchronization
 /// The parts of /sys/devices/system that containers see, as the host has them: which entries there are and how each is
 /// shown.
 ///
-/// Read once, and again where a name is looked up that the host has and it does not know (a CPU came), at most once a
-/// second. On a host of many CPUs that takes long: who asks for such a name waits, and nobody else. The content of files is
-/// read when they are opened.
+/// Read once, and again where a name is looked up that the host has and it does not know, or a directory is listed and a CPU
+/// came, at most once a second. On a host of many CPUs that takes long: who asks so waits, and nobody else. The
+/// content of files is read when they are opened.
 final class SysTree: Sendable {
     /// Entries in all; a host of 1024 CPUs has about 60,000.
     static let entryLimit = 1 << 17
@@ -27,7 +27,7 @@ final class SysTree: Sendable {
         var memoryNode: Int?
         /// Shown only to containers that see one of these: a cpufreq policy's.
         var policyCPUs: CPUSet?
-        /// In the order of their names.
+        /// In the order of these, which are their positions in a listing: an entry has its own, whatever comes beside it.
         var children: [EntryID] = []
 
         /// Whether it is shown to some containers, and to others not.
@@ -49,6 +49,8 @@ final class SysTree: Sendable {
     let root: Path
     /// Held for as long as it takes to look one up.
     private let nodes = Mutex<[EntryID: Node]>([:])
+    /// CPUs that are all known.
+    private let knownCPUs = Mutex(CPUSet())
     /// When the tree was read again, of the monotonic clock; held while it is.
     private let rescannedAt = Mutex<UInt64>(0)
 
@@ -72,6 +74,16 @@ final class SysTree: Sendable {
     func children(of parent: Node) -> [(id: EntryID, node: Node)] {
         let nodes = nodes.withLock { $0 }
         return parent.children.compactMap { id in nodes[id].map { (id, $0) } }
+    }
+
+    /// Has the tree read again where it does not know one of these CPUs, and the host has it.
+    func look(for cpus: CPUSet) {
+        guard knownCPUs.withLock({ $0 != cpus }), let parent = node(EntryID(sysfsPath: Array("cpu".utf8))) else {
+            return
+        }
+        if cpus.numbers.allSatisfy({ child(Array("cpu\($0)".utf8), of: parent) != nil }) {
+            knownCPUs.withLock { $0 = cpus }
+        }
     }
 
     /// Returns when somebody has read the tree again, unless that was a moment ago.
@@ -106,7 +118,7 @@ final class SysTree: Sendable {
         guard depth < 6, let directory = try? Fd.open(root.appending(Path(path)), [.readOnly, .directory]),
             let entries = try? directory.entries(limit: 16384)
         else { return [] }
-        var children: [(name: [UInt8], id: EntryID)] = []
+        var children: [EntryID] = []
         for (name, type) in entries where nodes.count < Self.entryLimit {
             let childPath = path + [UInt8(ascii: "/")] + name
             guard let kind = NodeType(rawValue: UInt32(type)), let rule = SysRule(path: childPath),
@@ -129,9 +141,9 @@ final class SysTree: Sendable {
                 node.children = scanDirectory(childPath, depth: depth + 1, in: node, into: &nodes)
                 nodes[id] = node
             }
-            children.append((name, id))
+            children.append(id)
         }
-        return children.sorted { $0.name.lexicographicallyPrecedes($1.name) }.map(\.id)
+        return children.sorted { $0.rawValue < $1.rawValue }
     }
 
     /// Of a cpufreq policy: `0 1 2` (drivers/cpufreq/cpufreq.c, cpufreq_show_cpus()); nil where it cannot be read.

@@ -6,6 +6,7 @@ package import FuseServer
 package import FuseWire
 package import Kernel
 import Samples
+import Synchronization
 
 /// The tree of files: `containers/<id>/{proc,sys}` by path, and `{proc,sys}` by caller, laid out as LXCFS lays it out.
 package final class UmweltFS: FileSystem {
@@ -18,6 +19,10 @@ package final class UmweltFS: FileSystem {
     private let renderer: Renderer
     private let sysTree: SysTree
     private let loadSampler: LoadSampler
+    /// Of the host's files, as its own processes see them.
+    private let hostSizes = Mutex(FileSizes())
+    /// Files that were large for one caller or another.
+    private let largeByCaller = Mutex<Set<ProcFile>>([])
     /// Shown as the time of every file, in seconds since the epoch.
     private let startedAt: UInt64
 
@@ -193,7 +198,7 @@ package final class UmweltFS: FileSystem {
         }
         if let file = id.entry.procFile {
             var result = attributes(id, 0o100000 | file.permissions)
-            (result.size, result.areSteady) = size(of: file, node, caller)
+            (result.size, result.areSteady) = size(of: file, id, caller)
             return result
         }
         switch id.entry {
@@ -221,14 +226,15 @@ package final class UmweltFS: FileSystem {
             }
         }
         if id.entry.isSysfs {
+            sysTree.look(for: host.online)
             guard let node = sysTree.node(id.entry), node.type == .directory else { throw .notDirectory }
-            return sysTree.children(of: node).enumerated().compactMap { index, child in
+            return sysTree.children(of: node).compactMap { child in
                 guard isVisible(child.node, id.key, caller) else { return nil }
                 return DirectoryEntry(
                     name: Array(child.node.name),
                     node: NodeID(key: id.key, entry: child.id).rawValue,
                     type: child.node.type.rawValue,
-                    position: UInt64(index) + 1
+                    position: child.id.rawValue
                 )
             }
         }
@@ -246,10 +252,13 @@ package final class UmweltFS: FileSystem {
         let id = NodeID(rawValue: node)
         let subject = try subject(id.key, caller)
         if let file = id.entry.procFile {
+            let content: [UInt8]
             switch subject {
-            case .host: return try host.content(of: file)
-            case .container(let container): return try renderer.content(file, of: container)
+            case .host: content = try host.content(of: file)
+            case .container(let container): content = try renderer.content(file, of: container)
             }
+            if file.canBeLarge { note(content.count, of: file, id.key, subject) }
+            return content
         }
         guard id.entry.isSysfs, let node = sysTree.node(id.entry) else { throw .isDirectory }
         guard node.type == .file else { throw .isDirectory }
@@ -275,14 +284,40 @@ package final class UmweltFS: FileSystem {
     /// Of a file of no size sendfile(2) takes nothing, and says that it was all (filemap_splice_read()); at the size cp and
     /// tail end.
     ///
-    /// By caller, one node is everybody's: where it is large for one, no size of it holds for long.
-    private func size(of file: ProcFile, _ node: UInt64, _ caller: Caller) -> (bytes: UInt64, isSteady: Bool) {
-        let known = Attributes.nominalSize
-        guard file.canBeLarge, let content = try? content(of: node, for: caller) else { return (known, true) }
-        let bytes = max(known, UInt64(content.count))
-        let isShared = NodeID(rawValue: node).key == 0
-        let most = isShared ? UInt64((try? host.content(of: file))?.count ?? 0) : 0
-        return (bytes, max(bytes, most) <= known)
+    /// By path a node is its container's, and the kernel keeps the size until an open finds another. By caller, one node is
+    /// everybody's: where it was large for one, no size of it holds for long. The host's file is never read for it.
+    private func size(of file: ProcFile, _ id: NodeID, _ caller: Caller) -> (bytes: UInt64, isSteady: Bool) {
+        guard file.canBeLarge else { return (Attributes.nominalSize, true) }
+        var bytes = Attributes.nominalSize
+        if let subject = try? subject(id.key, caller) {
+            if case .container = subject, !withSizes(of: subject, { $0.isKnown(file) }) {
+                _ = try? content(of: id.rawValue, for: caller)
+            }
+            bytes = withSizes(of: subject) { $0.tell(file, isKept: id.key != 0) }
+        }
+        return (bytes, id.key != 0 || !largeByCaller.withLock { $0.contains(file) })
+    }
+
+    package func isTold(size bytes: Int, of node: UInt64) -> Bool {
+        let id = NodeID(rawValue: node)
+        guard let file = id.entry.procFile, file.canBeLarge else { return true }
+        guard id.key != 0 else { return FileSizes.shown(bytes) == Attributes.nominalSize }
+        guard let container = table.container(key: id.key) else { return true }
+        return container.state.withLock { $0.sizes.isTold(bytes, of: file) }
+    }
+
+    private func note(_ bytes: Int, of file: ProcFile, _ key: UInt32, _ subject: Identity.Subject) {
+        withSizes(of: subject) { $0.note(bytes, of: file) }
+        if key == 0, FileSizes.shown(bytes) > Attributes.nominalSize {
+            largeByCaller.withLock { _ = $0.insert(file) }
+        }
+    }
+
+    private func withSizes<Result>(of subject: Identity.Subject, _ body: (inout FileSizes) -> Result) -> Result {
+        switch subject {
+        case .host: hostSizes.withLock { body(&$0) }
+        case .container(let container): container.state.withLock { body(&$0.sizes) }
+        }
     }
 
     private func attributes(_ id: NodeID, _ node: SysTree.Node) -> Attributes {

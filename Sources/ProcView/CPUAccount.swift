@@ -16,7 +16,7 @@ package struct CPUAccount: Equatable, Sendable {
         var idle: UInt64 = 0
     }
 
-    /// A drop of the usage by more than this is a reset; by less, readers that overtook each other.
+    /// A drop of the usage by more than this is a reset; by less, what the kernel is inexact by.
     private static let resetNs: UInt64 = 1_000_000_000
     /// Work of more than this for each CPU that found no room in its interval is dropped, not told later.
     private static let greatestDebtNs: UInt64 = 10_000_000_000
@@ -37,10 +37,13 @@ package struct CPUAccount: Equatable, Sendable {
 
     /// Takes in a sample made when the container was `ageNs` old; an older one than the last changes nothing.
     ///
+    /// `sinceNs`: how old it was when the sampling began. One that began before the last had ended changes nothing either, for
+    /// nobody knows which is the older: on 256 busy CPUs a second of CPU time passes in 4 ms.
+    ///
     /// `usage` nil (or all zero after it was not): the sample is missing, and the time is accounted with the next. The
     /// first sample accounts for the whole life of the container.
-    package mutating func advance(usage: CPUUsage?, visible: CPUSet, ageNs: UInt64) {
-        guard !visible.isEmpty, ageNs > self.ageNs || self.visible.isEmpty else { return }
+    package mutating func advance(usage: CPUUsage?, visible: CPUSet, sinceNs: UInt64? = nil, ageNs: UInt64) {
+        guard !visible.isEmpty, sinceNs ?? ageNs > self.ageNs || self.visible.isEmpty else { return }
         self.visible = visible
         guard let usage, usage.user | usage.system != 0 || taken.total == 0 else { return }
         let elapsed = ageNs.subtracting(orMin: self.ageNs)

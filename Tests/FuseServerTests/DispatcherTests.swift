@@ -187,8 +187,23 @@ import Testing
         let header = little(UInt32(48)) + little(UInt32(14)) + little(UInt64(2)) + little(UInt64(2))
         let request = header + [UInt8](repeating: 0, count: 16) + little(UInt64(0))
         let outcome = bench.dispatcher.answer(request.span.bytes, into: &reply)
-        #expect(outcome == (isLarge ? .answerOfLarge(node: 2) : .answer))
+        #expect(outcome == (isLarge ? .answerOfOtherSize(node: 2) : .answer))
         #expect(error(of: reply.bytes) == 0 && number(reply.bytes, 0) & 0xFFFF_FFFF == UInt64(reply.bytes.count))
+    }
+
+    /// Who seeks from the end of what it has open means that end, whatever others have opened since.
+    @Test func sizeByHandleIsThatOfItsContent() throws {
+        let bench = Bench()
+        var handles: [(UInt64, size: Int)] = []
+        for size in [100, 5000, 6000] {
+            bench.files.state.withLock { $0.content[2] = [UInt8](repeating: 1, count: size) }
+            handles.append((bench.open(2).handle, size))
+        }
+        for (handle, size) in handles + [(0, 6000), (.max, 6000)] {
+            let answer = try #require(bench.answer(opcode: 3, node: 2, little(UInt64(1)) + little(handle)))
+            #expect(number(answer, 16) == 0)
+            #expect(number(answer, 40) == UInt64(max(size, 4096)))
+        }
     }
 
     /// A handle of an earlier process, or of no process at all.

@@ -44,6 +44,8 @@ final class FakeFileSystem: FileSystem {
         return content
     }
 
+    func isTold(size bytes: Int, of node: UInt64) -> Bool { bytes <= Attributes.nominalSize }
+
     func entries(of node: UInt64, for caller: Caller) throws(Errno) -> [DirectoryEntry] {
         guard node == 1 else { throw .notDirectory }
         return state.withLock { state in
@@ -76,7 +78,7 @@ struct Bench {
     func answer(_ bytes: [UInt8]) -> [UInt8]? {
         var reply = Reply()
         switch dispatcher.answer(bytes.span.bytes, into: &reply) {
-        case .answer, .answerOfLarge, .goodbye: return reply.bytes
+        case .answer, .answerOfOtherSize, .goodbye: return reply.bytes
         case .silence: return nil
         }
     }

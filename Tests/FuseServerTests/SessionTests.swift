@@ -29,6 +29,7 @@ struct SessionTests {
         func lookup(_ name: [UInt8], in parent: UInt64, for caller: Caller) throws(Errno) -> Entry { throw .noEntry }
         func attributes(of node: UInt64, for caller: Caller) throws(Errno) -> Attributes { throw .noEntry }
         func linkTarget(of node: UInt64, for caller: Caller) throws(Errno) -> [UInt8] { throw .noEntry }
+        func isTold(size bytes: Int, of node: UInt64) -> Bool { true }
         func entries(of node: UInt64, for caller: Caller) throws(Errno) -> [DirectoryEntry] { throw .noEntry }
         func owner(of node: UInt64, for caller: Caller) -> UInt64 { 1 }
     }

@@ -2,14 +2,15 @@
 // Copyright the Umwelt authors
 
 import FuseWire
+import Glibc
 import Testing
 
 @testable import FuseServer
 
 /// Files that are opened and not closed: bounded, and nobody else's trouble.
 @Suite struct SnapshotsTests {
-    @Test func openWithoutCloseIsBounded() {
-        let bench = Bench()
+    @Test(arguments: [false, true]) func openWithoutCloseIsBounded(isStored: Bool) throws {
+        let bench = Bench(store: isStored ? try SnapshotStore() : nil)
         bench.files.state.withLock { $0.content[200] = [UInt8](repeating: 7, count: 1500) }
         var last: UInt64 = 0
         for _ in 0..<100_000 { last = bench.open(200).handle }
@@ -121,8 +122,8 @@ import Testing
     }
 
     /// One content larger than a set may keep is kept alone.
-    @Test func largeContentIsKeptAlone() {
-        let bench = Bench(maxPages: 256)
+    @Test(arguments: [false, true]) func largeContentIsKeptAlone(isStored: Bool) throws {
+        let bench = Bench(maxPages: 256, store: isStored ? try SnapshotStore() : nil)
         bench.files.state.withLock { $0.content[200] = [UInt8](repeating: 7, count: 600_000) }
         let first = bench.open(200).handle
         let second = bench.open(200).handle
@@ -192,6 +193,37 @@ import Testing
         #expect(before != after)
         #expect(later.content(of: before, readAt: 1) == .content([1, 2]))
         #expect(later.content(of: after, readAt: 1) == .content([3]))
+    }
+
+    /// What was dropped is nowhere kept, and what a predecessor kept counts: cpuinfo of 64 CPUs, opened without end.
+    @Test func storeIsBoundedToo() throws {
+        let store = try SnapshotStore()
+        let content = [UInt8](repeating: 7, count: 92_000)
+        let snapshots = Snapshots(firstSequence: 1, store: store)
+        let handles = (0..<64).map { _ in snapshots.insert(content, owner: 7, thread: 7) }
+        for handle in handles { _ = snapshots.content(of: handle, readAt: 1) }
+        #expect(snapshots.statistics.count == 5)
+        #expect(snapshots.statistics.bytes == 5 * 92_000)
+        let next = Snapshots(firstSequence: 1_000_000, store: store)
+        for _ in 0..<3 { _ = next.insert(content, owner: 7, thread: 7) }
+        for handle in handles.suffix(5) { #expect(next.content(of: handle, readAt: 1) == .content(content)) }
+        #expect(next.statistics.count == 5)
+        #expect(next.statistics.bytes == 5 * 92_000)
+    }
+
+    /// However places are used one after the other, they keep no memory of large contents that are closed.
+    @Test func storeGivesMemoryBack() throws {
+        let store = try SnapshotStore()
+        let snapshots = Snapshots(firstSequence: 1, store: store)
+        for small in 0..<Snapshots.ways {
+            var handles = (0..<small).map { _ in snapshots.insert([1], owner: 7, thread: 7) }
+            handles.append(snapshots.insert([UInt8](repeating: 7, count: 92_000), owner: 7, thread: 7))
+            for handle in handles { snapshots.remove(handle) }
+        }
+        var status = stat()
+        #expect(fstat(store.memory.fd.raw, &status) == 0)
+        // A page for the header.
+        #expect(Int(status.st_blocks) * 512 <= 4096 + Snapshots.bytesPerSet)
     }
 
     /// Eight threads at once: bounds and contents hold.

@@ -16,7 +16,9 @@ import Testing
     private static let whole: [(opcode: UInt32, body: [UInt8], request: Request)] = [
         (1, Array("a\0".utf8), .lookup(name: [97])),
         (2, little(UInt64(1)), .forget),
-        (3, [UInt8](repeating: 0, count: 16), .getattr),
+        (3, [UInt8](repeating: 0, count: 16), .getattr(handle: nil)),
+        (3, little(UInt64(0)) + little(UInt64(7)), .getattr(handle: nil)),
+        (3, little(UInt64(1)) + little(UInt64(7)), .getattr(handle: 7)),
         (14, little(UInt32(0x8000)) + little(UInt32(0)), .open(flags: 0x8000)),
         (
             15, little(UInt64(7)) + little(UInt64(4096)) + little(UInt32(131072)) + [UInt8](repeating: 0, count: 20),

@@ -130,3 +130,10 @@ extension UmweltFS {
         try entries(of: try node(path, caller: caller), for: caller).map { String(decoding: $0.name, as: UTF8.self) }
     }
 }
+
+/// Bytes that this thread has read so far (proc_pid_io(5)).
+func bytesRead() throws -> Int {
+    let text = String(decoding: try Fd.contents(of: "/proc/thread-self/io", limit: 4096), as: UTF8.self)
+    let words = text.split(separator: "\n").first?.split(separator: " ") ?? []
+    return Int(words.last ?? "") ?? 0
+}

@@ -24,7 +24,7 @@ import Testing
         let tree = try FixtureTree()
         let files = try container(tree)
         let names = try files.names("containers/c/sys/devices/system/cpu")
-        #expect(names.filter { $0.hasPrefix("cpu") } == ["cpu1", "cpu2"])
+        #expect(names.filter { $0.hasPrefix("cpu") }.sorted() == ["cpu1", "cpu2"])
         #expect(throws: Errno.noEntry) { try files.node("containers/c/sys/devices/system/cpu/cpu0") }
         #expect(throws: Errno.noEntry) { try files.node("containers/c/sys/devices/system/cpu/cpu3/topology") }
         #expect(try files.text("containers/c/sys/devices/system/cpu/cpu2/topology/core_id") == "2\n")
@@ -78,7 +78,7 @@ import Testing
         let files = try container(tree)
         #expect(try files.text("sys/devices/system/cpu/online") == "0-3\n")
         #expect(
-            try files.names("sys/devices/system/cpu").filter { $0.hasPrefix("cpu") } == [
+            try files.names("sys/devices/system/cpu").filter { $0.hasPrefix("cpu") }.sorted() == [
                 "cpu0", "cpu1", "cpu2", "cpu3",
             ]
         )
@@ -90,6 +90,29 @@ import Testing
         try tree.write("system/cpu/cpu4/topology/core_id", "4\n")
         #expect(try files.text("sys/devices/system/cpu/cpu4/topology/core_id") == "4\n")
         #expect(try files.names("sys/devices/system/cpu").contains("cpu4"))
+    }
+
+    /// Nobody has asked for it by name.
+    @Test func aCPUThatCameIsListed() throws {
+        let tree = try FixtureTree()
+        let files = tree.fileSystem()
+        try tree.write("system/cpu/cpu4/topology/core_id", "4\n")
+        try tree.write("system/cpu/online", "0-4\n")
+        #expect(try files.names("sys/devices/system/cpu").contains("cpu4"))
+    }
+
+    /// An entry's position is its own, whatever comes beside it.
+    @Test func positionsStay() throws {
+        let tree = try FixtureTree(cpus: 12)
+        let files = tree.fileSystem()
+        let node = try files.node("sys/devices/system/cpu")
+        let before = try files.entries(of: node, for: Caller(pid: 0))
+        try tree.write("system/cpu/cpu12/topology/core_id", "12\n")
+        _ = try files.node("sys/devices/system/cpu/cpu12")
+        let after = try files.entries(of: node, for: Caller(pid: 0))
+        #expect(after.count == before.count + 1)
+        #expect(before.allSatisfy { after.contains($0) })
+        #expect(zip(after, after.dropFirst()).allSatisfy { $0.position < $1.position } && after[0].position > 0)
     }
 
     /// Reading the tree does not come to an end: the list of a policy's CPUs is a pipe that nobody writes to.

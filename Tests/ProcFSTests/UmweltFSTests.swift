@@ -2,6 +2,7 @@
 // Copyright the Umwelt authors
 
 import FuseServer
+import FuseWire
 import Kernel
 import Testing
 
@@ -88,6 +89,68 @@ import Testing
         }
         #expect(throws: (any Error).self) { try files.text("proc/stat", caller: Caller(pid: 4_000_000)) }
         #expect(try files.text("proc/stat", caller: Caller(pid: -1)) == "host stat\n")
+    }
+
+    /// Nobody's question for a size reads the host's file: slabinfo is for root alone, and takes the kernel long.
+    ///
+    /// By caller, one node is everybody's: once it was large for one, no size of it holds for long.
+    @Test(arguments: ["stat", "slabinfo"]) func sizesAreToldWithoutTheHostsFile(file: String) throws {
+        let tree = try FixtureTree()
+        try tree.cgroup("/c")
+        let size = 1 << 20
+        try tree.write("proc/\(file)", String(repeating: "x", count: size))
+        try tree.process(60, cgroup: "4:memory:/c\n3:cpuset:/c\n0::/\n", namespaces: "60")
+        let files = tree.fileSystem()
+        let container = try files.table.register(id: Array("c".utf8), route: [])
+        try files.table.attach(container, pid: 60, membership: FixtureTree.membership("/c"), start: nil)
+        let node = try files.node("proc/\(file)", caller: Caller(pid: 60))
+        let before = try bytesRead()
+        for pid in [Int32(60), 1] {
+            let attributes = try files.attributes(of: node, for: Caller(pid: pid))
+            #expect(attributes.size == 4096 && attributes.areSteady)
+        }
+        #expect(try bytesRead() - before < size)
+        // Who has opened it knows its size.
+        #expect(try files.content(of: node, for: Caller(pid: 1)).count == size)
+        let opened = try bytesRead()
+        let hosts = try files.attributes(of: node, for: Caller(pid: 1))
+        #expect(hosts.size == UInt64(size) && !hosts.areSteady)
+        let its = try files.attributes(of: node, for: Caller(pid: 60))
+        #expect(its.size == 4096 && !its.areSteady)
+        #expect(try bytesRead() - opened < size)
+    }
+
+    /// By path, the kernel keeps the size, and an open tells when there is another: no question at each open of a large file.
+    @Test func aContainersSizesAreSteady() throws {
+        let tree = try FixtureTree(cpus: 200)
+        try tree.cgroup("/c", cpus: "0-199")
+        let files = tree.fileSystem()
+        let container = try files.table.register(id: Array("c".utf8), route: [])
+        try files.table.attach(container, pid: 7, membership: FixtureTree.membership("/c"), start: nil)
+        let node = try files.node("containers/c/proc/cpuinfo")
+        func attributes() throws -> Attributes { try files.attributes(of: node, for: Caller(pid: 0)) }
+        func open() throws -> (size: Int, isTold: Bool) {
+            let size = try files.content(of: node, for: Caller(pid: 0)).count
+            return (size, files.isTold(size: size, of: node))
+        }
+        #expect(try attributes().areSteady)
+        let all = try open()
+        #expect(all.size > 4096 && all.isTold)
+        #expect(try attributes().size == UInt64(all.size))
+        try tree.cgroup("/c", cpus: "0-149")
+        let fewer = try open()
+        #expect(fewer.size > 4096 && fewer.size < all.size && !fewer.isTold)
+        #expect(try attributes().size == UInt64(fewer.size))
+        #expect(try open().isTold)
+        try tree.cgroup("/c", cpus: "0")
+        #expect(try !open().isTold)
+        #expect(try attributes().size == 4096)
+        #expect(try open().isTold)
+        // One that began later does not know what the kernel has.
+        let later = tree.fileSystem()
+        let again = try later.table.register(id: Array("c".utf8), route: [])
+        try later.table.attach(again, pid: 7, membership: FixtureTree.membership("/c"), start: nil)
+        #expect(!later.isTold(size: 100, of: node))
     }
 
     @Test func callerInARegisteredContainersCgroupReadsIts() throws {

@@ -117,6 +117,28 @@ import Testing
         #expect(account == before)
     }
 
+    /// 256 busy CPUs, and a reader that was kept from its time between its two samples: theirs is not a reset.
+    @Test func aReaderThatWasOvertakenIsNoReset() {
+        var account = CPUAccount()
+        let cpus = CPUSet(0..<256)
+        account.advance(usage: usage(user: 2500 * Self.second), visible: cpus, ageNs: 10 * Self.second)
+        account.advance(
+            usage: usage(user: 2560 * Self.second),
+            visible: cpus,
+            sinceNs: 10 * Self.second + 190_000_000,
+            ageNs: 10 * Self.second + 200_000_000
+        )
+        account.advance(
+            usage: usage(user: 2530 * Self.second),
+            visible: cpus,
+            sinceNs: 10 * Self.second + 100_000_000,
+            ageNs: 10 * Self.second + 210_000_000
+        )
+        account.advance(usage: usage(user: 2600 * Self.second), visible: cpus, ageNs: 11 * Self.second)
+        let work = account.told.values.reduce(account.debt.total) { $0 + $1.work.total }
+        #expect(work == 2600 * Self.second)
+    }
+
     @Test func aMissingSampleIsMadeUpFor() {
         var account = CPUAccount()
         account.advance(usage: usage(user: Self.second), visible: CPUSet([0]), ageNs: 10 * Self.second)
