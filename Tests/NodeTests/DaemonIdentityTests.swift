@@ -251,7 +251,16 @@ extension DaemonSuite {
         @Test(arguments: [["-m"], ["-m", "-p", "-f"]], [true, false])
         func containerBeganBeforeWhoReadsFirst(namespaces: [String], privateCgroups: Bool) throws {
             let lab = try DaemonLab()
-            let container = try lab.container(in: try lab.cgroup(), privateCgroups: privateCgroups)
+            // As engines do: who starts the first process is not in its cgroup namespace.
+            let container =
+                privateCgroups
+                ? try lab.container(
+                    in: try lab.cgroup(),
+                    privateCgroups: false,
+                    hostPID: true,
+                    more: ["-p", "-f", "unshare", "-C"]
+                )
+                : try lab.container(in: try lab.cgroup(), privateCgroups: false)
             func uptime() throws -> Double {
                 let script = "unshare \(namespaces.joined(separator: " ")) cat \(lab.mount)/proc/uptime"
                 let output = try container.shell.run(script)
