@@ -83,6 +83,12 @@ final class HostSampler: Sendable {
         } ?? [:]
     }
 
+    /// Whether the host's own file has more than 4096 bytes now, which slabinfo has always: it takes the kernel too long to ask.
+    func isLarge(_ file: ProcFile) -> Bool {
+        if file == .slabinfo { return true }
+        return ((try? Fd.contents(of: proc.appending(Path(file.path.description)), limit: 4097)) ?? []).count > 4096
+    }
+
     /// The host's own file as it is, for the host's own processes.
     func content(of file: ProcFile) throws(Errno) -> [UInt8] {
         try Fd.contents(of: proc.appending(Path(file.path.description)), limit: 16 << 20)

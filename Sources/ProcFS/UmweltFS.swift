@@ -21,8 +21,8 @@ package final class UmweltFS: FileSystem {
     private let loadSampler: LoadSampler
     /// Of the host's files, as its own processes see them.
     private let hostSizes = Mutex(FileSizes())
-    /// Files that were large for one caller or another.
-    private let largeByCaller = Mutex<Set<ProcFile>>([])
+    /// Files that are large for one caller or another.
+    private let largeByCaller: Mutex<Set<ProcFile>>
     /// Shown as the time of every file, in seconds since the epoch.
     private let startedAt: UInt64
 
@@ -55,7 +55,10 @@ package final class UmweltFS: FileSystem {
         identity = Identity(processes: processes, table: table)
         self.hostFiles = hostFiles
         let system = hostFiles?.system ?? system
-        host = HostSampler(proc: hostFiles?.proc ?? proc, system: system)
+        let host = HostSampler(proc: hostFiles?.proc ?? proc, system: system)
+        self.host = host
+        // One that was open before this process began is not noted here; the host's is the largest.
+        largeByCaller = Mutex(Set(ProcFile.allCases.filter { $0.canBeLarge && host.isLarge($0) }))
         renderer = Renderer(host: host)
         sysTree = SysTree(root: system)
         loadSampler = LoadSampler(table: table, renderer: renderer)
@@ -285,7 +288,7 @@ package final class UmweltFS: FileSystem {
     /// tail end.
     ///
     /// By path a node is its container's, and the kernel keeps the size until an open finds another. By caller, one node is
-    /// everybody's: where it was large for one, no size of it holds for long. The host's file is never read for it.
+    /// everybody's: where it is large for one, no size of it holds for long. The host's file is never read for it.
     private func size(of file: ProcFile, _ id: NodeID, _ caller: Caller) -> (bytes: UInt64, isSteady: Bool) {
         guard file.canBeLarge else { return (Attributes.nominalSize, true) }
         var bytes = Attributes.nominalSize

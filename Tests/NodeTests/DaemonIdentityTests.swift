@@ -205,6 +205,20 @@ extension DaemonSuite {
             #expect(lines.count == 2 && lines.first == lines.last, "\(lines)")
         }
 
+        /// What is open knows its size, though the process that gave it out is gone, and nobody has opened it with the next.
+        @Test func sizesOutliveTheWorker() throws {
+            let lab = try DaemonLab()
+            let host = try lab.shell()
+            let file = "\(lab.mount)/proc/slabinfo"
+            #expect(try host.run("exec 3< \(file)").code == 0)
+            let worker = lab.workerPID
+            try ProcessID.kill(worker, SIGKILL)
+            #expect(lab.worker(after: worker) != nil)
+            #expect(try host.run("stat -c %s \(file)").text == "4096")
+            let lines = try host.run("tac <&3 | wc -l; exec 3<&-; wc -l < \(file)").text.split(separator: "\n")
+            #expect(lines.count == 2 && lines.first == lines.last, "\(lines)")
+        }
+
         /// A service with a limit of its own is no container: it sees the host as without the daemon.
         @Test(arguments: [[], ["unshare", "-m"], ["unshare", "-m", "-n"]]) func hostServiceGetsTheHosts(
             wrapper: [String]
