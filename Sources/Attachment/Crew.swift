@@ -8,8 +8,8 @@ import Samples
 ///
 /// For processes with one thread only.
 struct Crew {
-    /// A mount namespace as it is seen from each root directory in it, with what is to be done there.
-    typealias Group = [(namespace: MountSurvey.Namespace, mounts: [MountInfo])]
+    /// What is to be done in a mount namespace.
+    typealias Work = (namespace: MountSurvey.Namespace, mounts: [MountInfo])
 
     /// Processes at a time.
     private static let width = 16
@@ -35,35 +35,38 @@ struct Crew {
     private let secret: Int32
     private let progress: (_ left: Int) -> Void
 
-    /// `progress` is told how many groups are left, each time one is done or left.
+    /// `progress` is told how many places are left, each time one is done or left.
     init(closing secret: Int32, progress: @escaping (_ left: Int) -> Void) {
         self.secret = secret
         self.progress = progress
     }
 
-    /// Runs `body` for each group, and adds what it reports.
+    /// Runs `look` for each place in a process of its own, and `body` where that finds something to do; adds what it reports.
+    ///
+    /// Before `body` the process closes what it must not keep open: `look` waits for nobody but the kernel.
     mutating func run(
-        _ groups: [Group],
+        _ places: MountSurvey.Places,
         _ report: inout Mending.Report,
-        body: (Group, Probe) -> Mending.Report
+        look: (MountSurvey.Places.Element) -> Work?,
+        body: (Work, Probe) -> Mending.Report
     ) {
-        var waiting = groups.map { (group: $0, attempt: 1) }[...]
+        var waiting = places.map { (place: $0, attempt: 1) }[...]
         var members: [Member] = []
-        var left = groups.count
+        var left = places.count
         progress(left)
         var lookedAt = Clock.monotonic
         while true {
             leaving.removeAll { (try? $0.poll()) != nil }
-            while members.count < Self.width, let (group, attempt) = waiting.popFirst() {
+            while members.count < Self.width, let (place, attempt) = waiting.popFirst() {
                 do throws(Errno) {
-                    members.append(try Member(group, attempt, silent, closing: secret, body: body))
+                    members.append(try Member(place, attempt, silent, closing: secret, look: look, body: body))
                 } catch {
                     if error == .again, !members.isEmpty {
                         // There is room when one of these has ended.
-                        waiting.append((group, attempt))
+                        waiting.append((place, attempt))
                         break
                     }
-                    report.add(failure: "\(group.first?.namespace.pids.first ?? 0): \(error)")
+                    report.add(failure: "\(place.pids.first ?? 0): \(error)")
                 }
             }
             guard !members.isEmpty else { break }
@@ -84,6 +87,7 @@ struct Crew {
             }
             for member in members {
                 guard let fate = member.fate else { continue }
+                if member.hasFound { report.places.insert(member.place.place) }
                 if fate == .done {
                     report.add(member.report)
                     left -= 1
@@ -95,7 +99,7 @@ struct Crew {
                         isSilent = silent.insert(minor).inserted
                     }
                     let isLast = member.attempt >= Self.attemptLimit || fate == .slow
-                    if !isLast { waiting.append((member.group, member.attempt + 1)) }
+                    if !isLast { waiting.append((member.place, member.attempt + 1)) }
                     if isSilent || isLast, givenUp.count < 20 { givenUp.append("\(member.label): \(fate.rawValue)") }
                 }
                 progress(left)
@@ -139,6 +143,9 @@ struct Crew {
         /// Something is done: what comes may take its time again.
         func tellProgress() { try? output.write(Array("+\n".utf8)) }
 
+        /// There is something to do.
+        fileprivate func tellFound() { try? output.write(Array("#\n".utf8)) }
+
         fileprivate func tell(_ report: Mending.Report) {
             var text = "= \(report.files)\n"
             for failure in report.failures { text += "! \(failure.prefix(1000))\n" }
@@ -155,7 +162,7 @@ struct Crew {
             case died = "its process ended early"
         }
 
-        let group: Group
+        let place: MountSurvey.Places.Element
         let output: Fd
         let child: Child
         private var text: [UInt8] = []
@@ -168,19 +175,25 @@ struct Crew {
         private(set) var fate: Fate?
 
         init(
-            _ group: Group,
+            _ place: MountSurvey.Places.Element,
             _ attempt: Int,
             _ silent: Set<UInt32>,
             closing secret: Int32,
-            body: (Group, Probe) -> Mending.Report
+            look: (MountSurvey.Places.Element) -> Work?,
+            body: (Work, Probe) -> Mending.Report
         ) throws(Errno) {
-            self.group = group
+            self.place = place
             self.attempt = attempt
             let pipe = try Fd.pipe()
-            guard let child = try ProcessImage.fork(closing: secret) else {
+            guard let child = try ProcessImage.fork() else {
                 do throws(Errno) {
                     let probe = Probe(silent, try pipe.writing.duplicate())
-                    probe.tell(body(group, probe))
+                    let work = look(place)
+                    ProcessImage.close(secret)
+                    if let work {
+                        probe.tellFound()
+                        probe.tell(body(work, probe))
+                    }
                 } catch {
                     ProcessImage.end(code: 1)
                 }
@@ -190,7 +203,7 @@ struct Crew {
             output = try pipe.reading.duplicate()
         }
 
-        var label: String { "\(group.first?.namespace.pids.first ?? 0)" }
+        var label: String { "\(place.pids.first ?? 0)" }
 
         /// One that would run if it were let has not begun to hang.
         func look() {
@@ -224,6 +237,9 @@ struct Crew {
         }
 
         var asked: [UInt32] { lines.compactMap { $0.first == "?" ? $0.last.flatMap { UInt32($0) } : nil } }
+
+        /// Whether there was something to do.
+        var hasFound: Bool { lines.contains { $0 == ["#"] } }
 
         var report: Mending.Report {
             var report = Mending.Report()

@@ -9,8 +9,9 @@ package struct Mending {
     /// What was done, for people.
     package struct Report: Sendable {
         package var files = 0
-        package var namespaces = 0
-        /// Of these, in how many not all was done.
+        /// Where there was something to do.
+        var places: Set<MountSurvey.Namespace.Place> = []
+        /// In how many mount namespaces not all was done.
         package var left = 0
         /// `pid MOUNTPOINT: why`, a few of them.
         package var failures: [String] = []
@@ -20,10 +21,10 @@ package struct Mending {
         /// What to say of it: a line of what was done and how long that took, and a line for each failure; none where there was
         /// nothing to do.
         package func lines(_ done: String) -> [String] {
-            guard namespaces > 0 else { return [] }
+            guard !places.isEmpty || left > 0 else { return [] }
             let milliseconds = (Clock.monotonic &- startedAt) / 1_000_000
             let rest = left > 0 ? "; \(left) containers are left" : ""
-            return ["\(done) \(files) files in \(namespaces) containers in \(milliseconds) ms\(rest)"]
+            return ["\(done) \(files) files in \(places.count) containers in \(milliseconds) ms\(rest)"]
                 + failures.map { "not \(done): \($0)" }
         }
 
@@ -70,33 +71,23 @@ package struct Mending {
     ///
     /// Anybody can mount a file system of our type and name in a user namespace, as many as he likes, and answer nothing: those
     /// are not asked.
-    private func foreign(_ namespaces: [MountSurvey.Namespace]) -> Set<UInt32> {
+    private func foreign(_ mounts: [MountInfo]) -> Set<UInt32> {
         guard let connections else { return [] }
-        let minors = Set(namespaces.flatMap { $0.mounts.ours(of: mountPoint).map(\.minor) })
-        return minors.filter { minor in
+        return Set(mounts.map(\.minor)).filter { minor in
             do throws(Errno) { return try connections.fd.status(of: Path("\(minor)")).user != 0 } catch { return false }
         }
     }
 
-    /// The mount namespaces in which `choose` finds something to do, those of one together.
-    private func groups(
-        _ namespaces: [MountSurvey.Namespace],
+    /// What `choose` finds to do in a mount namespace; nil: nothing.
+    private func work(
+        in place: MountSurvey.Places.Element,
         _ choose: (MountSurvey.Namespace) -> [MountInfo]
-    ) -> [Crew.Group] {
-        var order: [UInt64: Int] = [:]
-        var result: [Crew.Group] = []
-        let foreign = foreign(namespaces)
-        for namespace in namespaces {
-            let mounts = choose(namespace).filter { !foreign.contains($0.minor) }
-            guard !mounts.isEmpty else { continue }
-            if let index = order[namespace.place.inode] {
-                result[index].append((namespace, mounts))
-            } else {
-                order[namespace.place.inode] = result.count
-                result.append([(namespace, mounts)])
-            }
-        }
-        return result
+    ) -> Crew.Work? {
+        let namespace = MountSurvey.look(at: place)
+        let chosen = choose(namespace)
+        let foreign = foreign(chosen)
+        let mounts = chosen.filter { !foreign.contains($0.minor) }
+        return mounts.isEmpty ? nil : (namespace, mounts)
     }
 
     /// Replaces what is mounted of an earlier connection by the same files of the present one, in every mount namespace.
@@ -110,29 +101,24 @@ package struct Mending {
         let mountPoints = [mountPoint] + earlier
         let own = MountSurvey.Namespace.Place.own
         guard
-            let present = (try? MountSurvey.mounts(of: ProcessID.own))?.topmost.ours(of: mountPoint)
+            let present = (try? MountSurvey.mounts(of: ProcessID.own))?
+                .topmost(where: { $0.isOurs(of: [mountPoint]) })
                 .first(where: { $0.mountPoint == mountPoint.bytes })
         else { return report }
-        let places = MountSurvey.places()
-        for round in [places.first, places.others] {
-            let groups = groups(MountSurvey.look(at: round)) { namespace in
-                namespace.mounts.topmost.ours(of: mountPoints).filter {
-                    ($0.major, $0.minor) != (present.major, present.minor)
-                        && (namespace.place != own || $0.mountPoint != mountPoint.bytes)
-                }
-            }
-            report.namespaces += groups.reduce(0) { $0 + $1.count }
-            crew.run(groups, &report) { [self] group, probe in
-                visit.isLast = true
-                var report = Report()
-                // A mount that is seen from several root directories is replaced once.
-                var done: Set<UInt64> = []
-                for (namespace, mounts) in group {
-                    let dead = mounts.filter { !done.contains($0.id) }
-                    if !dead.isEmpty, replace(dead, of: mountPoints, in: namespace, probe, &report) {
-                        done.formUnion(dead.map(\.id))
+        // Once one is done, what another root directory shows of the same is what is left.
+        for round in MountSurvey.places() {
+            let look = { [self] in
+                work(in: $0) { namespace in
+                    namespace.mounts.topmost { $0.isOurs(of: mountPoints) }.filter {
+                        ($0.major, $0.minor) != (present.major, present.minor)
+                            && (namespace.place != own || $0.mountPoint != mountPoint.bytes)
                     }
                 }
+            }
+            crew.run(MountSurvey.withOurs(round), &report, look: look) { [self] work, probe in
+                visit.isLast = true
+                var report = Report()
+                replace(work.mounts, of: mountPoints, in: work.namespace, probe, &report)
                 return report
             }
         }
@@ -140,17 +126,16 @@ package struct Mending {
         return report
     }
 
-    /// False where the namespace could not be entered.
     private func replace(
         _ dead: [MountInfo],
         of mountPoints: [Path],
         in namespace: MountSurvey.Namespace,
         _ probe: Crew.Probe,
         _ report: inout Report
-    ) -> Bool {
+    ) {
         let pid = namespace.pids.first ?? 0
         var pieces: [(mount: MountInfo, depth: Int, tree: FdBox)] = []
-        let ours = namespace.mounts.reachable.ours(of: mountPoints)
+        let ours = namespace.mounts.reachable { $0.isOurs(of: mountPoints) }
         let depths = Dictionary(ours.map { ($0.mountPoint, 1) }, uniquingKeysWith: +)
         let others = namespace.mounts.without(dead)
         for mount in dead {
@@ -159,7 +144,7 @@ package struct Mending {
                 report.add(failure: "\(pid) \(Path(mount.mountPoint)): \(error)")
             }
         }
-        return change(namespace, &report) { report in
+        change(namespace, &report) { report in
             // What was known of the file system says nothing of what is mounted there by now.
             for piece in pieces where probe.isDead(piece.mount) && piece.mount.isOnTop {
                 let target = Path(piece.mount.mountPoint)
@@ -179,6 +164,7 @@ package struct Mending {
     }
 
     /// Runs `body` in the namespace, through the first of its processes that is still there; false where none is.
+    @discardableResult
     private func change(
         _ namespace: MountSurvey.Namespace,
         _ report: inout Report,
@@ -286,81 +272,73 @@ package struct Mending {
     /// another one may have its number: then dead ones only.
     package mutating func takeAway(of minor: UInt32?) -> Report {
         var report = Report()
-        var places: Set<MountSurvey.Namespace.Place> = []
         for _ in 0..<Self.passLimit {
             report.failures = []
             report.left = 0
             let before = report.files
-            let all = MountSurvey.places()
-            for round in [all.first, all.others] { takeAway(of: minor, MountSurvey.look(at: round), &report, &places) }
+            for round in MountSurvey.places() { takeAway(of: minor, MountSurvey.withOurs(round), &report) }
             if report.files == before { break }
         }
         for failure in crew.givenUp { report.add(failure: failure) }
-        report.namespaces = places.count
         return report
     }
 
-    private mutating func takeAway(
-        of minor: UInt32?,
-        _ namespaces: [MountSurvey.Namespace],
-        _ report: inout Report,
-        _ places: inout Set<MountSurvey.Namespace.Place>
-    ) {
-        // Asked after they were looked at: a connection that is there now had its number then.
-        let isAlive = device.map { !$0.fd.isBroken } ?? true
+    private mutating func takeAway(of minor: UInt32?, _ places: MountSurvey.Places, _ report: inout Report) {
         // The host's mount stays, whoever sees it by another path.
         let host = (try? MountSurvey.mounts(of: ProcessID.own))?.ours(of: mountPoint) ?? []
         let kept = Set(host.filter { $0.mountPoint == mountPoint.bytes }.map(\.id))
-        let groups = groups(namespaces) { namespace in
-            // Where something else covers ours, that is not ours to take.
-            let visible = Set(namespace.mounts.topmost.ours(of: mountPoint).map(\.mountPoint))
-            return namespace.mounts.reachable.ours(of: mountPoint).filter {
-                visible.contains($0.mountPoint) && !kept.contains($0.id)
+        var isAlive = true
+        let look = { [self] (place: MountSurvey.Places.Element) in
+            let work = work(in: place) { namespace in
+                // Where something else covers ours, that is not ours to take.
+                func isOurs(_ mount: MountInfo) -> Bool { mount.isOurs(of: [mountPoint]) }
+                let visible = Set(namespace.mounts.topmost(where: isOurs).map(\.mountPoint))
+                return namespace.mounts.reachable(where: isOurs).filter {
+                    visible.contains($0.mountPoint) && !kept.contains($0.id)
+                }
             }
+            // Asked after they were looked at: a connection that is there now had its number then.
+            isAlive = device.map { !$0.fd.isBroken } ?? true
+            return work
         }
-        for group in groups { places.formUnion(group.map(\.namespace.place)) }
-        crew.run(groups, &report) { [self] group, probe in
+        crew.run(places, &report, look: look) { [self] work, probe in
             var report = Report()
-            var done: Set<UInt64> = []
-            for (namespace, mounts) in group {
-                // The last mounted first, as many times as it is mounted there.
-                let ours = mounts.reversed().filter { !done.contains($0.id) }
-                func isMeant(_ mount: MountInfo) -> Bool { isAlive && [0, mount.minor].contains(minor) }
-                /// False where something is left; without `kernels` that is not a failure yet.
-                func takeOff(_ kernels: [[UInt8]: FdBox]?) -> Bool {
-                    var isLeft = false
-                    var refusal = Report()
-                    let isEntered = change(namespace, &refusal) { _ in
-                        // Those of which nothing is asked do not wait for the others.
-                        for mounts in [ours.filter(isMeant), ours.filter { !isMeant($0) && probe.isDead($0) }] {
-                            let targets = Set(mounts.map(\.mountPoint))
-                            let outcome = Self.takeOff(
-                                mounts,
-                                kernels ?? [:],
-                                from: namespace.mounts,
-                                progress: probe.tellProgress
-                            )
-                            report.files += outcome.places.count
-                            for (place, cause) in outcome.failures {
-                                if kernels == nil, targets.contains(place.bytes), cause == .invalidArgument {
-                                    isLeft = true
-                                } else {
-                                    report.add(failure: "\(namespace.pids.first ?? 0) \(place): \(cause)")
-                                }
+            // The last mounted first, as many times as it is mounted there.
+            let ours = Array(work.mounts.reversed())
+            func isMeant(_ mount: MountInfo) -> Bool { isAlive && [0, mount.minor].contains(minor) }
+            /// False where something is left; without `kernels` that is not a failure yet.
+            func takeOff(_ kernels: [[UInt8]: FdBox]?) -> Bool {
+                var isLeft = false
+                var refusal = Report()
+                let isEntered = change(work.namespace, &refusal) { _ in
+                    // Those of which nothing is asked do not wait for the others.
+                    for mounts in [ours.filter(isMeant), ours.filter { !isMeant($0) && probe.isDead($0) }] {
+                        let targets = Set(mounts.map(\.mountPoint))
+                        let outcome = Self.takeOff(
+                            mounts,
+                            kernels ?? [:],
+                            from: work.namespace.mounts,
+                            progress: probe.tellProgress
+                        )
+                        report.files += outcome.places.count
+                        for (place, cause) in outcome.failures {
+                            if kernels == nil, targets.contains(place.bytes), cause == .invalidArgument {
+                                isLeft = true
+                            } else {
+                                report.add(failure: "\(work.namespace.pids.first ?? 0) \(place): \(cause)")
                             }
                         }
                     }
-                    if kernels != nil { report.add(refusal) }
-                    return isEntered && !isLeft
                 }
-                // To clone the kernel's files costs more than all else, and hardly anybody needs them: who has a mount that
-                // cannot be taken off, or lets in nobody who comes back for them.
-                visit.isLast = false
-                var isDone = takeOff(nil)
-                visit.isLast = true
-                if !isDone { isDone = takeOff(Self.kernelFiles(of: ours)) }
-                if isDone { done.formUnion(ours.map(\.id)) }
+                if kernels != nil { report.add(refusal) }
+                return isEntered && !isLeft
             }
+            // To clone the kernel's files costs more than all else, and hardly anybody needs them: who has a mount that
+            // cannot be taken off, or lets in nobody who comes back for them.
+            visit.isLast = false
+            guard !takeOff(nil) else { return report }
+            visit.isLast = true
+            _ = takeOff(Self.kernelFiles(of: ours))
             return report
         }
     }

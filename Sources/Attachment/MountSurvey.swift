@@ -9,6 +9,9 @@ package enum MountSurvey {
     private static let processLimit = 262_144
     /// fs.mount-max is 100,000; a line is seldom longer than 300 bytes.
     private static let mountinfoLimit = 32 << 20
+    /// More of one is not read to see whether any of ours is in it: all of them together could take as long as whoever made
+    /// them likes.
+    static let glanceLimit = 1 << 20
 
     /// A mount namespace as it is seen from one root directory (a chrooted process sees what is below its own).
     package struct Namespace: Equatable, Sendable {
@@ -56,11 +59,11 @@ package enum MountSurvey {
     /// Where processes are, each place once, with some of those that are there.
     package typealias Places = [(place: Namespace.Place, pids: [Int32])]
 
-    /// Where all processes in `proc` are: each namespace as it is seen from one root directory, and as it is seen from the others
-    /// that processes have in it.
+    /// Where all processes in `proc` are: each namespace as it is seen from one root directory, then as it is seen from another
+    /// one that processes have in it, and so on.
     ///
     /// Somebody with many mounts and many roots makes it long to look at these, and is to keep nobody else waiting.
-    package static func places(proc: Path = "/proc") -> (first: Places, others: Places) {
+    package static func places(proc: Path = "/proc") -> [Places] {
         var known: [Namespace.Place: Int] = [:]
         var all: Places = []
         for pid in processes(proc) {
@@ -72,32 +75,38 @@ package enum MountSurvey {
                 all.append((place, [pid]))
             }
         }
-        var result: (first: Places, others: Places) = ([], [])
-        var seen: Set<UInt64> = []
+        var result: [Places] = []
+        var rounds: [UInt64: Int] = [:]
         for entry in all {
-            if seen.insert(entry.place.inode).inserted {
-                result.first.append(entry)
-            } else {
-                result.others.append(entry)
-            }
+            let round = rounds[entry.place.inode, default: 0]
+            rounds[entry.place.inode] = round + 1
+            if round == result.count { result.append([]) }
+            result[round].append(entry)
         }
         return result
     }
 
-    /// The namespaces with file systems of our type in them; what has ended meanwhile is left out.
-    package static func look(at places: Places, proc: Path = "/proc") -> [Namespace] {
-        var result: [Namespace] = []
-        for (place, pids) in places {
-            let text = mountinfo(ofOneOf: pids, proc: proc)
-            guard hasOurs(text) else { continue }
-            result.append(Namespace(place: place, pids: pids, mounts: MountInfo.parse(text.span)))
+    /// Those in which there can be file systems of our type; what has ended meanwhile is left out.
+    ///
+    /// One that is too long for a glance may have some. Nothing of them is kept: there can be as many as users like.
+    package static func withOurs(_ places: Places, proc: Path = "/proc") -> Places {
+        places.filter {
+            let text = mountinfo(ofOneOf: $0.pids, proc: proc, limit: glanceLimit)
+            return text.count >= glanceLimit || hasOurs(text)
         }
-        return result
     }
 
-    private static func mountinfo(ofOneOf pids: [Int32], proc: Path) -> [UInt8] {
+    /// A namespace with what is mounted in it; nothing where it has ended.
+    ///
+    /// Takes as long as whoever mounted all that likes: for a process that nobody else waits for.
+    package static func look(at place: Places.Element, proc: Path = "/proc") -> Namespace {
+        let text = mountinfo(ofOneOf: place.pids, proc: proc, limit: mountinfoLimit)
+        return Namespace(place: place.place, pids: place.pids, mounts: MountInfo.parse(text.span))
+    }
+
+    private static func mountinfo(ofOneOf pids: [Int32], proc: Path, limit: Int) -> [UInt8] {
         for pid in pids {
-            do throws(Errno) { return try mountinfo(of: pid, proc: proc) } catch { continue }
+            do throws(Errno) { return try mountinfo(of: pid, proc: proc, limit: limit) } catch { continue }
         }
         return []
     }
@@ -138,27 +147,27 @@ package enum MountSurvey {
     /// Asks nothing of it.
     package static func minor(ofOursAt mountPoint: Path) throws(Errno) -> UInt32 {
         let bytes = try Fd.contents(of: "/proc/self/mountinfo", limit: mountinfoLimit)
-        let ours = MountInfo.parse(bytes.span).topmost.ours(of: mountPoint)
+        let ours = MountInfo.parse(bytes.span).topmost { $0.isOurs(of: [mountPoint]) }
         guard let mount = ours.first(where: { $0.mountPoint == mountPoint.bytes }) else { throw .noEntry }
         return mount.minor
     }
 
     /// The mounts of one process.
     package static func mounts(of pid: Int32, proc: Path = "/proc") throws(Errno) -> [MountInfo] {
-        let text = try mountinfo(of: pid, proc: proc)
+        let text = try mountinfo(of: pid, proc: proc, limit: mountinfoLimit)
         return MountInfo.parse(text.span)
     }
 
-    private static func mountinfo(of pid: Int32, proc: Path) throws(Errno) -> [UInt8] {
+    private static func mountinfo(of pid: Int32, proc: Path, limit: Int) throws(Errno) -> [UInt8] {
         let directory = proc.appending(Path("\(pid)"))
-        do throws(Errno) { return try mountinfo(in: directory) } catch {
+        do throws(Errno) { return try mountinfo(in: directory, limit) } catch {
             guard let thread = thread(in: directory) else { throw error }
-            return try mountinfo(in: thread)
+            return try mountinfo(in: thread, limit)
         }
     }
 
-    private static func mountinfo(in directory: Path) throws(Errno) -> [UInt8] {
-        try Fd.contents(of: directory.appending("mountinfo"), limit: mountinfoLimit)
+    private static func mountinfo(in directory: Path, _ limit: Int) throws(Errno) -> [UInt8] {
+        try Fd.contents(of: directory.appending("mountinfo"), limit: limit)
     }
 
     /// The directory of a thread of the process with this directory, where the first one has ended and tells nothing any more;
@@ -178,24 +187,33 @@ package enum MountSurvey {
 
 extension [MountInfo] {
     /// Of several mounts at one place, the one that a path leads to; in the order they are listed.
-    package var topmost: [MountInfo] {
-        let covered = Set(filter { $0.parent != $0.id }.map { Placing(mount: $0.parent, path: $0.mountPoint) })
-        return reachable.filter { !covered.contains(Placing(mount: $0.id, path: $0.mountPoint)) }
+    package var topmost: [MountInfo] { topmost { _ in true } }
+
+    /// The same of those that are meant: for the others it is not looked at, which costs more than all else.
+    func topmost(where isMeant: (MountInfo) -> Bool) -> [MountInfo] {
+        let taken = taken
+        return reachable(taken, where: isMeant).filter { !taken.contains(Placing(on: $0.id, at: $0.mountPoint)) }
     }
 
     /// Those to which a path leads once what is mounted at their own place is taken off: nothing is mounted over a directory
     /// above them.
-    package var reachable: [MountInfo] {
-        // An initramfs as the root is its own parent, and hides nothing.
-        let taken = Set(filter { $0.parent != $0.id }.map { Placing(mount: $0.parent, path: $0.mountPoint) })
+    package var reachable: [MountInfo] { reachable { _ in true } }
+
+    func reachable(where isMeant: (MountInfo) -> Bool) -> [MountInfo] { reachable(taken, where: isMeant) }
+
+    /// Where mounts are; an initramfs as the root is its own parent, and hides nothing.
+    private var taken: Set<Placing> {
+        Set(filter { $0.parent != $0.id }.map { Placing(on: $0.parent, at: $0.mountPoint) })
+    }
+
+    private func reachable(_ taken: Set<Placing>, where isMeant: (MountInfo) -> Bool) -> [MountInfo] {
         let byID = Dictionary(map { ($0.id, $0) }) { first, _ in first }
         // What is mounted on the same mount as this one, at a directory above it, came later: else it would be its parent.
         func isBelowAnother(_ mount: MountInfo) -> Bool {
-            var above = mount.mountPoint[...]
-            while above.count > 1 {
-                above = above.dropLast(above.count - (above.lastIndex(of: UInt8(ascii: "/")) ?? 0))
-                let path: [UInt8] = above.isEmpty ? [47] : [UInt8](above)
-                if taken.contains(Placing(mount: mount.parent, path: path)) { return true }
+            var above = Placing.Way(on: mount.parent)
+            for name in Placing.names(of: mount.mountPoint) {
+                if taken.contains(above.placing) { return true }
+                above.go(to: name)
             }
             return false
         }
@@ -219,7 +237,7 @@ extension [MountInfo] {
             for id in chain { known[id] = result }
             return result
         }
-        return filter { !isHidden($0) }
+        return filter { isMeant($0) && !isHidden($0) }
     }
 
     /// Those of file systems of ours that were mounted at `mountPoint` of the host, now or by an earlier daemon.
@@ -228,15 +246,41 @@ extension [MountInfo] {
     }
 
     /// The same of several places.
-    func ours(of mountPoints: [Path]) -> [MountInfo] {
-        filter { mount in
-            mount.type.elementsEqual(FuseMount.type.utf8) && mountPoints.contains { $0.bytes == mount.source }
-        }
+    func ours(of mountPoints: [Path]) -> [MountInfo] { filter { $0.isOurs(of: mountPoints) } }
+}
+
+extension MountInfo {
+    /// Whether it is of a file system of ours that was mounted at one of these places.
+    func isOurs(of mountPoints: [Path]) -> Bool {
+        type.elementsEqual(FuseMount.type.utf8) && mountPoints.contains { $0.bytes == source }
     }
 }
 
-/// A place on a mount where another one is.
+/// A place on a mount where another one is: a hash of both, keyed anew by each process.
+///
+/// Nobody can choose two places that have the same. Those of all directories on the way to a place cost no more than its own:
+/// a container's paths can be as long, and as many, as it likes.
 private struct Placing: Hashable {
-    var mount: UInt64
-    var path: [UInt8]
+    private var hash: Int
+
+    init(on mount: UInt64, at path: [UInt8]) {
+        var way = Way(on: mount)
+        for name in Self.names(of: path) { way.go(to: name) }
+        self = way.placing
+    }
+
+    private init(_ hash: Int) { self.hash = hash }
+
+    static func names(of path: [UInt8]) -> [ArraySlice<UInt8>] { path.split(separator: UInt8(ascii: "/")) }
+
+    /// From the root directory down.
+    struct Way {
+        private var hasher = Hasher()
+
+        init(on mount: UInt64) { hasher.combine(mount) }
+
+        mutating func go(to name: ArraySlice<UInt8>) { hasher.combine(name) }
+
+        var placing: Placing { Placing(hasher.finalize()) }
+    }
 }

@@ -193,14 +193,18 @@ package enum ProcessImage {
         throw Errno(rawValue: 0 &- result)
     }
 
-    /// Copies the process, which must have no other thread; nil in the copy, where the descriptor `closing` is closed.
+    /// Copies the process, which must have no other thread; nil in the copy.
     ///
     /// Whatever ends the process ends the copy.
-    package static func fork(closing fd: Int32 = -1) throws(Errno) -> Child? {
+    package static func fork() throws(Errno) -> Child? {
         let pid = try Errno.check(clinux_fork())
-        guard pid == 0 else { return Child(pid: pid) }
-        if fd >= 0 { close(fd) }
-        return nil
+        return pid == 0 ? nil : Child(pid: pid)
+    }
+
+    /// Closes a descriptor that the copy has of the process, and whose owner it does not use there; none where it is negative.
+    package static func close(_ fd: Int32) {
+        guard fd >= 0 else { return }
+        Glibc.close(fd)
     }
 
     /// Ends the process at once: nothing registered for its end runs.

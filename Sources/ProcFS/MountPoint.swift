@@ -15,7 +15,8 @@ package struct MountPoint: Sendable {
         package let description: String
     }
 
-    /// Makes the directory where it is missing, takes away a dead mount of ours (its daemon was killed), and mounts.
+    /// Makes the directory where it is missing, takes away a dead mount of ours (its daemon was killed), and mounts; on top of
+    /// what somebody mounted over one of ours.
     ///
     /// Returns the device.
     package func mount() throws(Refusal) -> Fd {
@@ -30,7 +31,7 @@ package struct MountPoint: Sendable {
         do throws(Errno) { try Directories.make(path) } catch {
             throw Refusal(description: "cannot make the mount point \(path): \(error)")
         }
-        if let type = mountedType {
+        if let type = mountedType, type == FuseMount.type || !isOverOurs {
             throw Refusal(
                 description: type == FuseMount.type
                     ? "\(path) is served by a running umweltd already; stop it first, or name another mount point"
@@ -83,6 +84,27 @@ package struct MountPoint: Sendable {
         else { return nil }
         let mount = MountInfo.parse(bytes.span).first { $0.id == status.mount }
         return mount.map { String(decoding: $0.type, as: UTF8.self) } ?? "unknown"
+    }
+
+    /// Whether what is mounted here was mounted over a file system of ours: it was put back on top of that then, and is to be
+    /// here again after its end.
+    private var isOverOurs: Bool {
+        guard let status = try? Fd.open(path, [.path, .directory]).status(),
+            let bytes = try? Fd.contents(of: "/proc/self/mountinfo", limit: 16 << 20)
+        else { return false }
+        return Self.isOverOurs(status.mount, at: path, in: MountInfo.parse(bytes.span))
+    }
+
+    static func isOverOurs(_ top: UInt64, at path: Path, in mounts: [MountInfo]) -> Bool {
+        let here = mounts.filter { $0.mountPoint == path.bytes }
+        let byID = Dictionary(here.map { ($0.id, $0) }) { first, _ in first }
+        var next = byID[top]
+        for _ in here {
+            guard let mount = next else { return false }
+            next = byID[mount.parent]
+            if let next, next.type.elementsEqual(FuseMount.type.utf8), next.source == path.bytes { return true }
+        }
+        return false
     }
 
     private static func explain(_ error: Errno, at path: Path) -> String {

@@ -84,7 +84,7 @@ struct Request {
             record.payload = try key.content(limit: Payload.maximumLength)
             // Of text the kernel does not keep the NUL.
             if let first = record.payload.first, first != 0 { record.payload.append(0) }
-        } catch where error == .permissionDenied && status.code != Self.noNamespace {
+        } catch let refusal where refusal == .permissionDenied && status.code != Self.noNamespace {
             // Somebody's own key: answered, and no helper can know with what.
             record.payload = []
         } catch {

@@ -8,18 +8,20 @@ import Testing
 
 /// What becomes of the work that processes are to do.
 struct CrewTests {
-    /// Runs `body` in a process for each of so many groups, which do not matter to it.
+    /// Runs `body` in a process for each of so many places, which do not matter to it.
     private func run(
         _ count: Int,
         _ body: (_ process: Int32) -> Mending.Report
     ) throws -> (crew: Crew, report: Mending.Report) {
         let place = try #require(MountSurvey.Namespace.Place.own)
-        let groups: [Crew.Group] = (1...count).map { number in
-            [(namespace: MountSurvey.Namespace(place: place, pids: [Int32(number)], mounts: []), mounts: [])]
-        }
+        let places: MountSurvey.Places = (1...count).map { (place, [Int32($0)]) }
         var crew = Crew(closing: -1) { _ in }
         var report = Mending.Report()
-        crew.run(groups, &report) { group, _ in body(group.first?.namespace.pids.first ?? 0) }
+        crew.run(places, &report) {
+            (.init(place: $0.place, pids: $0.pids, mounts: []), [])
+        } body: { work, _ in
+            body(work.namespace.pids.first ?? 0)
+        }
         return (crew, report)
     }
 
@@ -45,5 +47,30 @@ struct CrewTests {
         }
         #expect(report.files == 0)
         #expect(report.failures == [#"1 /a b\n= 9\u{1B}[m\u{009B}: "# + "\u{e9}"])
+    }
+
+    /// Who has nothing of ours is no container in which something was done; one that cannot be looked at is named.
+    @Test func whatIsFoundIsTold() throws {
+        let place = try #require(MountSurvey.Namespace.Place.own)
+        var others = place
+        others.inode = 1
+        let places: MountSurvey.Places = [(place, [1]), (others, [2])]
+        var crew = Crew(closing: -1) { _ in }
+        var report = Mending.Report()
+        crew.run(places, &report) { place in
+            place.pids == [1] ? (.init(place: place.place, pids: place.pids, mounts: []), []) : nil
+        } body: { _, _ in
+            Mending.Report()
+        }
+        #expect(report.places == [place] && report.left == 0)
+        report = Mending.Report()
+        crew.run([(others, [2])], &report) { _ in
+            try? ProcessID.kill(ProcessID.own, 9)
+            return nil
+        } body: { _, _ in
+            Mending.Report()
+        }
+        #expect(report.places.isEmpty)
+        #expect(report.lines("took away").first?.hasSuffix("; 1 containers are left") == true)
     }
 }

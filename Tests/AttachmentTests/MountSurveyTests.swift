@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright the Umwelt authors
 
+import Glibc
 import Kernel
 import Samples
 import Testing
@@ -64,6 +65,46 @@ struct MountSurveyTests {
         // The deepest first, whose way up is the longest.
         let reachable = mounts(text).reversed().reachable
         #expect(Set(reachable.map(\.id)) == [1, 3])
+    }
+
+    /// Somebody's paths can be as long as he likes: what they cost grows with their text, not with the square of it.
+    @Test func longPathsAreNoWork() {
+        let path = String(repeating: "/a", count: 2000)
+        var text = "1 1 0:1 / / rw - rootfs rootfs rw\n"
+        for id in 2..<100 { text += "\(id) \(id - 1) 0:4 / \(path) rw - fuse.umwelt /var/lib/umwelt rw\n" }
+        text += "100 1 0:5 / /b rw - tmpfs t rw\n101 1 0:4 / /b/a rw - fuse.umwelt /var/lib/umwelt rw\n"
+        let mounts = mounts(text)
+        let began = Clock.monotonic
+        #expect(mounts.topmost.map(\.id) == [1, 99, 100])
+        #expect(mounts.reachable.count == 100)
+        let took = (Clock.monotonic - began) / 1_000_000
+        #expect(took < 10_000, "\(took) ms")
+    }
+
+    /// Processes in a directory like /proc: in one namespace by two roots, with none of ours, and with more than a glance shows.
+    @Test func whatHasNoneIsNotLookedAt() throws {
+        let proc = Path("/tmp/umw-survey-\(UInt32.random(in: 0...UInt32.max))")
+        defer { try? FileTree.removeAll(proc) }
+        let none = text.replacing("fuse.umwelt", with: "fuse.other")
+        let long = String(repeating: none, count: MountSurvey.glanceLimit / none.utf8.count + 1)
+        for (pid, text) in [(1, text), (2, text), (3, none), (4, long)] {
+            let directory = proc.appending(Path("\(pid)"))
+            try Directories.make(directory.appending("ns"))
+            try Directories.make(directory.appending("root"))
+            try FileTree.write(Array(text.utf8), to: directory.appending("mountinfo"))
+            if pid == 2 {
+                // One file: one namespace.
+                #expect(link("\(proc)/1/ns/mnt", "\(directory)/ns/mnt") == 0)
+            } else {
+                try FileTree.write([], to: directory.appending("ns/mnt"))
+            }
+        }
+        let rounds = MountSurvey.places(proc: proc)
+        #expect(rounds.map { $0.map(\.pids) } == [[[1], [3], [4]], [[2]]])
+        let first = try #require(rounds.first)
+        let found = MountSurvey.withOurs(first, proc: proc)
+        #expect(found.map(\.pids) == [[1], [4]])
+        #expect(found.map { MountSurvey.look(at: $0, proc: proc).mounts.ours(of: "/var/lib/umwelt").count } == [3, 0])
     }
 
     /// What a container has mounted itself stays where it is when ours below it goes.

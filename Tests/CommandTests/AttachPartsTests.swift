@@ -143,7 +143,9 @@ struct AttachPartsTests {
     @Test(arguments: [
         ("4:memory:/docker/0123456789abcdef\n", true), ("0::/system.slice/docker-0123456789abcdef.scope\n", true),
         ("0::/kubepods/pod1/cri-containerd-0123456789abcdef.scope/init\n", true), ("0::/x0123456789abcdef\n", false),
-        ("0::/\n", false),
+        ("0::/\n", false), ("0::/machine.slice/libpod-0123456789abcdef.scope/container\n", true),
+        ("0::/machine.slice/libpod-conmon-0123456789abcdef.scope\n", false),
+        ("0::/system.slice/crio-conmon-0123456789abcdef.scope\n", false),
     ]) func cgroupsAreNamedAfterIDs(cgroups: String, isNamed: Bool) {
         #expect(CgroupSearch.isNamed(cgroups, "0123456789ab") == isNamed)
     }

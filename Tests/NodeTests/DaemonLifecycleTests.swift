@@ -337,6 +337,31 @@ extension DaemonSuite {
             try Mount.unmount(lab.directory.appending("above"), lazily: true)
         }
 
+        /// It is put on top again after its connection or its processes have ended, in order or not; only where it was.
+        @Test func mountThatIsCoveredIsNoReasonToRefuse() throws {
+            let lab = try DaemonLab()
+            let shell = try lab.shell()
+            let file = lab.mount.appending("proc/meminfo")
+            try Mount.mount("other", on: lab.mount, type: "tmpfs")
+            #expect(try waitUntil { FileTree.isThere(file) }, "\(lab.said)")
+            let before = try #require(lab.mounts.first).device
+            try FuseMount.abort(minor: try #require(before.split(separator: ":").last.flatMap { UInt32($0) }))
+            #expect(
+                try waitUntil {
+                    lab.mounts.contains { $0.type == "fuse.umwelt" && $0.device != before } && FileTree.isThere(file)
+                },
+                "\(lab.said)"
+            )
+            try lab.crash()
+            try lab.start()
+            #expect(try shell.run("cat \(file)").code == 0)
+            #expect(try lab.umwelt("stop").code == 0)
+            #expect(lab.waitForEnd(seconds: 5) == .exited(0))
+            #expect(try shell.run("stat -f -c %T \(lab.mount)").text == "tmpfs")
+            try lab.start()
+            #expect(try shell.run("cat \(file)").code == 0)
+        }
+
         /// The keeper that follows one that was killed meanwhile has no mount left to put there.
         @Test func mountIsTakenOffAndTheKeeperKilled() throws {
             let lab = try DaemonLab()

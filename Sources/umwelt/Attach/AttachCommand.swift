@@ -46,8 +46,8 @@ struct AttachCommand: ParsableCommand {
     }
 
     func run() throws {
-        let attacher = try Attacher(state: StateDirectory(stateDir), isLast: target != nil)
-        guard let target else { return try attachAll(attacher) }
+        let attacher = try Attacher(state: StateDirectory(stateDir), isLast: true)
+        guard let target else { return try attachAll(attacher.state) }
         try attach(try attacher.container(target), attacher)
     }
 
@@ -60,19 +60,39 @@ struct AttachCommand: ParsableCommand {
         }
     }
 
-    private func attachAll(_ attacher: Attacher) throws {
+    private func attachAll(_ state: StateDirectory) throws {
         var failures = 0
-        let containers = EngineStates(stateDirectory: attacher.state.path).containers().filter { !$0.isSandbox }
-        for container in containers {
-            do throws(Failure) { try attach(container, attacher) } catch {
-                failures += 1
-                Standard.complain(error.message ?? "")
-            }
-        }
+        let containers = EngineStates(stateDirectory: state.path).containers().filter { !$0.isSandbox }
+        for container in containers where !attachApart(container, state) { failures += 1 }
         if containers.isEmpty { Standard.complain("no container runs") }
         guard failures == 0 else {
             throw Failure.failed("\(failures) of \(containers.count) containers could not be attached")
         }
+    }
+
+    /// In a process of its own: from some containers (those of rootless engines on fuse-overlayfs) none comes back.
+    ///
+    /// False where it cannot be attached; that is said.
+    private func attachApart(_ container: EngineContainer, _ state: StateDirectory) -> Bool {
+        do throws(Errno) {
+            guard let child = try ProcessImage.fork() else {
+                do {
+                    try attach(container, try Attacher(state: state, isLast: true))
+                    ProcessImage.end(code: 0)
+                } catch {
+                    Standard.complain((error as? Failure)?.message ?? "\(error)")
+                    ProcessImage.end(code: 1)
+                }
+            }
+            switch try child.wait() {
+            case .exited(0): return true
+            case .exited(1): break
+            case let status: Standard.complain("cannot attach \(container.label): its process ended with \(status)")
+            }
+        } catch {
+            Standard.complain("cannot attach \(container.label): \(error)")
+        }
+        return false
     }
 
     static func words(_ container: EngineContainer, _ outcome: Attacher.Outcome) -> String {

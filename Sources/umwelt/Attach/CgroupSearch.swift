@@ -25,8 +25,11 @@ enum CgroupSearch {
     }
 
     /// Whether a component of a path in /proc/PID/cgroup is `id`, or begins or ends with it behind a hyphen.
+    ///
+    /// Not that of the container's monitor, which is on the host (`libpod-conmon-ID.scope`).
     static func isNamed(_ cgroups: String, _ id: String) -> Bool {
         cgroups.split(whereSeparator: { $0 == "/" || $0.isNewline || $0 == ":" }).contains { component in
+            if component.contains("-conmon-") { return false }
             var name = component[...]
             for suffix in [".scope", ".service"] where name.hasSuffix(suffix) { name = name.dropLast(suffix.count) }
             return (name.split(separator: "-").last ?? name).hasPrefix(id)

@@ -340,6 +340,43 @@ extension DaemonSuite {
             }
         }
 
+        /// With `--all`, and one of them on a FUSE of its own user namespace, as rootless engines use: nobody comes back from there.
+        @Test(.enabled(if: FileTree.isThere("/bin/busybox"), "no busybox")) func allContainers() throws {
+            let lab = try DaemonLab()
+            let (root, low) = (lab.directory.appending("x"), lab.directory.appending("low"))
+            let host = try lab.shell(["unshare", "-m", "--propagation", "private"])
+            // No other containers of this machine.
+            let begun = try host.run(
+                """
+                mount -t tmpfs run /run; mkdir \(root) \(low); cp /bin/busybox \(low)
+                note() {
+                  until grep -qs $2 \(low)/begun && p=$(pgrep -P $1); do sleep 0.1; done
+                  mkdir -p /run/crun/$2
+                  echo "{\\"pid\\":$p,\\"process-start-time\\":$(awk '{ print $22 }' /proc/$p/stat),\\"bundle\\":\\"/b\\"}" \
+                    >/run/crun/$2/status
+                }
+                unshare -U -r -m -p -f --kill-child sh -c '\(Programs.umweltd) --socket \(lab.directory)/y \(root) &
+                  until [ -e \(root)/proc/meminfo ]; do sleep 0.1; done
+                  mount --bind \(low) \(root)/sys; mount -t proc proc \(root)/proc
+                  echo fuse1 >>\(low)/begun; exec chroot \(root) /sys/busybox sleep 1000' >/dev/null 2>&1 &
+                fuse=$!
+                unshare -m -p -f --mount-proc --kill-child sh -c 'echo plain >>\(low)/begun; exec sleep 1000' &
+                plain=$!; note $fuse fuse1; note $plain plain
+                ls /proc/$(pgrep -P $fuse)/root/ 2>&1
+                """,
+                seconds: 30
+            )
+            #expect(begun.text.contains("ermission denied"), "\(begun.text)")
+            let program = Programs.directory.appending("umwelt")
+            let attached = try host.run("'\(program)' attach --all --state-dir \(lab.directory)", seconds: 60)
+            try host.run("kill $fuse $plain")
+            #expect(attached.code == 0, "\(attached.text)")
+            for name in ["fuse1", "plain"] {
+                let line = attached.text.split(separator: "\n").first { $0.hasPrefix("\(name): ") }
+                #expect(line?.contains("files attached") == true, "\(attached.text)")
+            }
+        }
+
         /// Nothing in it can be mounted over: that is said, and it is not registered.
         @Test(.enabled(if: FileTree.isThere("/bin/busybox"), "no busybox")) func containerWithoutFiles() throws {
             let lab = try DaemonLab()

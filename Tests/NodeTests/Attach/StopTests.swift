@@ -243,6 +243,39 @@ extension DaemonSuite {
             #expect(try device() == before)
         }
 
+        /// Somebody with thousands of mounts at paths as long as they can be, and a copy of ours: nobody else waits for him.
+        @Test func manyMountsWithLongPaths() throws {
+            let lab = try DaemonLab()
+            let hostile = try lab.shell(["unshare", "-U", "-r", "-m"])
+            let made = try hostile.run(
+                """
+                h=\(lab.directory)/h; mkdir $h; mount -t tmpfs t $h
+                deep=$h; for i in $(seq 1800); do deep=$deep/d; done; mkdir -p $deep; mount --bind $deep $deep
+                for i in $(seq 11); do mkdir $h/$i && mount --rbind $h $h/$i || exit 1; done
+                cat /proc/self/mountinfo | wc -c; grep -c ' fuse.umwelt \(lab.mount) ' /proc/self/mountinfo
+                """,
+                seconds: 60
+            )
+            #expect(made.code == 0 && made.text.hasSuffix("\n1"), "\(made.text)")
+            let container = try lab.container(in: try lab.cgroup())
+            #expect(try lab.umwelt("attach \(container.initPID)").code == 0)
+            try lab.crash()
+            var began = Clock.monotonic
+            try lab.start()
+            let read = "until cat /proc/meminfo >/dev/null 2>&1; do sleep 0.02; done"
+            #expect(try container.shell.run(read, seconds: 60).code == 0, "\(lab.said)")
+            let mended = (Clock.monotonic - began) / 1_000_000
+            began = Clock.monotonic
+            #expect(try lab.umwelt("stop").code == 0, "\(lab.said)")
+            #expect(lab.waitForEnd(seconds: 5) == .exited(0))
+            let stopped = (Clock.monotonic - began) / 1_000_000
+            print("stop: beside many long mounts mended after \(mended) ms, stopped after \(stopped) ms")
+            #expect(max(mended, stopped) < 8000 * UInt64(Programs.patience), "\(lab.said)")
+            let left = "head -n 1 /proc/meminfo && ! grep ' fuse.umwelt ' /proc/self/mountinfo"
+            #expect(try container.shell.run(left).code == 0, "\(lab.said)")
+            #expect(!lab.said.contains("left"), "\(lab.said)")
+        }
+
         /// A log that nobody reads, and children's ends that whoever started it ignores, hold up nobody.
         @Test func logIsFullAndChildrenAreIgnored() throws {
             let lab = try DaemonLab(isStarted: false)
