@@ -54,6 +54,10 @@ struct EntryID: RawRepresentable, Hashable, Sendable {
     }
 
     var isSysfs: Bool { rawValue & 0x8_0000_0000 != 0 }
+
+    /// Its place in a listing of sysfs: from 1 on, and within 31 bits with what a listing adds, for glibc's readdir(3) of 32-bit
+    /// programs fails with EOVERFLOW beyond.
+    var position: UInt64 { (rawValue & 0x3FFF_FFFF) + 1 }
 }
 
 /// The files of /proc that are served.

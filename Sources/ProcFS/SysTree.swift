@@ -143,7 +143,7 @@ final class SysTree: Sendable {
             }
             children.append(id)
         }
-        return children.sorted { $0.rawValue < $1.rawValue }
+        return children.sorted { ($0.position, $0.rawValue) < ($1.position, $1.rawValue) }
     }
 
     /// Of a cpufreq policy: `0 1 2` (drivers/cpufreq/cpufreq.c, cpufreq_show_cpus()); nil where it cannot be read.

@@ -237,7 +237,7 @@ package final class UmweltFS: FileSystem {
                     name: Array(child.node.name),
                     node: NodeID(key: id.key, entry: child.id).rawValue,
                     type: child.node.type.rawValue,
-                    position: child.id.rawValue
+                    position: child.id.position
                 )
             }
         }

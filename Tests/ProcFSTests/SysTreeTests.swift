@@ -113,6 +113,8 @@ import Testing
         #expect(after.count == before.count + 1)
         #expect(before.allSatisfy { after.contains($0) })
         #expect(zip(after, after.dropFirst()).allSatisfy { $0.position < $1.position } && after[0].position > 0)
+        // As 32-bit programs read them.
+        #expect(after.allSatisfy { $0.position + 2 <= UInt64(Int32.max) })
     }
 
     /// Reading the tree does not come to an end: the list of a policy's CPUs is a pipe that nobody writes to.
