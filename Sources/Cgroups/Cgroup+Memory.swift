@@ -9,9 +9,9 @@ extension Cgroup {
     /// Memory and swap of the container now.
     ///
     /// Limits and headroom are the least of all levels up to the root; usage and memory.stat are the container's own, or
-    /// of the nearest ancestor that accounts. On v1 two preads, one or two more for each level that is limited, and each
-    /// 10 ms one for each other level; on v2 two, and one or two for each level. With swap, as many again but for
-    /// memory.stat, and on v1 one for the swappiness.
+    /// of the nearest ancestor that accounts. On v1 two preads, one more for each ancestor that is limited, and each 10 ms
+    /// one for each level; on v2 two, and one or two for each level. With swap, as many again but for memory.stat, and on
+    /// v1 one for the swappiness.
     ///
     /// On kernels before 5.11, v1's memory.use_hierarchy can be 0; an ancestor that does not limit its children is then
     /// taken for one that does.
@@ -101,25 +101,24 @@ extension Cgroup {
 
     /// The levels of v1 that have a memory limit, from the container up, and the limits.
     ///
-    /// Levels without one are looked at each 10 ms only, while memory.stat tells of the same least limit: a limit that is
-    /// put there and is the least is seen at once, any other may not be for that long.
+    /// Looked at each 10 ms only, while memory.stat tells of the same least limit: so the least is exact, and any other,
+    /// which counts where less is left of it, as it was at most that long ago.
     private func limitedLevels(
         _ leaf: Node,
         _ stat: MemoryStat
     ) throws(CgroupError) -> [(level: Node, limit: UInt64)] {
         let now = Clock.monotonic
-        let known = knownLimits.withLock { $0 }
-        let isKnown =
-            known.map { known in
-                known.leaf === leaf && known.least == stat.hierarchicalLimit
-                    && now.subtracting(orMin: known.readAt) < Self.limitsMaxAgeNs
-            } ?? false
+        if let known = knownLimits.withLock({ $0 }), known.leaf == ObjectIdentifier(leaf),
+            known.least == stat.hierarchicalLimit, now.subtracting(orMin: known.readAt) < Self.limitsMaxAgeNs
+        {
+            return known.limited
+        }
         var limits: [(level: Node, limit: UInt64)] = []
-        for level in isKnown ? known?.limited ?? [] : Array(leaf.levels) {
+        for level in leaf.levels {
             if let limit = try level.limit(.memoryLimit) { limits.append((level, limit)) }
         }
-        if !isKnown, let least = stat.hierarchicalLimit {
-            let known = KnownLimits(leaf: leaf, least: least, readAt: now, limited: limits.map(\.level))
+        if let least = stat.hierarchicalLimit {
+            let known = KnownLimits(leaf: ObjectIdentifier(leaf), least: least, readAt: now, limited: limits)
             knownLimits.withLock { $0 = known }
         }
         return limits

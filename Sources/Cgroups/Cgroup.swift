@@ -27,11 +27,12 @@ package final class Cgroup: Sendable {
 
     /// Which levels have a memory limit (v1), and what memory.stat said when that was looked at.
     struct KnownLimits: Sendable {
-        let leaf: Node
+        /// Of one of `nodes` or an ancestor: as long-lived as this.
+        let leaf: ObjectIdentifier
         let least: UInt64
         /// Of the monotonic clock, in nanoseconds.
         let readAt: UInt64
-        let limited: [Node]
+        let limited: [(level: Node, limit: UInt64)]
     }
 
     let knownLimits = Mutex<KnownLimits?>(nil)

@@ -12,14 +12,6 @@ import Synchronization
 /// answer of a small file does. So while requests come in quick succession from one thread, one of ours serves them, and
 /// the others sit out. Another reader, who may then wait for the answer in progress, or a pause calls them back.
 final class Attendance: Sendable {
-    /// Requests from one thread in a row before the others sit out.
-    private static var streakLength: UInt32 { 16 }
-    /// A pause that ends a streak.
-    private static var pauseNs: UInt64 { 1_000_000 }
-
-    private let reader = Atomic<UInt32>(0)
-    private let length = Atomic<UInt32>(0)
-    private let lastNs = Atomic<UInt64>(0)
     /// The number of the thread that serves alone; -1: all do.
     ///
     /// Changed under the lock only.
@@ -30,18 +22,13 @@ final class Attendance: Sendable {
 
     init() throws(Errno) { event = try Fd.event() }
 
-    /// Tells that `thread` has had a request of `reader` since `now`, before it is answered; 0 is one whose sender is not
-    /// known.
-    func note(_ reader: UInt32, at now: UInt64, thread: Int) {
-        guard reader != 0 else { return }
-        let pause = now &- lastNs.exchange(now, ordering: .relaxed)
-        guard self.reader.exchange(reader, ordering: .relaxed) == reader, pause < Self.pauseNs else {
-            length.store(0, ordering: .relaxed)
-            if alone.load(ordering: .relaxed) >= 0 { callBack(isLast: false) }
-            return
+    /// Tells what the request is that `thread` has, before it is answered.
+    func note(_ phase: Streak.Phase, thread: Int) {
+        switch phase {
+        case .broken: if alone.load(ordering: .relaxed) >= 0 { callBack(isLast: false) }
+        case .long: if alone.load(ordering: .relaxed) < 0 { leave(to: thread) }
+        case .short, .unknown: break
         }
-        let length = length.wrappingAdd(1, ordering: .relaxed).newValue
-        if length >= Self.streakLength, alone.load(ordering: .relaxed) < 0 { leave(to: thread) }
     }
 
     /// Returns when `thread` is wanted.

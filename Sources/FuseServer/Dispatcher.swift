@@ -4,22 +4,24 @@
 package import FuseWire
 import Kernel
 
+/// What is to be written back for a message.
+///
+/// Not a part of `Dispatcher`: what is nested in a generic type is looked up at run time, each time.
+package enum Outcome: Equatable, Sendable {
+    /// The reply's bytes.
+    case answer
+    /// The same, after the kernel was told to ask for this node's attributes again.
+    case answerOfOtherSize(node: UInt64)
+    /// FORGET and INTERRUPT have no answer.
+    case silence
+    /// The kernel says goodbye (DESTROY): answered, then the session ends.
+    case goodbye
+}
+
 /// Turns one message of the kernel into one answer.
 ///
 /// Knows no device: the same code runs in tests over plain bytes.
 package struct Dispatcher<FS: FileSystem>: Sendable {
-    /// What is to be written back.
-    package enum Outcome: Equatable, Sendable {
-        /// The reply's bytes.
-        case answer
-        /// The same, after the kernel was told to ask for this node's attributes again.
-        case answerOfOtherSize(node: UInt64)
-        /// FORGET and INTERRUPT have no answer.
-        case silence
-        /// The kernel says goodbye (DESTROY): answered, then the session ends.
-        case goodbye
-    }
-
     /// How long the kernel may keep attributes: most never change, so nothing is gained by asking again.
     private static func timeoutNs(of attributes: Attributes) -> UInt64 { attributes.areSteady ? 3_600_000_000_000 : 0 }
 
@@ -85,10 +87,9 @@ package struct Dispatcher<FS: FileSystem>: Sendable {
         case .open(let flags):
             // The mount is read-only; this holds for whoever remounts it.
             guard flags & 0o3 == 0 else { throw .readOnly }
-            let content = try fileSystem.content(of: node, for: caller)
-            let owner = fileSystem.owner(of: node, for: caller)
+            let (content, owner) = try fileSystem.open(node, for: caller)
             let handle = snapshots.insert(content, owner: owner, thread: caller.pid)
-            reply.put(handle: handle, flags: [.directIO, .noFlush])
+            reply.put(handle: handle, flags: .snapshot)
             // The size the kernel has may be of another content, or of another reader's. Programs that seek from the end
             // (tail, tac) go by it.
             if !fileSystem.isTold(size: content.count, of: node) {
@@ -104,15 +105,14 @@ package struct Dispatcher<FS: FileSystem>: Sendable {
             switch snapshots.content(of: handle, readAt: offset) {
             case .content(let kept): content = kept
             case .stale:
-                content = try fileSystem.content(of: node, for: caller)
+                content = try fileSystem.open(node, for: caller).content
                 snapshots.replace(content, of: handle)
             case .nothing:
                 counters.countRerendered()
-                content = try fileSystem.content(of: node, for: caller)
+                let owner: UInt64
+                (content, owner) = try fileSystem.open(node, for: caller)
                 // Read from its start, it is whole.
-                if offset == 0 {
-                    snapshots.restore(content, of: handle, owner: fileSystem.owner(of: node, for: caller))
-                }
+                if offset == 0 { snapshots.restore(content, of: handle, owner: owner) }
             }
             let start = min(offset, UInt64(content.count))
             let end = min(start + UInt64(min(size, UInt32(maxRead))), UInt64(content.count))
@@ -139,7 +139,7 @@ package struct Dispatcher<FS: FileSystem>: Sendable {
         case .readlink: reply.put(name: try fileSystem.linkTarget(of: node, for: caller))
         case .opendir:
             _ = try fileSystem.attributes(of: node, for: caller)
-            reply.put(handle: 0, flags: [])
+            reply.put(handle: 0, flags: .none)
         case .readdir(_, let offset, let size):
             try list(node, caller, offset: offset, limit: min(Int(size), maxRead), into: &reply)
         case .releasedir: break

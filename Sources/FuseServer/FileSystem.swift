@@ -22,15 +22,13 @@ package protocol FileSystem: Sendable {
     func lookup(_ name: [UInt8], in parent: UInt64, for caller: Caller) throws(Errno) -> Entry
     func attributes(of node: UInt64, for caller: Caller) throws(Errno) -> Attributes
     func linkTarget(of node: UInt64, for caller: Caller) throws(Errno) -> [UInt8]
-    /// The whole content of a file as it is now. Called once for each open, and again where the snapshot was dropped or the
-    /// file is read from its start again.
-    func content(of node: UInt64, for caller: Caller) throws(Errno) -> [UInt8]
+    /// The whole content of a file as it is now, and whose share of the snapshots it counts against. Called once for each
+    /// open, and again where the snapshot was dropped or the file is read from its start again.
+    func open(_ node: UInt64, for caller: Caller) throws(Errno) -> (content: [UInt8], owner: UInt64)
     /// Whether the size that the kernel may have of the node is that of a content of so many bytes; else it is to forget it.
     func isTold(size bytes: Int, of node: UInt64) -> Bool
     /// All entries of a directory, without `.` and `..`, in the order of their positions.
     func entries(of node: UInt64, for caller: Caller) throws(Errno) -> [DirectoryEntry]
-    /// Whose share of the snapshots an open of this node counts against.
-    func owner(of node: UInt64, for caller: Caller) -> UInt64
 }
 
 /// What a name stands for.

@@ -21,36 +21,22 @@ import Synchronization
 /// is never placed itself, places and frees the others, and takes no lock that they hold: when no request has been served
 /// for a few milliseconds, whatever the reason, all are ordinary threads again.
 package final class Placement: Sendable {
-    /// Requests from one thread in a row before the threads move, and between two looks at where it is.
-    private static var streakLength: UInt32 { 16 }
-    /// A pause that ends a streak.
-    private static var pauseNs: UInt64 { 1_000_000 }
+    /// Requests between two looks at where the reader is.
+    private static var lookInterval: UInt32 { 16 }
     private static var leastBackoffNs: UInt64 { 1_000_000_000 }
     private static var greatestBackoffNs: UInt64 { 64_000_000_000 }
 
     /// Between two looks of the watch, and how long there may be no request.
     private static var watchMilliseconds: Int32 { 4 }
 
-    private struct Streak {
-        var reader: UInt32 = 0
-        var length: UInt32 = 0
-        /// As `freed` was when the streak began.
-        var round = 0
-    }
-
     private let home: Affinity?
     private let isEnabled: Bool
     private let cpuOf: @Sendable (_ thread: Int32) -> Int?
-    /// The loop threads alone take this lock.
-    private let streak = Mutex(Streak())
-    /// When the last request came.
-    private let lastNs = Atomic<UInt64>(0)
+    private let streak = Streak()
     /// The CPU the threads should be on; -1: any.
     private let target = Atomic<Int>(-1)
     /// No move before this moment.
     private let notBeforeNs = Atomic<UInt64>(0)
-    /// How often the watch has freed them because nothing was served.
-    private let freed = Atomic<Int>(0)
     /// The loop threads, which take the lock when they start, as ordinary threads.
     private let threads = Mutex<[ThreadSchedule]>([])
     /// Readable: `target` has changed, or the watch is to end.
@@ -75,23 +61,22 @@ package final class Placement: Sendable {
     /// Tells that `reader` has asked, `now` by the monotonic clock; 0 is one that is not known.
     ///
     /// Called by the loop threads for each message, before it is answered.
-    func note(_ reader: UInt32, at now: UInt64) {
-        guard isEnabled, reader != 0 else { return }
-        let pause = now.subtracting(lastNs.exchange(now, ordering: .relaxed))
-        let round = freed.load(ordering: .relaxed)
-        let length = streak.withLock { streak -> UInt32 in
-            if streak.reader != reader || streak.round != round || pause >= Self.pauseNs {
-                streak = Streak(reader: reader, length: 0, round: round)
-            } else {
-                streak.length &+= 1
-            }
-            return streak.length
-        }
-        if length == 0 {
-            if target.exchange(-1, ordering: .relaxed) >= 0 { call.signal() }
-        } else if length % Self.streakLength == 0, now >= notBeforeNs.load(ordering: .relaxed) {
-            guard let cpu = cpuOf(Int32(bitPattern: reader)), home?.contains(cpu: cpu) == true else { return }
+    @discardableResult
+    func note(_ reader: UInt32, at now: UInt64) -> Streak.Phase {
+        let phase = streak.note(reader, at: now)
+        if isEnabled { follow(reader, phase, now) }
+        return phase
+    }
+
+    private func follow(_ reader: UInt32, _ phase: Streak.Phase, _ now: UInt64) {
+        switch phase {
+        case .broken: if target.exchange(-1, ordering: .relaxed) >= 0 { call.signal() }
+        case .long(let length):
+            guard length % Self.lookInterval == 0, now >= notBeforeNs.load(ordering: .relaxed),
+                let cpu = cpuOf(Int32(bitPattern: reader)), home?.contains(cpu: cpu) == true
+            else { return }
             if target.exchange(cpu, ordering: .relaxed) != cpu { call.signal() }
+        case .short, .unknown: break
         }
     }
 
@@ -105,14 +90,13 @@ package final class Placement: Sendable {
             call.drain()
             let now = Clock.monotonic
             var wanted = target.load(ordering: .relaxed)
-            let silence = now.subtracting(lastNs.load(ordering: .relaxed))
+            let silence = now.subtracting(streak.lastNs)
             if placed >= 0, wanted >= 0, silence > UInt64(Self.watchMilliseconds) * 1_000_000 {
                 // Asleep, they have nothing to do: the reader paused. Runnable, others have their CPU.
                 if threads.withLock({ $0.contains { $0.isRunnable } }) {
                     notBeforeNs.store(now &+ backoffNs, ordering: .relaxed)
                     backoffNs = min(backoffNs * 2, Self.greatestBackoffNs)
                 }
-                freed.wrappingAdd(1, ordering: .relaxed)
                 target.store(-1, ordering: .relaxed)
                 wanted = -1
             } else if placed >= 0, wanted < 0,

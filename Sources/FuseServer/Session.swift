@@ -57,7 +57,7 @@ package final class Session<FS: FileSystem>: Sendable {
     }
 
     /// A request that has ended several processes is answered with EIO before it ends this one too.
-    private func answer(_ message: RawSpan, into reply: inout Reply) -> Dispatcher<FS>.Outcome {
+    private func answer(_ message: RawSpan, into reply: inout Reply) -> Outcome {
         if !refused.isEmpty, let header = try? RequestHeader(decoding: message), header.opcode.isAnswered,
             refused.contains(header.unique & ~RequestHeader.resent)
         {
@@ -102,9 +102,7 @@ package final class Session<FS: FileSystem>: Sendable {
             // SAFETY: bytes of an array of UInt8, within its bounds.
             let message = unsafe buffer.span.bytes.extracting(first: min(size, RequestBuffer.size))
             if let header = try? RequestHeader(decoding: message) {
-                let now = Clock.monotonic
-                attendance.note(header.pid, at: now, thread: number)
-                placement.note(header.pid, at: now)
+                attendance.note(placement.note(header.pid, at: Clock.monotonic), thread: number)
             }
             let outcome = answer(message, into: &reply)
             send(reply, outcome)
@@ -131,7 +129,7 @@ package final class Session<FS: FileSystem>: Sendable {
     }
 
     /// ENOENT: the request was interrupted or resent to another process meanwhile; nobody waits for this answer.
-    private func send(_ reply: borrowing Reply, _ outcome: Dispatcher<FS>.Outcome) {
+    private func send(_ reply: borrowing Reply, _ outcome: Outcome) {
         if outcome == .silence { return }
         // ENOENT: the kernel does not know the node any more.
         if case .answerOfOtherSize(let node) = outcome {

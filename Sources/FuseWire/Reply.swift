@@ -136,17 +136,12 @@ package struct Reply: Sendable {
     }
 }
 
-/// FOPEN_ flags.
-package struct OpenReplyFlags: OptionSet, Sendable {
-    package let rawValue: UInt32
-
-    package init(rawValue: UInt32) { self.rawValue = rawValue }
-
-    /// Reads go to the server, not through the page cache.
-    package static let directIO = OpenReplyFlags(rawValue: 1 << 0)
-    package static let keepCache = OpenReplyFlags(rawValue: 1 << 1)
-    /// The kernel need not send FLUSH at close (7.36).
-    package static let noFlush = OpenReplyFlags(rawValue: 1 << 5)
+/// FOPEN_ flags of an answer to OPEN or OPENDIR.
+package enum OpenReplyFlags: UInt32, Sendable {
+    case none = 0
+    /// FOPEN_DIRECT_IO: reads go to the server, not through the page cache; FOPEN_NOFLUSH (7.36): the kernel need not send
+    /// FLUSH at close.
+    case snapshot = 0x21
 }
 
 /// What stat(2) shows of a node.

@@ -158,17 +158,18 @@ package final class UmweltFS: FileSystem {
         for component in path.split(separator: UInt8(ascii: "/")) {
             node = try lookup(Array(component), in: node, for: caller).attributes.node
         }
-        return try content(of: node, for: caller)
+        return try open(node, for: caller).content
     }
 
     // MARK: FileSystem
 
-    /// The container, whichever of its processes asks; a process of the host is on its own.
-    package func owner(of node: UInt64, for caller: Caller) -> UInt64 {
-        let key = NodeID(rawValue: node).key
-        if key != 0 { return UInt64(key) }
-        if case .container(let container) = try? identity.subject(of: caller.pid) { return UInt64(container.key) }
-        return 1 << 32 | UInt64(UInt32(bitPattern: caller.pid))
+    /// It counts against the container, whichever of its processes asks; a process of the host is on its own.
+    package func open(_ node: UInt64, for caller: Caller) throws(Errno) -> (content: [UInt8], owner: UInt64) {
+        let id = NodeID(rawValue: node)
+        let subject = try subject(id.key, caller)
+        let content = try content(of: id, for: subject)
+        if case .container(let container) = subject { return (content, UInt64(container.key)) }
+        return (content, 1 << 32 | UInt64(UInt32(bitPattern: caller.pid)))
     }
 
     package func lookup(_ name: [UInt8], in parent: UInt64, for caller: Caller) throws(Errno) -> Entry {
@@ -251,9 +252,7 @@ package final class UmweltFS: FileSystem {
         }
     }
 
-    package func content(of node: UInt64, for caller: Caller) throws(Errno) -> [UInt8] {
-        let id = NodeID(rawValue: node)
-        let subject = try subject(id.key, caller)
+    private func content(of id: NodeID, for subject: Identity.Subject) throws(Errno) -> [UInt8] {
         if let file = id.entry.procFile {
             let content: [UInt8]
             switch subject {
@@ -294,7 +293,7 @@ package final class UmweltFS: FileSystem {
         var bytes = Attributes.nominalSize
         if let subject = try? subject(id.key, caller) {
             if case .container = subject, !withSizes(of: subject, { $0.isKnown(file) }) {
-                _ = try? content(of: id.rawValue, for: caller)
+                _ = try? content(of: id, for: subject)
             }
             bytes = withSizes(of: subject) { $0.tell(file, isKept: id.key != 0) }
         }

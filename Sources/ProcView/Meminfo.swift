@@ -50,6 +50,11 @@ package struct Meminfo: Sendable {
     /// A key that is not in the table, and so whose container's value is not known, is 0, never the host's.
     package func text(_ figures: MemoryFigures) -> Text {
         var bytes = template
+        return put(figures, into: bytes.mutableSpan) ? Text(bytes) : wideText(figures)
+    }
+
+    /// False where one is wider than its column, and so moves what follows.
+    private func put(_ figures: MemoryFigures, into text: consuming MutableSpan<UInt8>) -> Bool {
         for field in fields {
             var rest = field.get(figures)
             guard rest > 0 else { continue }
@@ -57,13 +62,12 @@ package struct Meminfo: Sendable {
             let start = field.end - field.width
             while rest > 0, index > start {
                 index -= 1
-                bytes[index] = UInt8(ascii: "0") &+ UInt8(truncatingIfNeeded: rest % 10)
+                text[index] = UInt8(ascii: "0") &+ UInt8(truncatingIfNeeded: rest % 10)
                 rest /= 10
             }
-            // It is wider than its column, and so moves what follows.
-            guard rest == 0 else { return wideText(figures) }
+            guard rest == 0 else { return false }
         }
-        return Text(bytes)
+        return true
     }
 
     private func wideText(_ figures: MemoryFigures) -> Text {

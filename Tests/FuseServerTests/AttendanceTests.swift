@@ -38,7 +38,7 @@ struct AttendanceTests {
         note([UInt32](repeating: 7, count: 100), attendance)
         let other = try Waiter(attendance, 1)
         #expect(!other.returned(milliseconds: 20))
-        note([8], attendance)
+        attendance.note(.broken, thread: 0)
         #expect(other.returned(milliseconds: 5000))
         #expect(try Waiter(attendance, 1).returned(milliseconds: 5000))
     }
@@ -66,6 +66,7 @@ struct AttendanceTests {
     }
 
     private func note(_ readers: [UInt32], _ attendance: Attendance) {
-        for reader in readers { attendance.note(reader, at: Clock.monotonic, thread: 0) }
+        let streak = Streak()
+        for reader in readers { attendance.note(streak.note(reader, at: Clock.monotonic), thread: 0) }
     }
 }

@@ -34,14 +34,14 @@ final class FakeFileSystem: FileSystem {
 
     func linkTarget(of node: UInt64, for caller: Caller) throws(Errno) -> [UInt8] { throw .invalidArgument }
 
-    func content(of node: UInt64, for caller: Caller) throws(Errno) -> [UInt8] {
+    func open(_ node: UInt64, for caller: Caller) throws(Errno) -> (content: [UInt8], owner: UInt64) {
         guard node != 1 else { throw .isDirectory }
         let content = state.withLock { state in
             state.productions += 1
             return state.content[node]
         }
         guard let content else { throw .noEntry }
-        return content
+        return (content, node >= 100 ? node / 100 : UInt64(caller.pid))
     }
 
     func isTold(size bytes: Int, of node: UInt64) -> Bool { bytes <= Attributes.nominalSize }
@@ -54,8 +54,6 @@ final class FakeFileSystem: FileSystem {
             }
         }
     }
-
-    func owner(of node: UInt64, for caller: Caller) -> UInt64 { node >= 100 ? node / 100 : UInt64(caller.pid) }
 }
 
 /// The dispatcher with plain bytes on both sides.

@@ -20,10 +20,10 @@ struct SessionTests {
             mayAnswer = try Fd.event()
         }
 
-        func content(of node: UInt64, for caller: Caller) throws(Errno) -> [UInt8] {
+        func open(_ node: UInt64, for caller: Caller) throws(Errno) -> (content: [UInt8], owner: UInt64) {
             isAsked.signal()
             _ = try mayAnswer.waitReadable(milliseconds: 20_000)
-            return [1]
+            return ([1], 1)
         }
 
         func lookup(_ name: [UInt8], in parent: UInt64, for caller: Caller) throws(Errno) -> Entry { throw .noEntry }
@@ -31,7 +31,6 @@ struct SessionTests {
         func linkTarget(of node: UInt64, for caller: Caller) throws(Errno) -> [UInt8] { throw .noEntry }
         func isTold(size bytes: Int, of node: UInt64) -> Bool { true }
         func entries(of node: UInt64, for caller: Caller) throws(Errno) -> [DirectoryEntry] { throw .noEntry }
-        func owner(of node: UInt64, for caller: Caller) -> UInt64 { 1 }
     }
 
     private func message(opcode: UInt32, unique: UInt64, _ body: [UInt8] = []) -> [UInt8] {

@@ -94,7 +94,7 @@ import Testing
     @Test func openInHex() {
         var reply = Reply()
         reply.begin(1)
-        reply.put(handle: .max, flags: [.directIO, .noFlush])
+        reply.put(handle: .max, flags: .snapshot)
         #expect(reply.bytes.dropFirst(16).elementsEqual(hex("ffffffffffffffff 21000000 00000000")))
     }
 

@@ -123,7 +123,7 @@ extension UmweltFS {
     }
 
     func text(_ path: String, caller: Caller = Caller(pid: 0)) throws -> String {
-        String(decoding: try content(of: try node(path, caller: caller), for: caller), as: UTF8.self)
+        String(decoding: try open(try node(path, caller: caller), for: caller).content, as: UTF8.self)
     }
 
     func names(_ path: String, caller: Caller = Caller(pid: 0)) throws -> [String] {

@@ -53,10 +53,10 @@ import Testing
                 _ = try? files.entries(of: node, for: .init(pid: 0))
                 _ = try? files.lookup([97], in: node, for: .init(pid: 0))
                 _ = try? files.linkTarget(of: node, for: .init(pid: 0))
-                _ = files.owner(of: node, for: .init(pid: 0))
+                _ = try? files.open(node, for: .init(pid: 0))
             }
         }
-        #expect(throws: (any Error).self) { try files.content(of: .max, for: .init(pid: 0)) }
-        #expect(throws: (any Error).self) { try files.content(of: 0, for: .init(pid: 0)) }
+        #expect(throws: (any Error).self) { try files.open(.max, for: .init(pid: 0)) }
+        #expect(throws: (any Error).self) { try files.open(0, for: .init(pid: 0)) }
     }
 }

@@ -57,10 +57,10 @@ import Testing
         #expect(cpuinfo.contains("processor\t: 1") && cpuinfo.contains("processor\t: 2"))
         #expect(!cpuinfo.contains("processor\t: 0") && !cpuinfo.contains("processor\t: 3"))
         let node = try files.node("containers/c/proc/meminfo")
-        #expect(files.owner(of: node, for: Caller(pid: 0)) == UInt64(container.key))
+        #expect(try files.open(node, for: Caller(pid: 0)).owner == UInt64(container.key))
         #expect(files.table.deregister(id: Array("c".utf8)))
         // What was bound into the container says so.
-        #expect(throws: Errno.noEntry) { try files.content(of: node, for: Caller(pid: 0)) }
+        #expect(throws: Errno.noEntry) { try files.open(node, for: Caller(pid: 0)) }
     }
 
     @Test func cgroupThatIsGoneIsNoEntry() throws {
@@ -117,7 +117,7 @@ import Testing
         }
         #expect(try bytesRead() - before < size)
         // Who has opened it knows its size.
-        #expect(try files.content(of: node, for: Caller(pid: 1)).count == size)
+        #expect(try files.open(node, for: Caller(pid: 1)).content.count == size)
         #expect(!files.isTold(size: size, of: node))
         let opened = try bytesRead()
         let hosts = try files.attributes(of: node, for: Caller(pid: 1))
@@ -137,7 +137,7 @@ import Testing
         let node = try files.node("containers/c/proc/cpuinfo")
         func attributes() throws -> Attributes { try files.attributes(of: node, for: Caller(pid: 0)) }
         func open() throws -> (size: Int, isTold: Bool) {
-            let size = try files.content(of: node, for: Caller(pid: 0)).count
+            let size = try files.open(node, for: Caller(pid: 0)).content.count
             return (size, files.isTold(size: size, of: node))
         }
         #expect(try attributes().areSteady)

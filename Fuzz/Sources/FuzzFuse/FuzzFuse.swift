@@ -19,9 +19,9 @@ private struct Files: FileSystem {
 
     func linkTarget(of node: UInt64, for caller: Caller) throws(Errno) -> [UInt8] { [UInt8](repeating: 97, count: 100) }
 
-    func content(of node: UInt64, for caller: Caller) throws(Errno) -> [UInt8] {
+    func open(_ node: UInt64, for caller: Caller) throws(Errno) -> (content: [UInt8], owner: UInt64) {
         guard node > 1 else { throw .isDirectory }
-        return [UInt8](repeating: 1, count: node == 4 ? 200_000 : Int(node & 0xFFF))
+        return ([UInt8](repeating: 1, count: node == 4 ? 200_000 : Int(node & 0xFFF)), node)
     }
 
     func isTold(size bytes: Int, of node: UInt64) -> Bool { bytes <= 4096 }
@@ -32,8 +32,6 @@ private struct Files: FileSystem {
             DirectoryEntry(name: [UInt8](repeating: 98, count: 255), node: 3, type: 8, position: .max),
         ]
     }
-
-    func owner(of node: UInt64, for caller: Caller) -> UInt64 { node }
 }
 
 private let dispatcher = Dispatcher(fileSystem: Files(), counters: Counters(), maxPages: 4, firstSequence: 1)
