@@ -107,6 +107,7 @@ int clinux_setaffinity(pid_t thread, const void *mask, size_t size) {
     return (int)OR_ERRNO_ONCE(syscall(SYS_sched_setaffinity, thread, size, mask));
 }
 int clinux_getaffinity(void *mask, size_t size) { return (int)OR_ERRNO_ONCE(syscall(SYS_sched_getaffinity, 0, size, mask)); }
+int clinux_current_cpu(void) { return sched_getcpu(); }
 int clinux_set_idle(pid_t thread, int idle) {
     struct sched_param none = {0};
     return OR_ERRNO_ONCE(sched_setscheduler(thread, idle ? SCHED_IDLE : SCHED_OTHER, &none));

@@ -16,6 +16,7 @@ package final class Counters: Sendable {
     private let malformed = Counter()
     private let unimplemented = Counter()
     private let rerendered = Counter()
+    private let exchanged = Counter()
 
     package init() { requests = (0..<Self.opcodes).map { _ in Counter() } }
 
@@ -24,17 +25,22 @@ package final class Counters: Sendable {
     func countMalformed() { malformed.add() }
     func countUnimplemented() { unimplemented.add() }
     func countRerendered() { rerendered.add() }
+    func countExchanged() { exchanged.add() }
 
     /// Messages that were no requests.
     package var malformedCount: UInt64 { malformed.value }
 
     package var unimplementedCount: UInt64 { unimplemented.value }
 
+    /// Requests that one thread has taken and left to another, on their reader's CPU.
+    package var exchangedCount: UInt64 { exchanged.value }
+
     /// `name value` pairs in a fixed order; requests by opcode number where there were any.
     package var all: [(name: String, value: UInt64)] {
         var result: [(name: String, value: UInt64)] = [
             ("fuse_errors_total", errors.value), ("fuse_malformed_total", malformed.value),
             ("fuse_unimplemented_total", unimplemented.value), ("fuse_rerendered_total", rerendered.value),
+            ("fuse_exchanged_total", exchanged.value),
         ]
         for (opcode, counter) in requests.enumerated() where counter.value > 0 {
             result.append(("fuse_requests_total{opcode=\"\(opcode)\"}", counter.value))

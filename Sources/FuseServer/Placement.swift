@@ -33,6 +33,7 @@ package final class Placement: Sendable {
     private let isEnabled: Bool
     private let cpuOf: @Sendable (_ thread: Int32) -> Int?
     private let streak = Streak()
+    private let places = ReaderPlaces()
     /// The CPU the threads should be on; -1: any.
     private let target = Atomic<Int>(-1)
     /// No move before this moment.
@@ -67,6 +68,15 @@ package final class Placement: Sendable {
         if isEnabled { follow(reader, phase, now) }
         return phase
     }
+
+    /// The CPU of the reader that has asked, where that is worth knowing: several are busy, and this one is.
+    func place(of reader: UInt32) -> Int? {
+        guard isEnabled, reader != 0, streak.isContended else { return nil }
+        return places.cpu(of: reader, cpuOf)
+    }
+
+    /// Whether several readers are busy.
+    var isContended: Bool { isEnabled && streak.isContended }
 
     private func follow(_ reader: UInt32, _ phase: Streak.Phase, _ now: UInt64) {
         switch phase {

@@ -6,7 +6,7 @@ package import Kernel
 
 /// The requests that the loop threads are answering, in memory that outlives them.
 ///
-/// Each thread has a slot. The kernel itself writes the request there, within read(2): so whatever ends the process, and
+/// Each thread has a slot, and some more for those that it leaves to others (`Exchange`). The kernel itself writes the request there, within read(2): so whatever ends the process, and
 /// whenever, what it had taken from the device and not answered is found in here, by the process that follows and by the
 /// one that watches.
 package final class RequestArea: Sendable {
@@ -19,9 +19,13 @@ package final class RequestArea: Sendable {
 
     package let memory: SharedMemory
 
+    /// Of each thread.
+    static let slotsPerThread = 1 + Exchange.capacity
+
     /// New memory, for so many threads, and a place for the pulse.
     package init(threads: Int) throws(Errno) {
-        memory = try SharedMemory(size: (max(1, min(threads, Self.threadLimit)) + 1) * Self.slotSize)
+        let slots = max(1, min(threads, Self.threadLimit)) * Self.slotsPerThread
+        memory = try SharedMemory(size: (slots + 1) * Self.slotSize)
     }
 
     /// What another process made.
@@ -29,13 +33,16 @@ package final class RequestArea: Sendable {
 
     package var slots: Int { max(0, memory.size / Self.slotSize - 1) }
 
+    /// How many threads it is for.
+    var threads: Int { slots / Self.slotsPerThread }
+
     /// Changes whenever `beat` is called.
     package var pulse: UInt64 { memory.load(at: slots * Self.slotSize) }
 
     /// Says that the thread which calls it goes on.
     package func beat() { memory.store(pulse &+ 1, at: slots * Self.slotSize) }
 
-    /// How far each thread is: changes with every request, odd while one is being answered.
+    /// Of each slot: changes with every request, odd while one is being answered.
     package var progress: [UInt64] { (0..<slots).map { memory.load(at: $0 * Self.slotSize) } }
 
     /// The requests that were taken and not answered.
@@ -57,6 +64,16 @@ package final class RequestArea: Sendable {
         let size = try memory.read(from: device, at: offset + Self.requestOffset, copyingTo: &buffer)
         memory.store(memory.load(at: offset) | 1, at: offset)
         return size
+    }
+
+    /// Whether a request was taken into the slot, and is not answered.
+    func isBeingAnswered(slot: Int) -> Bool { memory.load(at: slot * Self.slotSize) & 1 == 1 }
+
+    /// A copy of the request in the slot, which another thread has taken; its size.
+    func copy(slot: Int, into buffer: inout [UInt8]) -> Int {
+        guard let request = request(in: slot), request.count <= buffer.count else { return 0 }
+        buffer.replaceSubrange(..<request.count, with: request)
+        return request.count
     }
 
     /// Takes into the slot, and into `buffer` as above, what a process that has ended had taken and not answered; nil where

@@ -25,6 +25,7 @@ package final class Session<FS: FileSystem>: Sendable {
     private let refused: [UInt64]
     private let unsettled: Mutex<[RequestArea]>
     private let attendance: Attendance
+    private let exchange: Exchange
     private let end = Mutex<End?>(nil)
 
     /// Has all the descriptors it will need: what others open later cannot keep it from serving.
@@ -42,6 +43,7 @@ package final class Session<FS: FileSystem>: Sendable {
         unsettled: [RequestArea] = []
     ) throws(Errno) {
         attendance = try Attendance()
+        exchange = Exchange(threads: area.threads)
         dispatcher = Dispatcher(
             fileSystem: fileSystem,
             counters: counters,
@@ -73,7 +75,7 @@ package final class Session<FS: FileSystem>: Sendable {
     /// aborted.
     package func run(threads: Int) throws(Errno) -> End {
         var loops: [Thread] = []
-        for index in 0..<max(min(threads, area.slots), 1) {
+        for index in 0..<max(min(threads, area.threads), 1) {
             loops.append(try Thread(name: "fuse-\(index)") { self.loop(index) })
         }
         let placement = placement
@@ -84,48 +86,115 @@ package final class Session<FS: FileSystem>: Sendable {
         return end.withLock { $0 } ?? .unmounted
     }
 
+    /// What a loop thread has.
+    private struct Desk {
+        let number: Int
+        var buffer = [UInt8](repeating: 0, count: RequestBuffer.size)
+        /// Whether it may find something at the exchange.
+        var isOpen = false
+        /// When it last looked for what lies with others for long.
+        var lookedAt: UInt64 = 0
+        /// Whether nothing is left of what predecessors had in hand.
+        var isSettled = false
+
+        init(number: Int) { self.number = number }
+
+        /// Whose request is in the buffer; nil where it is none.
+        func reader(ofBytes size: Int) -> UInt32? {
+            // SAFETY: bytes of an array of UInt8, within its bounds.
+            let message = unsafe buffer.span.bytes.extracting(first: min(size, RequestBuffer.size))
+            return (try? RequestHeader(decoding: message))?.pid
+        }
+    }
+
     private func loop(_ number: Int) {
         // Who sits out is to see the end too.
         defer { attendance.end() }
-        var buffer = [UInt8](repeating: 0, count: RequestBuffer.size)
+        var desk = Desk(number: number)
         var reply = Reply(capacity: RequestBuffer.replyCapacity)
-        var isSettled = false
         placement.register()
         while true {
-            attendance.wait(thread: number)
+            let slot: Int
             let size: Int
-            do throws(Errno) { size = try take(number, into: &buffer, &isSettled) } catch {
-                if error == .noEntry || error == .again { continue }
-                finish(error == .noDevice ? .unmounted : error == .connectionAborted ? .aborted : .failed(error))
-                return
+            if let left = takeLeft(&desk) {
+                (slot, size) = (left, area.copy(slot: left, into: &desk.buffer))
+            } else {
+                attendance.wait(thread: number)
+                slot = freeSlot(of: number) ?? number * RequestArea.slotsPerThread
+                do throws(Errno) { size = try take(slot, &desk) } catch {
+                    if error == .noEntry || error == .again { continue }
+                    finish(error == .noDevice ? .unmounted : error == .connectionAborted ? .aborted : .failed(error))
+                    return
+                }
+                if let reader = desk.reader(ofBytes: size) {
+                    let now = Clock.monotonic
+                    attendance.note(placement.note(reader, at: now), thread: number)
+                    if placement.isContended, leave(reader, in: slot, now, &desk) { continue }
+                }
             }
             // SAFETY: bytes of an array of UInt8, within its bounds.
-            let message = unsafe buffer.span.bytes.extracting(first: min(size, RequestBuffer.size))
-            if let header = try? RequestHeader(decoding: message) {
-                attendance.note(placement.note(header.pid, at: Clock.monotonic), thread: number)
-            }
+            let message = unsafe desk.buffer.span.bytes.extracting(first: min(size, RequestBuffer.size))
             let outcome = answer(message, into: &reply)
             send(reply, outcome)
             if outcome == .goodbye { return finish(.unmounted) }
-            area.done(slot: number)
+            area.done(slot: slot)
         }
+    }
+
+    /// A slot of the thread in which no request is; others may still have what it left to them.
+    private func freeSlot(of thread: Int, besides taken: Int = -1) -> Int? {
+        let first = thread * RequestArea.slotsPerThread
+        return (first..<first + RequestArea.slotsPerThread).first { $0 != taken && !area.isBeingAnswered(slot: $0) }
+    }
+
+    /// A request that a thread has taken and left: to this one, or to another that does not come to it.
+    private func takeLeft(_ desk: inout Desk) -> Int? {
+        if desk.isOpen {
+            if let slot = exchange.next(for: desk.number) { return slot }
+            desk.isOpen = false
+        }
+        if exchange.isEmpty { return nil }
+        let now = Clock.monotonic
+        if now &- desk.lookedAt > Exchange.patienceNs {
+            desk.lookedAt = now
+            if let slot = exchange.take(leftUntil: now &- Exchange.patienceNs) { return slot }
+        }
+        // Whoever it was left to comes to it in less time than it takes to wake this thread again.
+        let end = now &+ Exchange.idlePatienceNs
+        repeat {
+            if connection.device.hasRequests() { return nil }
+            if exchange.isEmpty { return nil }
+        } while Clock.monotonic < end
+        return exchange.take(leftUntil: .max)
+    }
+
+    /// Leaves a request to the thread on its reader's CPU, where several readers are busy; whether it did.
+    private func leave(_ reader: UInt32, in slot: Int, _ now: UInt64, _ desk: inout Desk) -> Bool {
+        let own = CPU.current
+        exchange.open(desk.number, on: own)
+        desk.isOpen = true
+        guard let cpu = placement.place(of: reader), cpu != own, freeSlot(of: desk.number, besides: slot) != nil,
+            exchange.leave(slot, toWhoRunsOn: cpu, from: desk.number, at: now)
+        else { return false }
+        dispatcher.counters.countExchanged()
+        return true
     }
 
     /// Takes the next request, as if each one of a predecessor's had come from the device: one that ends this process too, or
     /// that it hangs on, is so found in its area.
-    private func take(_ number: Int, into buffer: inout [UInt8], _ isSettled: inout Bool) throws(Errno) -> Int {
-        if !isSettled {
+    private func take(_ slot: Int, _ desk: inout Desk) throws(Errno) -> Int {
+        if !desk.isSettled {
             let size: Int? = unsettled.withLock { areas in
                 while let predecessor = areas.last {
-                    if let size = area.takeOver(slot: number, from: predecessor, into: &buffer) { return size }
+                    if let size = area.takeOver(slot: slot, from: predecessor, into: &desk.buffer) { return size }
                     areas.removeLast()
                 }
                 return nil
             }
             if let size { return size }
-            isSettled = true
+            desk.isSettled = true
         }
-        return try area.take(slot: number, from: connection.device, into: &buffer)
+        return try area.take(slot: slot, from: connection.device, into: &desk.buffer)
     }
 
     /// ENOENT: the request was interrupted or resent to another process meanwhile; nobody waits for this answer.

@@ -32,6 +32,9 @@ final class Streak: Sendable {
     private let wanted = Atomic<UInt32>(leastLength)
     private let last = Atomic<UInt64>(0)
 
+    /// Whether more than one reader is busy, as far as is known.
+    var isContended: Bool { wanted.load(ordering: .relaxed) > Self.leastLength }
+
     /// When the last request came whose sender is known, by the monotonic clock in nanoseconds.
     var lastNs: UInt64 { last.load(ordering: .relaxed) }
 

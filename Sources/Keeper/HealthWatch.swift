@@ -25,7 +25,7 @@ package struct HealthWatch: Equatable, Sendable {
 
     /// What a look shows.
     package struct Look: Equatable, Sendable {
-        /// Of each loop thread: changes with each request, odd while one is being answered.
+        /// Of each slot of the `RequestArea`: changes with each request, odd while one is being answered.
         package var progress: [UInt64]
         /// Changes at least every second in the thread that serves the socket.
         package var heart: UInt64

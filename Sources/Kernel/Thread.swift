@@ -54,6 +54,11 @@ private final class ThreadBody: Sendable {
     }
 }
 
+package enum CPU {
+    /// The one the calling thread runs on at the moment; -1 where the kernel does not tell.
+    package static var current: Int { Int(clinux_current_cpu()) }
+}
+
 /// Where the calling thread may run.
 package struct Affinity: Equatable, Sendable {
     /// The kernel's mask: CPU `n` is bit `n % 64` of word `n / 64`.

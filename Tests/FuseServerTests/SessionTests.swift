@@ -69,7 +69,7 @@ struct SessionTests {
         if refused.isEmpty {
             #expect(try files.isAsked.waitReadable(milliseconds: 20_000))
             #expect(area.unanswered == [open])
-            #expect(area.progress == [1])
+            #expect(area.progress.first == 1)
             #expect(predecessor.unanswered.isEmpty)
             files.mayAnswer.signal()
         }
@@ -81,5 +81,99 @@ struct SessionTests {
         try pair.far.write(message(opcode: 38, unique: 8))
         thread.join()
         #expect(predecessor.unanswered.isEmpty)
+    }
+
+    /// Files that are there at once, but 3, which takes its time, and 9, which waits until it may be opened.
+    private final class UnevenFileSystem: FileSystem {
+        let mayOpen: Fd
+
+        init() throws { mayOpen = try Fd.event() }
+
+        func open(_ node: UInt64, for caller: Caller) throws(Errno) -> (content: [UInt8], owner: UInt64) {
+            if node == 3 { usleep(5000) }
+            if node == 9 { _ = try mayOpen.waitReadable(milliseconds: 60_000) }
+            return ([1], UInt64(UInt32(bitPattern: caller.pid)))
+        }
+
+        func lookup(_ name: [UInt8], in parent: UInt64, for caller: Caller) throws(Errno) -> Entry { throw .noEntry }
+        func attributes(of node: UInt64, for caller: Caller) throws(Errno) -> Attributes { throw .noEntry }
+        func linkTarget(of node: UInt64, for caller: Caller) throws(Errno) -> [UInt8] { throw .noEntry }
+        func isTold(size bytes: Int, of node: UInt64) -> Bool { true }
+        func entries(of node: UInt64, for caller: Caller) throws(Errno) -> [DirectoryEntry] { throw .noEntry }
+    }
+
+    /// Eight readers, half of them on each of two CPUs: whichever thread takes a request and whichever it is left to, each is
+    /// answered, and once; one that hangs keeps no other waiting.
+    @Test(arguments: [1, 2, 4], [false, true])
+    func severalReadersAreAnsweredOnceEach(threads: Int, oneHangs: Bool) throws {
+        if threads == 1, oneHangs { return }
+        let total: UInt64 = 20_000
+        let pair = try MessagePair()
+        let area = try RequestArea(threads: threads)
+        let files = try UnevenFileSystem()
+        let counters = Counters()
+        let session = try Session(
+            Connection(
+                adopting: try pair.near.duplicate(),
+                negotiated: Negotiated(minor: 38, flags: 0, flags2: 0, maxPages: 4)
+            ),
+            fileSystem: files,
+            counters: counters,
+            placement: try Placement(isEnabled: true) { Int($0 % 2) },
+            area: area
+        )
+        let thread = try Thread(name: "session") { _ = try? session.run(threads: threads) }
+        func ask(_ number: UInt64) throws {
+            let node: UInt64 = oneHangs && number == 5000 ? 9 : number % 500 == 499 ? 3 : 2
+            let body = little(UInt32(0)) + little(UInt32(0))
+            try pair.far.write(
+                little(UInt32(40 + body.count)) + little(UInt32(14)) + little(number * 2) + little(node)
+                    + little(UInt32(0)) + little(UInt32(0)) + little(UInt32(1000 + number % 8)) + little(UInt32(0))
+                    + body
+            )
+        }
+        var answered = Set<UInt64>()
+        var buffer = [UInt8](repeating: 0, count: RequestBuffer.size)
+        /// Whether an answer came.
+        func hear() throws -> Bool {
+            guard try pair.far.waitReadable(milliseconds: 20_000) else { return false }
+            let size = try pair.far.read(into: &buffer)
+            #expect(error(of: Array(buffer.prefix(size))) == 0)
+            #expect(answered.insert(number(Array(buffer.prefix(16)), 8)).inserted)
+            return true
+        }
+        for number in 1...8 as ClosedRange<UInt64> { try ask(number) }
+        for number in 9...total {
+            try #require(try hear(), "after \(answered.count) answers")
+            try ask(number)
+        }
+        while answered.count < Int(total) - (oneHangs ? 1 : 0) { try #require(try hear()) }
+        if oneHangs {
+            #expect(!answered.contains(10_000))
+            files.mayOpen.signal()
+            #expect(try hear())
+        }
+        #expect(answered == Set((1...total).map { $0 * 2 }))
+        for _ in 0..<1000 where !area.unanswered.isEmpty { usleep(1000) }
+        #expect(area.unanswered.isEmpty)
+        if threads > 1, try Affinity.current().count > 1 { #expect(counters.exchangedCount > 0) }
+        // Each thread takes one.
+        for _ in 0..<threads { try pair.far.write(message(opcode: 38, unique: 8)) }
+        thread.join()
+    }
+
+    /// A pair of sockets that keep messages apart, as the device does.
+    private struct MessagePair: ~Copyable {
+        let near: Fd
+        let far: Fd
+
+        init() throws {
+            var ends: [Int32] = [-1, -1]
+            let type = Int32(SOCK_SEQPACKET.rawValue | SOCK_CLOEXEC.rawValue)
+            // SAFETY: two numbers are written.
+            try #require(unsafe socketpair(AF_UNIX, type, 0, &ends) == 0)
+            near = Fd(adopting: ends[0])
+            far = Fd(adopting: ends[1])
+        }
     }
 }

@@ -55,6 +55,7 @@ int clinux_gettid(void);
 // Lets `thread` (0: the calling one) run on the CPUs of `mask` (`size` bytes) only.
 int clinux_setaffinity(pid_t thread, const void *mask, size_t size);
 int clinux_getaffinity(void *mask, size_t size);
+int clinux_current_cpu(void);
 // SCHED_IDLE (1) or SCHED_OTHER (0) for `thread` (0: the calling one).
 int clinux_set_idle(pid_t thread, int idle);
 int clinux_prctl(int option, unsigned long argument2, unsigned long argument3);
