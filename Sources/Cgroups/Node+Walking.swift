@@ -36,7 +36,10 @@ extension Node {
 
     /// The first answer on the way up, the hierarchy's root excluded.
     func nearest<Result>(_ file: CgroupFile, _ parse: (Span<UInt8>) -> Result?) throws(CgroupError) -> Result? {
-        for node in levels {
+        if isRoot { return nil }
+        // Mostly here, without a walk.
+        if let value = try value(file, parse) { return value }
+        for node in levels.dropFirst() {
             if let value = try node.value(file, parse) { return value }
         }
         return nil
@@ -44,7 +47,9 @@ extension Node {
 
     /// The nearest level that has `file`, and the number in it.
     func nearestNumber(_ file: CgroupFile) throws(CgroupError) -> (value: UInt64, level: Node)? {
-        for node in levels {
+        if isRoot { return nil }
+        if let value = try number(file) { return (value, self) }
+        for node in levels.dropFirst() {
             if let value = try node.number(file) { return (value, node) }
         }
         return nil

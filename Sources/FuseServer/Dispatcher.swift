@@ -21,7 +21,7 @@ package enum Outcome: Equatable, Sendable {
 /// Turns one message of the kernel into one answer.
 ///
 /// Knows no device: the same code runs in tests over plain bytes.
-package struct Dispatcher<FS: FileSystem>: Sendable {
+package final class Dispatcher<FS: FileSystem>: Sendable {
     /// How long the kernel may keep attributes: most never change, so nothing is gained by asking again.
     private static func timeoutNs(of attributes: Attributes) -> UInt64 { attributes.areSteady ? 3_600_000_000_000 : 0 }
 

@@ -21,8 +21,8 @@ import Synchronization
 /// is never placed itself, places and frees the others, and takes no lock that they hold: when no request has been served
 /// for a few milliseconds, whatever the reason, all are ordinary threads again.
 package final class Placement: Sendable {
-    /// Requests between two looks at where the reader is.
-    private static var lookInterval: UInt32 { 16 }
+    /// Requests between two looks at where the reader is, each of which costs a third of a read: many once it has stayed.
+    private static func lookInterval(after length: UInt32) -> UInt32 { length < 256 ? 16 : 128 }
     private static var leastBackoffNs: UInt64 { 1_000_000_000 }
     private static var greatestBackoffNs: UInt64 { 64_000_000_000 }
 
@@ -82,7 +82,7 @@ package final class Placement: Sendable {
         switch phase {
         case .broken: if target.exchange(-1, ordering: .relaxed) >= 0 { call.signal() }
         case .long(let length):
-            guard length % Self.lookInterval == 0, now >= notBeforeNs.load(ordering: .relaxed),
+            guard length % Self.lookInterval(after: length) == 0, now >= notBeforeNs.load(ordering: .relaxed),
                 let cpu = cpuOf(Int32(bitPattern: reader)), home?.contains(cpu: cpu) == true
             else { return }
             if target.exchange(cpu, ordering: .relaxed) != cpu { call.signal() }

@@ -86,27 +86,6 @@ package final class Session<FS: FileSystem>: Sendable {
         return end.withLock { $0 } ?? .unmounted
     }
 
-    /// What a loop thread has.
-    private struct Desk {
-        let number: Int
-        var buffer = [UInt8](repeating: 0, count: RequestBuffer.size)
-        /// Whether it may find something at the exchange.
-        var isOpen = false
-        /// When it last looked for what lies with others for long.
-        var lookedAt: UInt64 = 0
-        /// Whether nothing is left of what predecessors had in hand.
-        var isSettled = false
-
-        init(number: Int) { self.number = number }
-
-        /// Whose request is in the buffer; nil where it is none.
-        func reader(ofBytes size: Int) -> UInt32? {
-            // SAFETY: bytes of an array of UInt8, within its bounds.
-            let message = unsafe buffer.span.bytes.extracting(first: min(size, RequestBuffer.size))
-            return (try? RequestHeader(decoding: message))?.pid
-        }
-    }
-
     private func loop(_ number: Int) {
         // Who sits out is to see the end too.
         defer { attendance.end() }
@@ -210,4 +189,27 @@ package final class Session<FS: FileSystem>: Sendable {
     }
 
     private func finish(_ reason: End) { end.withLock { $0 = $0 ?? reason } }
+}
+
+/// What a loop thread has.
+///
+/// Not a part of `Session`, as `Outcome` is none of `Dispatcher`.
+private struct Desk {
+    let number: Int
+    var buffer = [UInt8](repeating: 0, count: RequestBuffer.size)
+    /// Whether it may find something at the exchange.
+    var isOpen = false
+    /// When it last looked for what lies with others for long.
+    var lookedAt: UInt64 = 0
+    /// Whether nothing is left of what predecessors had in hand.
+    var isSettled = false
+
+    init(number: Int) { self.number = number }
+
+    /// Whose request is in the buffer; nil where it is none.
+    func reader(ofBytes size: Int) -> UInt32? {
+        // SAFETY: bytes of an array of UInt8, within its bounds.
+        let message = unsafe buffer.span.bytes.extracting(first: min(size, RequestBuffer.size))
+        return (try? RequestHeader(decoding: message))?.pid
+    }
 }
