@@ -105,10 +105,10 @@ package final class Session<FS: FileSystem>: Sendable {
                     finish(error == .noDevice ? .unmounted : error == .connectionAborted ? .aborted : .failed(error))
                     return
                 }
-                if let reader = desk.reader(ofBytes: size) {
+                if let header = desk.header(ofBytes: size) {
                     let now = Clock.monotonic
-                    attendance.note(placement.note(reader, at: now), thread: number)
-                    if placement.isContended, leave(reader, in: slot, now, &desk) { continue }
+                    attendance.note(placement.note(header.pid, at: now), thread: number)
+                    if placement.isContended, leave(header, in: slot, now, &desk) { continue }
                 }
             }
             // SAFETY: bytes of an array of UInt8, within its bounds.
@@ -148,11 +148,15 @@ package final class Session<FS: FileSystem>: Sendable {
     }
 
     /// Leaves a request to the thread on its reader's CPU, where several readers are busy; whether it did.
-    private func leave(_ reader: UInt32, in slot: Int, _ now: UInt64, _ desk: inout Desk) -> Bool {
+    ///
+    /// Not one that a predecessor had in hand: what merely lay there when that one ended is not to be in hand again when
+    /// another request ends this process.
+    private func leave(_ header: RequestHeader, in slot: Int, _ now: UInt64, _ desk: inout Desk) -> Bool {
         let own = CPU.current
         exchange.open(desk.number, on: own)
         desk.isOpen = true
-        guard let cpu = placement.place(of: reader), cpu != own, freeSlot(of: desk.number, besides: slot) != nil,
+        guard desk.isSettled, header.unique & RequestHeader.resent == 0,
+            let cpu = placement.place(of: header.pid), cpu != own, freeSlot(of: desk.number, besides: slot) != nil,
             exchange.leave(slot, toWhoRunsOn: cpu, from: desk.number, at: now)
         else { return false }
         dispatcher.counters.countExchanged()
@@ -207,9 +211,9 @@ private struct Desk {
     init(number: Int) { self.number = number }
 
     /// Whose request is in the buffer; nil where it is none.
-    func reader(ofBytes size: Int) -> UInt32? {
+    func header(ofBytes size: Int) -> RequestHeader? {
         // SAFETY: bytes of an array of UInt8, within its bounds.
         let message = unsafe buffer.span.bytes.extracting(first: min(size, RequestBuffer.size))
-        return (try? RequestHeader(decoding: message))?.pid
+        return try? RequestHeader(decoding: message)
     }
 }
