@@ -117,7 +117,9 @@ extension Cgroup {
         for level in leaf.levels {
             if let limit = try level.limit(.memoryLimit) { limits.append((level, limit)) }
         }
-        if let least = stat.hierarchicalLimit {
+        let found = limits.map(\.limit).min()
+        // Else they are of another moment than memory.stat.
+        if let least = stat.hierarchicalLimit, found == least || (found == nil && Parse.isUnlimited(least)) {
             let known = KnownLimits(leaf: ObjectIdentifier(leaf), least: least, readAt: now, limited: limits)
             knownLimits.withLock { $0 = known }
         }

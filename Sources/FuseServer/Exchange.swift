@@ -12,7 +12,8 @@ import Synchronization
 /// reader's CPU, if that one is at work: it looks here before it takes another.
 ///
 /// Nothing waits here for a thread that waits for requests: only an open box takes anything, and who opened it closes it only
-/// when it is empty. What lies there for long, or while another thread has nothing else to do, any thread takes.
+/// when it is empty. What lies there for long, or while another thread has nothing else to do, any thread takes; where all of
+/// them wait for requests, the watch does, which is no loop thread. A box that was not emptied by its own thread is closed.
 final class Exchange: Sendable {
     /// What may lie with one thread, and be left by one.
     static let capacity = 4
@@ -35,11 +36,20 @@ final class Exchange: Sendable {
 
     private let desks: [Desk]
     private let count = Atomic<Int>(0)
+    /// Changes with whatever is left.
+    private let left = Atomic<UInt64>(0)
+    /// Whether the watch looks from time to time, or waits for the event.
+    private let isWatched = Atomic<Bool>(false)
+    private let isOver = Atomic<Bool>(false)
+    private let event: Fd
 
-    init(threads: Int) { desks = (0..<max(threads, 0)).map { _ in Desk() } }
+    init(threads: Int) throws(Errno) {
+        desks = (0..<max(threads, 0)).map { _ in Desk() }
+        event = try Fd.event()
+    }
 
-    /// Whether anything lies with any thread.
-    var isEmpty: Bool { count.load(ordering: .relaxed) == 0 }
+    /// Whether nothing lies with any thread.
+    var isEmpty: Bool { count.load(ordering: .sequentiallyConsistent) == 0 }
 
     /// Says that `thread`, which runs on `cpu`, is at work from now on, and looks here when it is done.
     func open(_ thread: Int, on cpu: Int) {
@@ -61,6 +71,21 @@ final class Exchange: Sendable {
         }
     }
 
+    /// Whether a thread on `cpu`, but for `thread`, is at work and may be left something.
+    func isOpen(on cpu: Int, besides thread: Int) -> Bool {
+        for (number, desk) in desks.enumerated() where number != thread && desk.cpu.load(ordering: .relaxed) == cpu {
+            if desk.box.withLock({ $0.isOpen && $0.left.count < Self.capacity }) { return true }
+        }
+        return false
+    }
+
+    /// Leaves it to `thread` itself, the calling one, which has opened its box.
+    func leave(_ slot: Int, to thread: Int, at now: UInt64) {
+        guard desks.indices.contains(thread) else { return }
+        desks[thread].box.withLock { $0.left.append((slot, now)) }
+        count.wrappingAdd(1, ordering: .sequentiallyConsistent)
+    }
+
     /// Leaves the request in `slot` to a thread that is at work on `cpu`; false where there is none, or it has enough to do.
     ///
     /// `now`: of the monotonic clock.
@@ -69,10 +94,13 @@ final class Exchange: Sendable {
             let isLeft = desk.box.withLock { box in
                 guard box.isOpen, box.left.count < Self.capacity else { return false }
                 box.left.append((slot, now))
-                count.wrappingAdd(1, ordering: .relaxed)
+                count.wrappingAdd(1, ordering: .sequentiallyConsistent)
                 return true
             }
-            if isLeft { return true }
+            guard isLeft else { continue }
+            left.wrappingAdd(1, ordering: .relaxed)
+            if !isWatched.load(ordering: .sequentiallyConsistent) { event.signal() }
+            return true
         }
         return false
     }
@@ -83,12 +111,40 @@ final class Exchange: Sendable {
         for desk in desks {
             let slot: Int? = desk.box.withLock { box in
                 guard let oldest = box.left.first, oldest.since <= moment else { return nil }
+                // Its thread does not come to it: nothing more is to be left there until it opens again.
+                box.isOpen = false
                 count.wrappingSubtract(1, ordering: .relaxed)
                 return box.left.removeFirst().slot
             }
             if let slot { return slot }
         }
         return nil
+    }
+
+    /// Calls `answer` with what lies with a thread for too long; to be called on a thread of its own, until `endWatch`.
+    ///
+    /// While requests are left it looks each 4 ms, and else not at all.
+    func watch(_ answer: (_ slot: Int) -> Void) {
+        var seen: UInt64 = 0
+        var quiet = 0
+        while !isOver.load(ordering: .relaxed) {
+            _ = try? event.waitReadable(milliseconds: isWatched.load(ordering: .relaxed) ? 4 : -1)
+            event.drain()
+            isWatched.store(true, ordering: .sequentiallyConsistent)
+            while let slot = take(leftUntil: Clock.monotonic &- Self.patienceNs) { answer(slot) }
+            let now = left.load(ordering: .relaxed)
+            quiet = now == seen ? quiet + 1 : 0
+            seen = now
+            guard quiet >= 25 else { continue }
+            // Before the look: what is left after it signals.
+            isWatched.store(false, ordering: .sequentiallyConsistent)
+            if !isEmpty { isWatched.store(true, ordering: .sequentiallyConsistent) }
+        }
+    }
+
+    func endWatch() {
+        isOver.store(true, ordering: .relaxed)
+        event.signal()
     }
 }
 

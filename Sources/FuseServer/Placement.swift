@@ -32,6 +32,8 @@ package final class Placement: Sendable {
     private let home: Affinity?
     private let isEnabled: Bool
     private let cpuOf: @Sendable (_ thread: Int32) -> Int?
+    /// The calling thread's.
+    let currentCPU: @Sendable () -> Int
     private let streak = Streak()
     private let places = ReaderPlaces()
     /// The CPU the threads should be on; -1: any.
@@ -45,12 +47,17 @@ package final class Placement: Sendable {
     private let isOver = Atomic<Bool>(false)
 
     /// `cpuOf`: the CPU a thread last ran on (/proc/TID/stat, field 39); nil where it is gone.
-    package init(isEnabled: Bool, cpuOf: @escaping @Sendable (_ thread: Int32) -> Int?) throws(Errno) {
+    package init(
+        isEnabled: Bool,
+        currentCPU: @escaping @Sendable () -> Int = { CPU.current },
+        cpuOf: @escaping @Sendable (_ thread: Int32) -> Int?
+    ) throws(Errno) {
         call = try Fd.event()
         let home = try? Affinity.current()
         self.home = home
         self.isEnabled = isEnabled && home != nil
         self.cpuOf = cpuOf
+        self.currentCPU = currentCPU
     }
 
     /// The calling thread is a loop thread from now on.

@@ -43,7 +43,7 @@ package final class Session<FS: FileSystem>: Sendable {
         unsettled: [RequestArea] = []
     ) throws(Errno) {
         attendance = try Attendance()
-        exchange = Exchange(threads: area.threads)
+        exchange = try Exchange(threads: area.threads)
         dispatcher = Dispatcher(
             fileSystem: fileSystem,
             counters: counters,
@@ -80,9 +80,12 @@ package final class Session<FS: FileSystem>: Sendable {
         }
         let placement = placement
         let watch = try? Thread(name: "placement") { placement.watch() }
+        let exchangeWatch = try? Thread(name: "exchange") { self.answerWhatLies() }
         for loop in loops { loop.join() }
         placement.endWatch()
+        exchange.endWatch()
         watch?.join()
+        exchangeWatch?.join()
         return end.withLock { $0 } ?? .unmounted
     }
 
@@ -99,8 +102,8 @@ package final class Session<FS: FileSystem>: Sendable {
                 (slot, size) = (left, area.copy(slot: left, into: &desk.buffer))
             } else {
                 attendance.wait(thread: number)
-                slot = freeSlot(of: number) ?? number * RequestArea.slotsPerThread
-                do throws(Errno) { size = try take(slot, &desk) } catch {
+                slot = RequestArea.slot(of: number)
+                do throws(Errno) { size = try take(&desk) } catch {
                     if error == .noEntry || error == .again { continue }
                     finish(error == .noDevice ? .unmounted : error == .connectionAborted ? .aborted : .failed(error))
                     return
@@ -108,22 +111,31 @@ package final class Session<FS: FileSystem>: Sendable {
                 if let header = desk.header(ofBytes: size) {
                     let now = Clock.monotonic
                     attendance.note(placement.note(header.pid, at: now), thread: number)
-                    if placement.isContended, leave(header, in: slot, now, &desk) { continue }
+                    if placement.isContended, leave(header, size, now, &desk) { continue }
                 }
             }
-            // SAFETY: bytes of an array of UInt8, within its bounds.
-            let message = unsafe desk.buffer.span.bytes.extracting(first: min(size, RequestBuffer.size))
-            let outcome = answer(message, into: &reply)
-            send(reply, outcome)
-            if outcome == .goodbye { return finish(.unmounted) }
-            area.done(slot: slot)
+            if answer(slot, size, desk.buffer, &reply) == .goodbye { return finish(.unmounted) }
         }
     }
 
-    /// A slot of the thread in which no request is; others may still have what it left to them.
-    private func freeSlot(of thread: Int, besides taken: Int = -1) -> Int? {
-        let first = thread * RequestArea.slotsPerThread
-        return (first..<first + RequestArea.slotsPerThread).first { $0 != taken && !area.isBeingAnswered(slot: $0) }
+    /// Answers the request in the slot, of which the buffer has a copy.
+    private func answer(_ slot: Int, _ size: Int, _ buffer: borrowing [UInt8], _ reply: inout Reply) -> Outcome {
+        // SAFETY: bytes of an array of UInt8, within its bounds.
+        let message = unsafe buffer.span.bytes.extracting(first: min(size, RequestBuffer.size))
+        let outcome = answer(message, into: &reply)
+        send(reply, outcome)
+        if outcome != .goodbye { area.done(slot: slot) }
+        return outcome
+    }
+
+    /// Answers what was left to a thread that does not come to it, while all others wait for requests.
+    private func answerWhatLies() {
+        var buffer = [UInt8](repeating: 0, count: RequestBuffer.size)
+        var reply = Reply(capacity: RequestBuffer.replyCapacity)
+        exchange.watch { slot in
+            let size = area.copy(slot: slot, into: &buffer)
+            _ = answer(slot, size, buffer, &reply)
+        }
     }
 
     /// A request that a thread has taken and left: to this one, or to another that does not come to it.
@@ -135,8 +147,8 @@ package final class Session<FS: FileSystem>: Sendable {
         if exchange.isEmpty { return nil }
         let now = Clock.monotonic
         if now &- desk.lookedAt > Exchange.patienceNs {
-            desk.lookedAt = now
             if let slot = exchange.take(leftUntil: now &- Exchange.patienceNs) { return slot }
+            desk.lookedAt = now
         }
         // Whoever it was left to comes to it in less time than it takes to wake this thread again.
         let end = now &+ Exchange.idlePatienceNs
@@ -151,25 +163,32 @@ package final class Session<FS: FileSystem>: Sendable {
     ///
     /// Not one that a predecessor had in hand: what merely lay there when that one ended is not to be in hand again when
     /// another request ends this process.
-    private func leave(_ header: RequestHeader, in slot: Int, _ now: UInt64, _ desk: inout Desk) -> Bool {
-        let own = CPU.current
+    private func leave(_ header: RequestHeader, _ size: Int, _ now: UInt64, _ desk: inout Desk) -> Bool {
+        let own = placement.currentCPU()
         exchange.open(desk.number, on: own)
         desk.isOpen = true
         guard desk.isSettled, header.unique & RequestHeader.resent == 0,
-            let cpu = placement.place(of: header.pid), cpu != own, freeSlot(of: desk.number, besides: slot) != nil,
-            exchange.leave(slot, toWhoRunsOn: cpu, from: desk.number, at: now)
+            let cpu = placement.place(of: header.pid), cpu != own, exchange.isOpen(on: cpu, besides: desk.number),
+            let slot = area.setAside(desk.buffer[..<min(size, desk.buffer.count)], of: desk.number)
         else { return false }
-        dispatcher.counters.countExchanged()
+        // Where its thread has gone to sleep meanwhile: to this one's own box.
+        if exchange.leave(slot, toWhoRunsOn: cpu, from: desk.number, at: now) {
+            dispatcher.counters.countExchanged()
+        } else {
+            exchange.leave(slot, to: desk.number, at: now)
+        }
         return true
     }
 
     /// Takes the next request, as if each one of a predecessor's had come from the device: one that ends this process too, or
     /// that it hangs on, is so found in its area.
-    private func take(_ slot: Int, _ desk: inout Desk) throws(Errno) -> Int {
+    private func take(_ desk: inout Desk) throws(Errno) -> Int {
         if !desk.isSettled {
             let size: Int? = unsettled.withLock { areas in
                 while let predecessor = areas.last {
-                    if let size = area.takeOver(slot: slot, from: predecessor, into: &desk.buffer) { return size }
+                    if let size = area.takeOver(thread: desk.number, from: predecessor, into: &desk.buffer) {
+                        return size
+                    }
                     areas.removeLast()
                 }
                 return nil
@@ -177,7 +196,7 @@ package final class Session<FS: FileSystem>: Sendable {
             if let size { return size }
             desk.isSettled = true
         }
-        return try area.take(slot: slot, from: connection.device, into: &desk.buffer)
+        return try area.take(thread: desk.number, from: connection.device, into: &desk.buffer)
     }
 
     /// ENOENT: the request was interrupted or resent to another process meanwhile; nobody waits for this answer.

@@ -8,7 +8,8 @@
 package struct Suspects: Equatable, Sendable {
     /// Crashes and hangs with a request in hand until it is refused.
     private static let limit = 3
-    private static let capacity = 64
+    /// More than any worker has in hand (`RequestArea`: 64 threads, five slots each).
+    private static let capacity = 512
 
     private var counts: [UInt64: Int] = [:]
 

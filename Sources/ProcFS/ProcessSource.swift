@@ -115,8 +115,11 @@ struct ProcessSource: Sendable {
     }
 
     /// The CPU a thread last ran on.
+    ///
+    /// By the thread's own directory: what is not below `task` sums up all threads of the process.
     func lastCPU(of thread: Int32) -> Int? {
-        guard let bytes = try? Fd.contents(of: root.appending(Path("\(thread)/stat")), limit: 4096) else { return nil }
+        let path = root.appending(Path("\(thread)/task/\(thread)/stat"))
+        guard let bytes = try? Fd.contents(of: path, limit: 4096) else { return nil }
         return ProcessStat(parsing: bytes.span).map { Int(clamping: $0.processor) }
     }
 }

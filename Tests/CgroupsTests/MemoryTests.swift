@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright the Umwelt authors
 
+import Glibc
 import Cgroups
 import Kernel
 import Samples
@@ -52,6 +53,28 @@ struct MemoryTests {
         let sample = try cgroup.memory()
         #expect(sample.limit == 35 * mib)
         #expect(sample.headroom == 5 * mib)
+    }
+
+    /// A limit that is not the least, and counts since less is left of it, is known anew after 10 ms.
+    @Test func v1LimitOfAnotherLevelIsSeenBeforeLong() throws {
+        let fixture = try Fixture.v1()
+        try fixture.memoryV1("/pod", limit: 200, usage: 180)
+        try fixture.memoryV1("/pod/a", limit: 100, usage: 10, hierarchical: 100)
+        let cgroup = try fixture.cgroup("/pod/a")
+        #expect(try cgroup.memory().headroom == 20 * mib)
+        try fixture.memoryV1("/pod", limit: 185, usage: 180)
+        usleep(11_000)
+        #expect(try cgroup.memory().headroom == 5 * mib)
+    }
+
+    /// Limits that are of another moment than memory.stat are not kept: MemTotal is what memory.stat says the next time.
+    @Test func v1LimitsOfAnotherMomentAreNotKept() throws {
+        let fixture = try Fixture.v1()
+        try fixture.memoryV1("/c", limit: 200, usage: 10, hierarchical: 100)
+        let cgroup = try fixture.cgroup("/c")
+        _ = try cgroup.memory()
+        try fixture.memoryV1("/c", limit: 100, usage: 10, hierarchical: 100)
+        #expect(try cgroup.memory().limit == 100 * mib)
     }
 
     /// The headroom can be least at a level whose limit is not.

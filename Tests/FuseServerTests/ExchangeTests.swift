@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright the Umwelt authors
 
+import Glibc
 import Kernel
 import Synchronization
 import Testing
@@ -9,8 +10,8 @@ import Testing
 
 /// What one loop thread leaves to another.
 struct ExchangeTests {
-    @Test func onlyAThreadAtWorkIsLeftAnything() {
-        let exchange = Exchange(threads: 2)
+    @Test func onlyAThreadAtWorkIsLeftAnything() throws {
+        let exchange = try Exchange(threads: 2)
         #expect(!exchange.leave(1, toWhoRunsOn: 3, from: 0, at: 0))
         exchange.open(1, on: 3)
         // Of another CPU, and its own.
@@ -26,8 +27,8 @@ struct ExchangeTests {
         #expect(exchange.isEmpty)
     }
 
-    @Test func nobodyHasTooMuchToDo() {
-        let exchange = Exchange(threads: 3)
+    @Test func nobodyHasTooMuchToDo() throws {
+        let exchange = try Exchange(threads: 3)
         exchange.open(1, on: 3)
         #expect((0..<10).count { exchange.leave($0, toWhoRunsOn: 3, from: 0, at: 0) } == Exchange.capacity)
         // A second thread on that CPU.
@@ -35,26 +36,55 @@ struct ExchangeTests {
         #expect((10..<20).count { exchange.leave($0, toWhoRunsOn: 3, from: 0, at: 0) } == Exchange.capacity)
     }
 
-    @Test func whatLiesThereForLongAnyoneTakes() {
-        let exchange = Exchange(threads: 3)
+    @Test func whatLiesThereForLongAnyoneTakes() throws {
+        let exchange = try Exchange(threads: 3)
         exchange.open(1, on: 3)
         #expect(exchange.leave(7, toWhoRunsOn: 3, from: 0, at: 100))
         #expect(exchange.leave(8, toWhoRunsOn: 3, from: 0, at: 200))
         #expect(exchange.take(leftUntil: 99) == nil)
         #expect(exchange.take(leftUntil: 150) == 7)
         #expect(exchange.take(leftUntil: 150) == nil)
+        // Who does not empty its box is left nothing more, and finds what is in it all the same.
+        #expect(!exchange.isOpen(on: 3, besides: 0))
+        #expect(!exchange.leave(9, toWhoRunsOn: 3, from: 0, at: 300))
         #expect(exchange.take(leftUntil: .max) == 8)
         #expect(exchange.take(leftUntil: .max) == nil)
         #expect(exchange.isEmpty)
         #expect(exchange.next(for: 1) == nil)
     }
 
-    @Test func noThreadOfThatNumberDoesNoHarm() {
-        let exchange = Exchange(threads: 1)
+    @Test func whoFindsNobodyLeavesItToItself() throws {
+        let exchange = try Exchange(threads: 1)
+        exchange.open(0, on: 3)
+        #expect(!exchange.isOpen(on: 3, besides: 0) && exchange.isOpen(on: 3, besides: 1))
+        exchange.leave(7, to: 0, at: 100)
+        #expect(exchange.next(for: 0) == 7)
+        #expect(exchange.isEmpty)
+    }
+
+    /// The watch answers what nobody else comes to, is asleep while nothing is left, and wakes again.
+    @Test func theWatchTakesWhatNobodyComesTo() throws {
+        let exchange = try Exchange(threads: 2)
+        let answered = Mutex<[Int]>([])
+        let watch = try Thread(name: "watch") { exchange.watch { slot in answered.withLock { $0.append(slot) } } }
+        for round in 1...2 {
+            exchange.open(1, on: 3)
+            #expect(exchange.leave(round, toWhoRunsOn: 3, from: 0, at: Clock.monotonic))
+            for _ in 0..<5000 where answered.withLock({ $0.count }) < round { usleep(1000) }
+            #expect(answered.withLock { $0 } == Array(1...round))
+            // Longer than it goes on looking.
+            usleep(200_000)
+        }
+        exchange.endWatch()
+        watch.join()
+    }
+
+    @Test func noThreadOfThatNumberDoesNoHarm() throws {
+        let exchange = try Exchange(threads: 1)
         exchange.open(5, on: 0)
         exchange.open(-1, on: 0)
         #expect(exchange.next(for: 5) == nil && exchange.next(for: -1) == nil)
-        #expect(!Exchange(threads: -3).leave(1, toWhoRunsOn: 0, from: 0, at: 0))
+        #expect(try !Exchange(threads: -3).leave(1, toWhoRunsOn: 0, from: 0, at: 0))
     }
 
     @Test func readersAreAskedForSeldom() {

@@ -105,7 +105,7 @@ struct SuspectsTests {
         for round in 0..<100 as Range<UInt64> {
             for _ in 0..<3 { suspects.workerFailed(with: (0..<100).map { $0 + round * 100 }) }
         }
-        #expect(suspects.refused.count <= 64)
+        #expect(suspects.refused.count <= 512)
     }
 }
 
