@@ -34,9 +34,11 @@ extension Cgroup {
     }
 
     /// Tasks (processes and threads) in the container, and the least limit on the way up; nil: none.
+    ///
+    /// `unconfined` where the controller is not enabled for it: an ancestor's number is that of others, too.
     package func pids() throws(CgroupError) -> (current: UInt64, limit: UInt64?) {
         let leaf = try node(.pids)
-        guard let current = try leaf.nearestNumber(.pidsUsage)?.value else {
+        guard let current = try leaf.number(.pidsUsage) else {
             throw CgroupError(.read, leaf.path(of: .pidsUsage), .unconfined)
         }
         return (current, try leaf.leastLimit(.pidsLimit))

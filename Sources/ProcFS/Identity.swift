@@ -186,6 +186,9 @@ package final class Identity: Sendable {
         families.withLock { $0.removeAll() }
     }
 
+    /// Has the caller be looked up anew.
+    func forget(_ pid: Int32) { callers.withLock { $0.entries[pid] = nil } }
+
     private func container(of family: Family, _ now: UInt64, _ generation: UInt64) -> Container? {
         guard let known = families.withLock({ $0[family] }), known.generation == generation,
             now &- known.foundAt < Self.familyTrustNs, (try? known.first.cgroupText())?.hashValue == known.cgroup,

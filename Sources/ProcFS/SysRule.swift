@@ -19,7 +19,7 @@ enum SysTreatment: Equatable, Sendable {
 
 /// What is shown of sysfs at all.
 ///
-/// Counters of the host (cpuidle usage, numastat, vmstat, power) are not.
+/// Counters of the host (cpuidle usage, cpufreq's and ACPI's statistics, numastat, vmstat, power) are not.
 struct SysRule: Equatable {
     var treatment: SysTreatment
     var cpu: Int?
@@ -44,6 +44,9 @@ struct SysRule: Equatable {
 
     private init?(cpuPath parts: [[UInt8]]) {
         guard let first = parts.first, let last = parts.last else { return nil }
+        if parts.dropFirst().contains(where: { $0.elementsEqual("stats".utf8) || $0.elementsEqual("acpi_cppc".utf8) }) {
+            return nil
+        }
         treatment = .verbatim
         cpu = Self.number(first, after: "cpu")
         let name = String(decoding: last, as: UTF8.self)

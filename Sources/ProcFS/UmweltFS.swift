@@ -150,9 +150,11 @@ package final class UmweltFS: FileSystem {
     package func forgetEnded() { identity.sweep() }
 
     /// What the process would read in `path` (below `proc/` or `sys/`).
+    ///
+    /// EACCES where this process may not look into that one: what it sees cannot be known.
     package func view(_ path: [UInt8], for pid: Int32) throws(Errno) -> [UInt8] {
         // One that has ended and is not waited for yet is in no container any more, and reads nothing.
-        if let namespaces = try? processes.handle(pid).namespaces(), namespaces.mount == 0 { throw .noProcess }
+        if try processes.handle(pid).namespaces().mount == 0 { throw .noProcess }
         let caller = Caller(pid: pid)
         var node = NodeID(key: 0, entry: .root).rawValue
         for component in path.split(separator: UInt8(ascii: "/")) {
@@ -166,10 +168,20 @@ package final class UmweltFS: FileSystem {
     /// It counts against the container, whichever of its processes asks; a process of the host is on its own.
     package func open(_ node: UInt64, for caller: Caller) throws(Errno) -> (content: [UInt8], owner: UInt64) {
         let id = NodeID(rawValue: node)
-        let subject = try subject(id.key, caller)
-        let content = try content(of: id, for: subject)
-        if case .container(let container) = subject { return (content, UInt64(container.key)) }
-        return (content, 1 << 32 | UInt64(UInt32(bitPattern: caller.pid)))
+        var attempts = 3
+        while true {
+            attempts -= 1
+            let subject = try subject(id.key, caller)
+            do throws(Errno) {
+                let content = try content(of: id, for: subject)
+                if case .container(let container) = subject { return (content, UInt64(container.key)) }
+                return (content, 1 << 32 | UInt64(UInt32(bitPattern: caller.pid)))
+            } catch {
+                // The cgroup that the caller was in a moment ago is gone: it is in another one by now.
+                guard error == .noEntry, id.key == 0, attempts > 0, case .container = subject else { throw error }
+                identity.forget(caller.pid)
+            }
+        }
     }
 
     package func lookup(_ name: [UInt8], in parent: UInt64, for caller: Caller) throws(Errno) -> Entry {

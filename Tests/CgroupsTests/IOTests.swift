@@ -61,5 +61,7 @@ struct IOTests {
         }
         let (current, limit) = try fixture.cgroup("/pod/c").pids()
         #expect(current == 3 && limit == 10)
+        // Its pod's number is that of others, too.
+        #expect(throws: CgroupError.self) { try fixture.cgroup("/pod/other").pids() }
     }
 }

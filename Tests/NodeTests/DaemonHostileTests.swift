@@ -86,6 +86,35 @@ extension DaemonSuite {
             #expect(try lab.counter("umwelt_fuse_malformed_total") == 0)
         }
 
+        /// A reader that was just moved to another cgroup, and the one that it was in removed: it is looked up anew, and never
+        /// told that there is no such file.
+        @Test func cgroupThatAReaderHasJustLeftGoes() throws {
+            let lab = try DaemonLab()
+            let home = try lab.cgroup("home")
+            try home.limitMemory(128 << 20)
+            let container = try lab.container(in: home, privateCgroups: false)
+            let reader = container.initPID
+            try #require(reader > 1)
+            let reads = Programs.share(of: 40_000)
+            // Builtins: it is one process that reads.
+            try container.shell.begin(
+                """
+                n=0; while [ $n -lt \(reads) ]; do
+                    read -r line < \(lab.mount)/proc/meminfo || echo failed; n=$((n+1)); done; echo $line
+                """
+            )
+            for round in 0..<Programs.share(of: 40) {
+                let other = try lab.cgroup("other\(round)")
+                try other.move(reader)
+                usleep(2000)
+                try home.move(reader)
+                other.remove()
+            }
+            let output = try container.shell.result(seconds: 60)
+            #expect(!output.text.contains("failed"), "\(output.text.prefix(500))")
+            #expect(output.text.contains("131072 kB"), "\(output.text.suffix(200))")
+        }
+
         /// A limit lowered below what is used, again and again: nothing underflows, free stays within the total.
         @Test func limitsLoweredBelowUsage() throws {
             let lab = try DaemonLab()

@@ -112,6 +112,11 @@ final class LabCgroup {
         }
     }
 
+    /// Moves a process there.
+    func move(_ pid: Int32) throws {
+        for file in processFiles { try FileTree.overwrite(file, Array("\(pid)".utf8)) }
+    }
+
     /// A shell command that moves the shell there.
     var joinCommand: String {
         processFiles.map { "echo 0 > '\($0)'" }.joined(separator: "; ")

@@ -35,6 +35,21 @@ extension RunSuite {
             #expect(lab.leftovers() == [])
         }
 
+        /// What view cannot know it does not tell; least of all is the host's a container's.
+        @Test func viewWithoutAnAnswer() throws {
+            let lab = try RunLab()
+            let command = ["\(Programs.umwelt)", "view", "--state-dir", lab.state]
+            let other = ["setpriv", "--reuid", "65534", "--clear-groups"]
+            expect(
+                try lab.start(other + command + ["meminfo", "--pid", "1"]).end(),
+                says: "may not look into process 1"
+            )
+            expect(try lab.view(["meminfo", "--pid", "4194304"]), says: "there is no process 4194304")
+            expect(try lab.view(["cpu"]), says: "is no file that a container has of its own", code: 2)
+            expect(try lab.view(["nonsense"]), says: "nonsense")
+            expect(try lab.view(["meminfo", "--container", "c"]), says: "no umweltd listens at")
+        }
+
         @Test func aPipeIsNoCommand() throws {
             let lab = try RunLab()
             let result = try lab.start([

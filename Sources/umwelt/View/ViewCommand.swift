@@ -97,6 +97,8 @@ struct ViewCommand: ParsableCommand {
         let files = UmweltFS(hierarchies: Hierarchies(mountinfo: place.mountinfo, prefix: place.prefix))
         do throws(Errno) { return try files.view(Array(path.utf8), for: pid) } catch .noProcess {
             throw Failure.failed("process \(pid) has ended")
+        } catch .permissionDenied {
+            throw Failure.failed("may not look into process \(pid) without a daemon: be its user, or root")
         } catch {
             throw Failure.failed("cannot show \(path) to process \(pid): \(error)")
         }
