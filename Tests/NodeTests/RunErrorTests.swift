@@ -138,6 +138,14 @@ extension RunSuite {
 
         @Test func limitsThatCannotBeHad() throws {
             let lab = try RunLab()
+            let limits = try ["pid_max", "threads-max"].map { name in
+                let text = try Fd.contents(of: Path("/proc/sys/kernel/" + name), limit: 64)
+                return Int(String(decoding: text.dropLast(), as: UTF8.self)) ?? 0
+            }
+            // What the option takes at most, 4194304, a large machine has.
+            if let most = limits.min(), most < 4_194_304 {
+                expect(try lab.run(["--pids", "\(most + 1)"], ["true"]), says: "more than the host has (\(most))")
+            }
             expect(try lab.run(["--memory", "100000G"], ["true"]), says: "more than the host has")
             expect(try lab.run(["--cpus", "5000"], ["true"]), says: "more than the host has")
             expect(try lab.run(["--cpuset", "8191"], ["true"]), says: "a container here can have CPUs")

@@ -53,7 +53,7 @@ enum RunHelp {
         valueName: "size"
     )
     static let pids = ArgumentHelp(
-        "Processes and threads it may have. The runtime needs some to start it: runc fails below about 8.",
+        "Processes and threads it may have, at most what the host can. The runtime needs some: runc fails below about 8.",
         valueName: "number"
     )
     static let name = ArgumentHelp(
