@@ -79,6 +79,8 @@ import Testing
         (["--memroy", "1G", "--", "x"], "Did you mean '--memory'?"), ([], "stands after '--'"), (["--"], "no command"),
         (["--", ""], "name is empty"), (["free", "-m"], "the command stands after '--'"),
         (["--memory"], "missing value for '--memory <size>'"), (["--volume", "a", "--", "x"], "a volume is"),
+        (["--memory", "-1", "--", "x"], "the value '-1' is invalid for '--memory <size>': it is negative"),
+        (["--cpus", "--", "-1"], "missing value for '--cpus <number>'"),
     ])
     func complainsInOneLine(_ arguments: [String], _ words: String) {
         let line = complaint(arguments)

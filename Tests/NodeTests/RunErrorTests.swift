@@ -136,6 +136,14 @@ extension RunSuite {
             #expect(lab.leftovers() == [])
         }
 
+        /// As cat does it: what was asked for has not been given.
+        @Test(arguments: [">&-", ">/dev/full"], ["view meminfo", "--help", "ps"])
+        func outputThatNobodyGets(_ how: String, _ command: String) throws {
+            let lab = try RunLab()
+            let result = try lab.start(["sh", "-c", "exec '\(Programs.umwelt)' \(command) \(how)"]).end()
+            expect(result, says: "cannot write to standard output")
+        }
+
         @Test func limitsThatCannotBeHad() throws {
             let lab = try RunLab()
             let limits = try ["pid_max", "threads-max"].map { name in
