@@ -69,6 +69,13 @@ import Testing
         #expect(options.hostname.utf8.count == 64)
     }
 
+    /// The parser breaks longer ones, in the middle of a paragraph that is broken already.
+    @Test func theHelpsIndentedLinesFit() {
+        let lines = RunHelp.discussion.split(separator: "\n").filter { $0.hasPrefix("  ") }
+        #expect(lines.count > 10)
+        for line in lines { #expect(line.utf8.count <= 80, "\(line)") }
+    }
+
     @Test(arguments: [
         (["--memory", "1M", "--", "x"], "6M of memory at least"), (["--memory", "x", "--", "x"], "such as 256M"),
         (["--swap", "1G", "--", "x"], "--swap needs --memory"), (["--cpus", "0", "--", "x"], "0.01 at least"),
