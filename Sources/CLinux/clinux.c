@@ -263,8 +263,9 @@ int clinux_drop_program_pages(void) {
 int clinux_fill_standard_descriptors(void) {
     for (int fd = 0; fd < 3; fd++) {
         if (fcntl(fd, F_GETFD) != -1 || errno != EBADF) continue;
-        // The lowest that is free is what open(2) takes.
-        if (open("/dev/null", fd ? O_WRONLY : O_RDONLY) == -1) return -errno;
+        // The lowest that is free is what open(2) takes. Output that nobody gets is an error, as it is for who leaves the
+        // descriptor closed; for what is to be said about that there is nobody either.
+        if (open("/dev/null", fd == 2 ? O_WRONLY : O_RDONLY) == -1) return -errno;
     }
     return 0;
 }

@@ -35,6 +35,7 @@ package struct Errno: Error, RawRepresentable, Hashable, Sendable, CustomStringC
     package static var notSupported: Errno { Errno(rawValue: EOPNOTSUPP) }
     package static var notPermitted: Errno { Errno(rawValue: EPERM) }
     package static var permissionDenied: Errno { Errno(rawValue: EACCES) }
+    package static var quotaExceeded: Errno { Errno(rawValue: EDQUOT) }
     package static var readOnly: Errno { Errno(rawValue: EROFS) }
     package static var tooManyFiles: Errno { Errno(rawValue: EMFILE) }
 

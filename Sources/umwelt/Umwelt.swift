@@ -131,6 +131,7 @@ enum Usage {
             text = first.lowercased() + text.dropFirst()
         }
         while text.last == "." { text.removeLast() }
+        text = namingNegative(text, arguments)
         let verb = arguments.dropFirst().first {
             ["run", "view", "attach", "detach", "ps", "upgrade", "stop", "keydns"].contains($0)
         }
@@ -138,6 +139,17 @@ enum Usage {
             text += "; the command stands after '--'"
         }
         return text + " (see 'umwelt \(verb.map { "help " + $0 } ?? "--help")')"
+    }
+
+    /// The parser takes a negative number for an option, and misses the value.
+    private static func namingNegative(_ text: String, _ arguments: [String]) -> String {
+        let start = "missing value for '"
+        guard text.hasPrefix(start) else { return text }
+        for (option, value) in zip(arguments, arguments.dropFirst()) where text.hasPrefix(start + option + " ") {
+            guard value.hasPrefix("-"), value.dropFirst().first?.isNumber == true else { continue }
+            return "the value '\(value)' is invalid for '\(text.dropFirst(start.count)): it is negative"
+        }
+        return text
     }
 }
 

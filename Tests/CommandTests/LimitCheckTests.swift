@@ -13,6 +13,7 @@ import Testing
         facts.memoryTotal = 1 << 30
         facts.swapTotal = 1 << 20
         facts.cpus = CPUSet([0, 1, 3])
+        facts.processLimit = 32768
         facts.layout = .v1
         facts.controllers = ["memory", "cpu", "cpuset", "pids"]
         facts.accountsForSwap = true
@@ -38,7 +39,7 @@ import Testing
                 $0.swap = ByteSize("1M")
                 $0.cpus = CPUAmount("3")
                 $0.cpuset = CPUSet([1, 3])
-                $0.pids = 10
+                $0.pids = 32768
             } == nil
         )
     }
@@ -51,6 +52,14 @@ import Testing
                 == true
         )
         #expect(complaint { $0.swap = ByteSize("2M") }?.contains("(1M)") == true)
+        #expect(complaint { $0.pids = 32769 } == "--pids 32769 is more than the host has (32768); ask for less")
+    }
+
+    /// Where /proc/sys is not to be read, the kernel holds the limit all the same.
+    @Test func processesOfAHostThatDoesNotSay() {
+        var facts = Self.host
+        facts.processLimit = nil
+        #expect(complaint(facts) { $0.pids = 4_194_304 } == nil)
     }
 
     @Test(arguments: ["memory", "cpu", "cpuset", "pids"])

@@ -69,6 +69,13 @@ import Testing
         #expect(options.hostname.utf8.count == 64)
     }
 
+    /// The parser breaks longer ones, in the middle of a paragraph that is broken already.
+    @Test func theHelpsIndentedLinesFit() {
+        let lines = RunHelp.discussion.split(separator: "\n").filter { $0.hasPrefix("  ") }
+        #expect(lines.count > 10)
+        for line in lines { #expect(line.utf8.count <= 80, "\(line)") }
+    }
+
     @Test(arguments: [
         (["--memory", "1M", "--", "x"], "6M of memory at least"), (["--memory", "x", "--", "x"], "such as 256M"),
         (["--swap", "1G", "--", "x"], "--swap needs --memory"), (["--cpus", "0", "--", "x"], "0.01 at least"),
@@ -79,6 +86,8 @@ import Testing
         (["--memroy", "1G", "--", "x"], "Did you mean '--memory'?"), ([], "stands after '--'"), (["--"], "no command"),
         (["--", ""], "name is empty"), (["free", "-m"], "the command stands after '--'"),
         (["--memory"], "missing value for '--memory <size>'"), (["--volume", "a", "--", "x"], "a volume is"),
+        (["--memory", "-1", "--", "x"], "the value '-1' is invalid for '--memory <size>': it is negative"),
+        (["--cpus", "--", "-1"], "missing value for '--cpus <number>'"),
     ])
     func complainsInOneLine(_ arguments: [String], _ words: String) {
         let line = complaint(arguments)

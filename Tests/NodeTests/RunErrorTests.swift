@@ -136,23 +136,76 @@ extension RunSuite {
             #expect(lab.leftovers() == [])
         }
 
-        /// Full at once, and full a little later.
-        @Test(arguments: [0, 4, 8, 12, 16, 24]) func whereTheDiskIsFull(_ kilobytes: Int) throws {
+        /// Full at once, and full a little later: whoever meets it first, no space is left, and it is said where.
+        @Test(arguments: [0, 4, 8, 12, 16, 20, 24, 28, 32, 36, 40, 44], ["runc", "crun"])
+        func whereTheDiskIsFull(_ kilobytes: Int, _ runtime: String) throws {
+            guard RunLab.has(runtime) else { return }
             let lab = try RunLab()
             let full = """
                 mkdir -p \(lab.state) && mount -t tmpfs -o size=64k t \(lab.state) \
                 && head -c $(((64 - \(kilobytes)) * 1024)) /dev/zero > \(lab.state)/filler
                 """
-            let result = try run(lab, after: full)
-            guard result.code != 0 else { return }
-            #expect(result.code == 1)
-            // runc's own words for it are not always those.
-            #expect(result.errors.split(separator: "\n").last?.hasPrefix("umwelt: ") == true, "\(result.errors)")
+            let result = try run(lab, after: full, options: "--runtime \(runtime)")
+            expect(result, says: "o space left")
+            #expect(result.errors.contains(lab.state), "\(result.errors)")
             #expect(lab.leftovers() == [])
+        }
+
+        /// A start that finds its room has enough of it.
+        @Test(arguments: [48, 52, 56, 60, 64, 68, 72, 80]) func whereTheDiskIsNearlyFull(_ kilobytes: Int) throws {
+            let lab = try RunLab()
+            let result = try run(
+                lab,
+                after: "mkdir -p \(lab.state) && mount -t tmpfs -o size=\(kilobytes)k t \(lab.state)"
+            )
+            if result.code == 0 { return #expect(result.errors == "") }
+            expect(result, says: "no space left in \(lab.state): a start needs")
+        }
+
+        /// The disk is full only when the runtime is at work, which says something else, or nothing that umwelt could hand on.
+        @Test(arguments: [true, false]) func whereTheDiskBecomesFull(_ isLogged: Bool) throws {
+            let lab = try RunLab()
+            let message = #"{"level":"error","msg":"unable to store init state: %!w(<nil>)"}"#
+            let script = """
+                #!/bin/sh
+                case " $* " in *" run "*) ;; *) exit 0 ;; esac
+                head -c 1M /dev/zero > '\(lab.state)/filler'
+                while [ $# -gt 0 ]; do [ "$1" = --log ] && log=$2; shift; done
+                if \(isLogged); then echo '\(message)' > "$log"; fi
+                exit 1
+                """
+            try FileTree.write(Array(script.utf8), to: Path(lab.files + "/runtime"), mode: 0o755)
+            let result = try run(
+                lab,
+                after: "mkdir -p \(lab.state) && mount -t tmpfs -o size=256k t \(lab.state)",
+                options: "--runtime \(lab.files)/runtime"
+            )
+            let lines = result.errors.split(separator: "\n").filter { !$0.contains("head:") }
+            #expect(result.code == 1 && lines.count == 1, "\(result.errors)")
+            #expect(lines.last?.hasPrefix("umwelt: ") == true, "\(result.errors)")
+            let words = isLogged ? "no space left in \(lab.state)" : "; no space is left in \(lab.state)"
+            #expect(lines.last?.hasSuffix(words) == true, "\(result.errors)")
+            #expect(lab.leftovers() == [])
+        }
+
+        /// As cat does it: what was asked for has not been given.
+        @Test(arguments: [">&-", ">/dev/full"], ["view meminfo", "--help", "ps"])
+        func outputThatNobodyGets(_ how: String, _ command: String) throws {
+            let lab = try RunLab()
+            let result = try lab.start(["sh", "-c", "exec '\(Programs.umwelt)' \(command) \(how)"]).end()
+            expect(result, says: "cannot write to standard output")
         }
 
         @Test func limitsThatCannotBeHad() throws {
             let lab = try RunLab()
+            let limits = try ["pid_max", "threads-max"].map { name in
+                let text = try Fd.contents(of: Path("/proc/sys/kernel/" + name), limit: 64)
+                return Int(String(decoding: text.dropLast(), as: UTF8.self)) ?? 0
+            }
+            // What the option takes at most, 4194304, a large machine has.
+            if let most = limits.min(), most < 4_194_304 {
+                expect(try lab.run(["--pids", "\(most + 1)"], ["true"]), says: "more than the host has (\(most))")
+            }
             expect(try lab.run(["--memory", "100000G"], ["true"]), says: "more than the host has")
             expect(try lab.run(["--cpus", "5000"], ["true"]), says: "more than the host has")
             expect(try lab.run(["--cpuset", "8191"], ["true"]), says: "a container here can have CPUs")

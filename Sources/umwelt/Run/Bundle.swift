@@ -61,6 +61,30 @@ final class Bundle {
         }
     }
 
+    /// Whether the disk takes so many bytes more; true too where that cannot be told.
+    ///
+    /// What it takes for that it gives back.
+    func hasRoom(bytes: Int) -> Bool {
+        let probe = Path(path + "/room")
+        defer { try? Directories.unlink(probe) }
+        do throws(Errno) {
+            let file = try Fd.open(probe, [.writeOnly, .create])
+            do throws(Errno) { try file.reserve(bytes: Int64(bytes)) } catch .notSupported {
+                try file.write([UInt8](repeating: 0, count: bytes))
+            }
+            return true
+        } catch {
+            return error != .noSpace && error != .quotaExceeded
+        }
+    }
+
+    /// What a start writes beside a configuration of that size, at most.
+    ///
+    /// runc's state is the configuration with its defaults, twice as long; a version that writes it again has two for a
+    /// moment. Then there are the hook's file, and what is not a whole block. Too much is no harm: who has not that much left
+    /// has to make space.
+    static func startBytes(configuration: Int) -> Int { 4 * configuration + 8192 }
+
     func read(_ file: String) -> [UInt8]? { try? Fd.contents(of: Path(file), limit: 1 << 20) }
 
     /// The container's first process; nil while the runtime has not made it.

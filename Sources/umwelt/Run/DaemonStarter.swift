@@ -61,7 +61,7 @@ struct DaemonStarter {
     private func start(_ interrupts: borrowing Interrupts) throws(Failure) -> Outcome {
         let program = try Programs.daemon(path: searchPath)
         do {
-            let log = try Fd.open(Path(state.daemonLog), [.readWrite, .create, .truncate])
+            let log = try makeLog()
             var ready = try Fd.pipe()
             var command = Command(
                 path: Path(program),
@@ -79,6 +79,17 @@ struct DaemonStarter {
             throw failure
         } catch {
             throw .failed("cannot start \(program): \(error)")
+        }
+    }
+
+    /// With room for a few lines: where the disk is full, why the daemon does not start is said there.
+    private func makeLog() throws(Failure) -> Fd {
+        do throws(Errno) {
+            let log = try Fd.open(Path(state.daemonLog), [.readWrite, .create, .truncate])
+            do throws(Errno) { try log.reserve(bytes: 4096) } catch .notSupported {}
+            return log
+        } catch {
+            throw .failed("cannot write \(state.daemonLog): \(error)")
         }
     }
 

@@ -17,6 +17,8 @@ extension HostFacts {
         let meminfo = MemInfo(parsing: bytes("/proc/meminfo").span)
         facts.memoryTotal = (meminfo["MemTotal"] ?? 0).multiplied(orMax: 1024)
         facts.swapTotal = (meminfo["SwapTotal"] ?? 0).multiplied(orMax: 1024)
+        // Each has a number below pid_max; whichever is less is what fork(2) ends at (copy_process(), kernel/fork.c).
+        facts.processLimit = ["pid_max", "threads-max"].compactMap { number(Path("/proc/sys/kernel/" + $0)) }.min()
         facts.procFiles = Set(Views.procFiles.filter { FileTree.isThere(Path("/proc/" + $0)) })
         // With PSI off by default the files are there and answer EOPNOTSUPP.
         facts.hasPressure = (try? Fd.contents(of: "/proc/pressure/cpu", limit: 256)) != nil
@@ -75,6 +77,10 @@ extension HostFacts {
     }
 
     private static func list(_ path: Path) -> CPUSet? { CPUSet(parsingList: bytes(path).span) }
+
+    private static func number(_ path: Path) -> UInt64? {
+        UInt64(String(decoding: bytes(path), as: UTF8.self).trimmingSpaces())
+    }
 
     private static func bytes(_ path: Path) -> [UInt8] { (try? Fd.contents(of: path, limit: 1 << 20)) ?? [] }
 }

@@ -21,6 +21,8 @@ struct HostFacts: Equatable {
     var swapTotal: UInt64 = 0
     /// The CPUs a new cgroup can have.
     var cpus = CPUSet()
+    /// Processes and threads the kernel makes at most; nil where it does not say.
+    var processLimit: UInt64?
     var layout = Layout.missing
     /// The kernel's names of the controllers that new cgroups can have.
     var controllers: Set<String> = []

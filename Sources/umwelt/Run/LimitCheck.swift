@@ -12,7 +12,7 @@ enum LimitCheck {
         if let swap = options.swap { try check(swap: swap, facts) }
         if let cpus = options.cpus { try check(cpus: cpus, facts) }
         if let cpuset = options.cpuset { try check(cpuset: cpuset, facts) }
-        if options.pids != nil { try require("pids", for: "--pids", facts) }
+        if let pids = options.pids { try check(pids: pids, facts) }
     }
 
     private static func check(memory: ByteSize, _ facts: HostFacts) throws(Failure) {
@@ -52,6 +52,14 @@ enum LimitCheck {
             throw .failed(
                 "--cpuset \(list(cpuset)): a container here can have CPUs \(list(facts.cpus)); choose among them"
             )
+        }
+    }
+
+    private static func check(pids: Int64, _ facts: HostFacts) throws(Failure) {
+        try require("pids", for: "--pids", facts)
+        guard let most = facts.processLimit else { return }
+        guard UInt64(clamping: pids) <= most else {
+            throw .failed("--pids \(pids) is more than the host has (\(most)); ask for less")
         }
     }
 

@@ -26,9 +26,9 @@ enum RunHelp {
         SIGNALS
           What is sent to umwelt goes to the command. One that the command does not
           handle ends it, as it would outside a container: Ctrl-C ends
-          'umwelt run -- sleep 1000' at once; Ctrl-Z stops it. With --tty the terminal is the
-          container's own, and keys go there; a first process that does not handle
-          Ctrl-C ignores it, as in any container.
+          'umwelt run -- sleep 1000' at once; Ctrl-Z stops it. With --tty the
+          terminal is the container's own, and keys go there; a first process that
+          does not handle Ctrl-C ignores it, as in any container.
 
         EXIT STATUS
           The command's; 128 + n where signal n ended it; 127 where there is no such
@@ -53,7 +53,7 @@ enum RunHelp {
         valueName: "size"
     )
     static let pids = ArgumentHelp(
-        "Processes and threads it may have. The runtime needs some to start it: runc fails below about 8.",
+        "Processes and threads it may have, at most what the host can. The runtime needs some: runc fails below about 8.",
         valueName: "number"
     )
     static let name = ArgumentHelp(

@@ -42,6 +42,14 @@ final class Runner {
         try interrupts.check()
         try state.make()
         let bundle = try claimBundle(interrupts)
+        do { return try run(bundle, interrupts) } catch let failure as Failure {
+            // Who had no space for it says anything: runc "unable to store init state: %!w(<nil>)".
+            guard failure.code == 1, !bundle.hasRoom(bytes: 8192) else { throw failure }
+            throw failure.withoutSpace(in: state.path)
+        }
+    }
+
+    private func run(_ bundle: Bundle, _ interrupts: borrowing Interrupts) throws -> Int32 {
         try interrupts.check()
         let daemon = try DaemonStarter(state: state, searchPath: facts.variable("PATH") ?? "").hold(interrupts)
         try interrupts.check()
@@ -56,8 +64,15 @@ final class Runner {
             socket: state.socket,
             program: try Programs.own()
         )
-        let config = SpecBuilder(options: options, facts: facts, places: places).config
-        try bundle.write(Array(JSONEncoder().encode(config)), to: bundle.config)
+        let config = Array(try JSONEncoder().encode(SpecBuilder(options: options, facts: facts, places: places).config))
+        try bundle.write(config, to: bundle.config)
+        // Before the runtime finds out, in words of its own.
+        let needed = Bundle.startBytes(configuration: config.count)
+        guard bundle.hasRoom(bytes: needed) else {
+            throw Failure.failed(
+                "no space left in \(state.path): a start needs up to \((needed + 1023) / 1024) KiB there"
+            )
+        }
         try interrupts.check()
         ContainerClock.begin()
         do {
