@@ -77,7 +77,9 @@ package final class SharedMemory: Sendable {
     ///
     /// Both numbers are multiples of the page's size, else nothing happens.
     package func discard(at offset: Int, count: Int) {
-        guard count > 0, let place = unsafe place(offset, count) else { return }
+        // The kernel would round the count up, to what is another's.
+        let page = max(1, sysconf(Int32(_SC_PAGESIZE)))
+        guard count > 0, offset % page == 0, count % page == 0, let place = unsafe place(offset, count) else { return }
         // SAFETY: within the mapping; no content is promised to a reader at the same time.
         _ = unsafe madvise(place.baseAddress, place.count, MADV_REMOVE)
     }

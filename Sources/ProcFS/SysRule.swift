@@ -2,7 +2,7 @@
 // Copyright the Umwelt authors
 
 /// How a file below /sys/devices/system/{cpu,node} is shown to a container.
-enum SysTreatment: Equatable, Sendable {
+enum SysTreatment: UInt8, Sendable {
     /// The host's content: identification, topology, caches, vulnerabilities.
     case verbatim
     /// A cpulist (`0-3,5`) or cpumask (`00000000,0000000f`), of which the visible CPUs are shown.

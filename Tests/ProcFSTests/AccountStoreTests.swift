@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright the Umwelt authors
 
+import Glibc
 import Kernel
 import ProcView
 import Testing
@@ -108,10 +109,7 @@ import Testing
 
     /// In memory of an earlier version all of a place may be the account's; that stays what it is.
     @Test func memoryOfAnEarlierVersionIsLeftAsItIs() throws {
-        let made = try AccountStore(cpus: 2, places: 10)
-        made.memory.store(made.memory.load(at: 8) - 8, at: 8)
-        made.memory.store(0, at: 24)
-        let store = try next(made)
+        let store = try next(earlier(cpus: 2, hasThreads: false))
         let longest = try longestAccount(cpus: 2)
         let place = store.place(of: identity(1))
         // The second time it is the later one of the two that counts.
@@ -121,6 +119,86 @@ import Testing
             #expect(place.load() == longest)
             #expect(place.newestThread == 0)
         }
+    }
+
+    /// No counter goes back with an upgrade, nor where it is taken back.
+    @Test func memoryOfTheVersionBeforeIsUsedAsItDoes() throws {
+        let made = try earlier(cpus: 2, hasThreads: true)
+        let store = try next(made)
+        let longest = try longestAccount(cpus: 2)
+        for number in 0..<200 {
+            let place = store.place(of: identity(number))
+            place.save(newestThread: 5000)
+            for _ in 0..<2 { place.save(longest) }
+            #expect(place.load() == longest)
+            #expect(place.newestThread == 5000)
+            place.giveBack()
+        }
+        // Where that one looks for them: a place is two accounts, behind its tag, its time and which of them counts.
+        let size = Int(made.memory.load(at: 8))
+        let taken = Int(made.memory.load(at: 16))
+        #expect(taken == 65)
+        for place in 0..<taken {
+            let offset = 64 + place * (24 + 2 * size)
+            #expect(made.memory.load(at: offset) != 0)
+            #expect(made.memory.load(at: offset + 16) == 2)
+            for account in 0..<2 {
+                #expect(made.memory.load(at: offset + 24 + account * size) == UInt64(longest.words.count))
+            }
+            #expect(made.memory.load(at: offset + 16 + 2 * size) ^ made.memory.load(at: offset) == 5000)
+        }
+    }
+
+    /// Memory as the version before this one makes it.
+    private func earlier(cpus: Int, hasThreads: Bool) throws -> AccountStore {
+        let made = try AccountStore(cpus: cpus, places: 100)
+        let words = CPUAccount.wordLimit(cpus: cpus) + 1 + (hasThreads ? 1 : 0)
+        made.memory.store(UInt64(8 * words), at: 8)
+        made.memory.store(hasThreads ? 1 : 0, at: 24)
+        made.memory.store(0x556d_7765_6c74_1002, at: 0)
+        return made
+    }
+
+    /// Bytes of memory that are in use.
+    private func bytes(_ store: AccountStore) throws -> Int {
+        var status = stat()
+        try #require(fstat(store.memory.fd.raw, &status) == 0)
+        return Int(status.st_blocks) * 512
+    }
+
+    /// On a machine with 256 CPUs one that sees two takes no more than it does on a smaller one.
+    @Test func aContainerOfFewCPUsTakesOnePage() throws {
+        let store = try AccountStore(cpus: 256, places: 1000)
+        let before = try bytes(store)
+        for number in 0..<100 {
+            let place = store.place(of: identity(number))
+            for _ in 0..<2 { place.save(try longestAccount(cpus: 2)) }
+            place.save(newestThread: 5000)
+        }
+        #expect(try bytes(store) - before == 100 * 4096)
+    }
+
+    @Test func memoryOfThoseThatAreGoneIsGivenBack() throws {
+        let store = try AccountStore(cpus: 256, places: 1000)
+        let longest = try longestAccount(cpus: 256)
+        let before = try bytes(store)
+        let places = (0..<500).map { store.place(of: identity($0)) }
+        for _ in 0..<2 { places.forEach { $0.save(longest) } }
+        let one = (try bytes(store) - before) / 500
+        #expect(one >= 2 * 8 * longest.words.count)
+        places[1...].forEach { $0.giveBack() }
+        // The last ones may come back.
+        #expect(try bytes(store) - before <= 65 * one)
+        for store in [store, try next(store)] {
+            #expect(store.place(of: identity(0)).load() == longest)
+            #expect(store.place(of: identity(499)).load() == longest)
+            #expect(store.place(of: identity(1)).load() == nil)
+        }
+        // Places are taken again, each by one.
+        let next = try next(store)
+        for number in 1000..<1400 { next.place(of: identity(number)).save(try account(number)) }
+        #expect(try (1000..<1400).allSatisfy { try holds(next, $0) })
+        #expect(next.memory.load(at: 16) == 500)
     }
 
     @Test func otherLayoutsAreRefused() throws {
