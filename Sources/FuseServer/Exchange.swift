@@ -82,8 +82,10 @@ final class Exchange: Sendable {
     /// Leaves it to `thread` itself, the calling one, which has opened its box.
     func leave(_ slot: Int, to thread: Int, at now: UInt64) {
         guard desks.indices.contains(thread) else { return }
-        desks[thread].box.withLock { $0.left.append((slot, now)) }
-        count.wrappingAdd(1, ordering: .sequentiallyConsistent)
+        desks[thread].box.withLock { box in
+            box.left.append((slot, now))
+            count.wrappingAdd(1, ordering: .sequentiallyConsistent)
+        }
     }
 
     /// Leaves the request in `slot` to a thread that is at work on `cpu`; false where there is none, or it has enough to do.

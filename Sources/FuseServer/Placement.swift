@@ -76,11 +76,8 @@ package final class Placement: Sendable {
         return phase
     }
 
-    /// The CPU of the reader that has asked, where that is worth knowing: several are busy, and this one is.
-    func place(of reader: UInt32) -> Int? {
-        guard isEnabled, reader != 0, streak.isContended else { return nil }
-        return places.cpu(of: reader, cpuOf)
-    }
+    /// The CPU of the reader that has asked, where it is busy; worth asking for where several are.
+    func place(of reader: UInt32) -> Int? { reader == 0 ? nil : places.cpu(of: reader, cpuOf) }
 
     /// Whether several readers are busy.
     var isContended: Bool { isEnabled && streak.isContended }

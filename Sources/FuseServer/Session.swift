@@ -80,7 +80,8 @@ package final class Session<FS: FileSystem>: Sendable {
         }
         let placement = placement
         let watch = try? Thread(name: "placement") { placement.watch() }
-        let exchangeWatch = try? Thread(name: "exchange") { self.answerWhatLies() }
+        // A single thread has nobody to leave anything to.
+        let exchangeWatch = loops.count > 1 ? try? Thread(name: "exchange") { self.answerWhatLies() } : nil
         for loop in loops { loop.join() }
         placement.endWatch()
         exchange.endWatch()
