@@ -10,7 +10,10 @@ import Resolver
 /// Everything happens in a child: the caller, and with it the host, keeps its mounts.
 package enum NamespaceRun {
     /// glibc tells no TTL; this is how long a key of the stock helper lives.
-    package static let ttl: UInt32 = 5
+    ///
+    /// Less than the 3 s after which cifs tries to reconnect again (cifs_reconnect() in fs/smb/client/connect.c): of a key that
+    /// lives longer it takes the lost server's address once more.
+    package static let ttl: UInt32 = 2
 
     /// Becomes `program` with `arguments` behind its name; only errors return.
     ///

@@ -437,7 +437,7 @@ import Upcall
         let data = "I: The key instantiation data is '10.0.0.1,10.0.0.2'"
         #expect(
             answer("I: Callout info: 'list'", data, "I: The expiry time is 5s")
-                == .payload(Array("10.0.0.1,10.0.0.2\0".utf8), seconds: 5, .stock)
+                == .payload(Array("10.0.0.1,10.0.0.2\0".utf8), seconds: 2, .stock)
         )
         let unknown = "NS:x.test: No address associated with name."
         #expect(

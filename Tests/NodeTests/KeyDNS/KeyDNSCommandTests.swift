@@ -257,7 +257,7 @@ extension KeyDNSSuite {
             }
             // What the stock helper itself says.
             #expect(
-                output.text.contains("answer    10.0.0.1 and a NUL; for 5 s; from the stock helper"),
+                output.text.contains("answer    10.0.0.1 and a NUL; for 2 s; from the stock helper"),
                 "\(output.text)"
             )
             #expect(output.text.contains("said      NS:none.default.svc.cluster.test: No address associated"))
