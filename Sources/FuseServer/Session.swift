@@ -93,29 +93,29 @@ package final class Session<FS: FileSystem>: Sendable {
     private func loop(_ number: Int) {
         // Who sits out is to see the end too.
         defer { attendance.end() }
-        var desk = Desk(number: number)
+        var state = LoopState(number: number)
         var reply = Reply(capacity: RequestBuffer.replyCapacity)
         placement.register()
         while true {
             let slot: Int
             let size: Int
-            if let left = takeLeft(&desk) {
-                (slot, size) = (left, area.copy(slot: left, into: &desk.buffer))
+            if let left = takeLeft(&state) {
+                (slot, size) = (left, area.copy(slot: left, into: &state.buffer))
             } else {
                 attendance.wait(thread: number)
                 slot = RequestArea.slot(of: number)
-                do throws(Errno) { size = try take(&desk) } catch {
+                do throws(Errno) { size = try take(&state) } catch {
                     if error == .noEntry || error == .again { continue }
                     finish(error == .noDevice ? .unmounted : error == .connectionAborted ? .aborted : .failed(error))
                     return
                 }
-                if let header = desk.header(ofBytes: size) {
+                if let header = state.header(ofBytes: size) {
                     let now = Clock.monotonic
                     attendance.note(placement.note(header.pid, at: now), thread: number)
-                    if placement.isContended, leave(header, size, now, &desk) { continue }
+                    if placement.isContended, leave(header, size, now, &state) { continue }
                 }
             }
-            if answer(slot, size, desk.buffer, &reply) == .goodbye { return finish(.unmounted) }
+            if answer(slot, size, state.buffer, &reply) == .goodbye { return finish(.unmounted) }
         }
     }
 
@@ -140,16 +140,16 @@ package final class Session<FS: FileSystem>: Sendable {
     }
 
     /// A request that a thread has taken and left: to this one, or to another that does not come to it.
-    private func takeLeft(_ desk: inout Desk) -> Int? {
-        if desk.isOpen {
-            if let slot = exchange.next(for: desk.number) { return slot }
-            desk.isOpen = false
+    private func takeLeft(_ state: inout LoopState) -> Int? {
+        if state.isOpen {
+            if let slot = exchange.next(for: state.number) { return slot }
+            state.isOpen = false
         }
         if exchange.isEmpty { return nil }
         let now = Clock.monotonic
-        if now &- desk.lookedAt > Exchange.patienceNs {
+        if now &- state.lookedAt > Exchange.patienceNs {
             if let slot = exchange.take(leftUntil: now &- Exchange.patienceNs) { return slot }
-            desk.lookedAt = now
+            state.lookedAt = now
         }
         // Whoever it was left to comes to it in less time than it takes to wake this thread again.
         let end = now &+ Exchange.idlePatienceNs
@@ -164,30 +164,30 @@ package final class Session<FS: FileSystem>: Sendable {
     ///
     /// Not one that a predecessor had in hand: what merely lay there when that one ended is not to be in hand again when
     /// another request ends this process.
-    private func leave(_ header: RequestHeader, _ size: Int, _ now: UInt64, _ desk: inout Desk) -> Bool {
+    private func leave(_ header: RequestHeader, _ size: Int, _ now: UInt64, _ state: inout LoopState) -> Bool {
         let own = placement.currentCPU()
-        exchange.open(desk.number, on: own)
-        desk.isOpen = true
-        guard desk.isSettled, header.unique & RequestHeader.resent == 0,
-            let cpu = placement.place(of: header.pid), cpu != own, exchange.isOpen(on: cpu, besides: desk.number),
-            let slot = area.setAside(desk.buffer[..<min(size, desk.buffer.count)], of: desk.number)
+        exchange.open(state.number, on: own)
+        state.isOpen = true
+        guard state.isSettled, header.unique & RequestHeader.resent == 0,
+            let cpu = placement.place(of: header.pid), cpu != own, exchange.isOpen(on: cpu, besides: state.number),
+            let slot = area.setAside(state.buffer[..<min(size, state.buffer.count)], of: state.number)
         else { return false }
         // Where its thread has gone to sleep meanwhile: to this one's own box.
-        if exchange.leave(slot, toWhoRunsOn: cpu, from: desk.number, at: now) {
+        if exchange.leave(slot, toWhoRunsOn: cpu, from: state.number, at: now) {
             dispatcher.counters.countExchanged()
         } else {
-            exchange.leave(slot, to: desk.number, at: now)
+            exchange.leave(slot, to: state.number, at: now)
         }
         return true
     }
 
     /// Takes the next request, as if each one of a predecessor's had come from the device: one that ends this process too, or
     /// that it hangs on, is so found in its area.
-    private func take(_ desk: inout Desk) throws(Errno) -> Int {
-        if !desk.isSettled {
+    private func take(_ state: inout LoopState) throws(Errno) -> Int {
+        if !state.isSettled {
             let size: Int? = unsettled.withLock { areas in
                 while let predecessor = areas.last {
-                    if let size = area.takeOver(thread: desk.number, from: predecessor, into: &desk.buffer) {
+                    if let size = area.takeOver(thread: state.number, from: predecessor, into: &state.buffer) {
                         return size
                     }
                     areas.removeLast()
@@ -195,9 +195,9 @@ package final class Session<FS: FileSystem>: Sendable {
                 return nil
             }
             if let size { return size }
-            desk.isSettled = true
+            state.isSettled = true
         }
-        return try area.take(thread: desk.number, from: connection.device, into: &desk.buffer)
+        return try area.take(thread: state.number, from: connection.device, into: &state.buffer)
     }
 
     /// ENOENT: the request was interrupted or resent to another process meanwhile; nobody waits for this answer.
@@ -218,7 +218,7 @@ package final class Session<FS: FileSystem>: Sendable {
 /// What a loop thread has.
 ///
 /// Not a part of `Session`, as `Outcome` is none of `Dispatcher`.
-private struct Desk {
+private struct LoopState {
     let number: Int
     var buffer = [UInt8](repeating: 0, count: RequestBuffer.size)
     /// Whether it may find something at the exchange.
