@@ -8,10 +8,10 @@ import Synchronization
 extension Cgroup {
     /// Memory and swap of the container now.
     ///
-    /// Limits and headroom are the least of all levels up to the root; usage and memory.stat are the container's own, or
-    /// of the nearest ancestor that accounts. On v1 two preads, one more for each ancestor that is limited, and each 10 ms
-    /// one for each level; on v2 two, and one or two for each level. With swap, as many again but for memory.stat, and on
-    /// v1 one for the swappiness.
+    /// Limits, headroom and what is available are the least of all levels up to the root; usage and memory.stat are the
+    /// container's own, or of the nearest ancestor that accounts. On v1 two preads, one more for each ancestor that is limited,
+    /// and each 10 ms one for each level; on v2 two, and one or two for each level. One more for an ancestor that leaves less
+    /// than the container's own limit. With swap, one or two for each level, and on v1 one for the swappiness.
     ///
     /// On kernels before 5.11, v1's memory.use_hierarchy can be 0; an ancestor that does not limit its children is then
     /// taken for one that does.
@@ -46,11 +46,7 @@ extension Cgroup {
     ) throws(CgroupError) {
         if swap { sample.swapUsage = try accounted.number(.swapUsage) ?? 0 }
         for level in leaf.levels {
-            if let limit = try level.limit(.memoryLimit) {
-                let usage = level === accounted ? sample.usage : try level.number(.memoryUsage) ?? 0
-                sample.limit = minimum(sample.limit, limit)
-                sample.headroom = minimum(sample.headroom, limit.subtracting(orMin: usage))
-            }
+            if let limit = try level.limit(.memoryLimit) { try add(limit, of: level, accounted, to: &sample) }
             guard swap, let limit = try level.limit(.swapLimit) else { continue }
             let usage = level === accounted ? sample.swapUsage : try level.number(.swapUsage) ?? 0
             sample.swapLimit = minimum(sample.swapLimit, limit)
@@ -58,9 +54,36 @@ extension Cgroup {
         }
     }
 
+    /// A limit of one level; the container's own level comes first.
+    private func add(
+        _ limit: UInt64,
+        of level: Node,
+        _ accounted: Node,
+        to sample: inout MemorySample
+    ) throws(CgroupError) {
+        let isOwn = level === accounted
+        let usage = isOwn ? sample.usage : try level.number(.memoryUsage) ?? 0
+        let headroom = limit.subtracting(orMin: usage)
+        sample.limit = minimum(sample.limit, limit)
+        sample.headroom = minimum(sample.headroom, headroom)
+        // Where an ancestor is short of memory the kernel reclaims from all below it: at least what the container has.
+        var reclaimable = sample.stat.reclaimable
+        if !isOwn {
+            if let least = sample.available, headroom.adding(orMax: reclaimable) >= least { return }
+            reclaimable = max(reclaimable, try stat(of: level)?.reclaimable ?? 0)
+        }
+        sample.available = minimum(
+            sample.available,
+            limit.subtracting(orMin: usage.subtracting(orMin: reclaimable))
+        )
+    }
+
+    private func stat(of level: Node) throws(CgroupError) -> MemoryStat? {
+        let isV1 = level.version == .v1
+        return try level.value(.memoryStat) { isV1 ? MemoryStat(parsingV1: $0) : MemoryStat(parsingV2: $0) }
+    }
+
     /// v1 limits memory and swap together (memsw), besides memory.
-    ///
-    /// What a level leaves for swap is the difference.
     private func readLimitsV1(_ leaf: Node, swap: Bool, into sample: inout MemorySample) throws(CgroupError) {
         let memsw = swap ? try leaf.number(.swapUsage) : nil
         sample.swapUsage = memsw.map { $0.subtracting(orMin: sample.usage) } ?? 0
@@ -69,12 +92,8 @@ extension Cgroup {
         let hasLimit = sample.stat.hierarchicalLimit.map { !Parse.isUnlimited($0) } ?? true
         let hasSwapLimit = memsw != nil && sample.stat.hierarchicalMemswLimit.map { !Parse.isUnlimited($0) } ?? true
         let limits = hasLimit || hasSwapLimit ? try limitedLevels(leaf, sample.stat) : []
-        for (level, limit) in limits {
-            let usage = level === leaf ? sample.usage : try level.number(.memoryUsage) ?? 0
-            sample.limit = minimum(sample.limit, limit)
-            sample.headroom = minimum(sample.headroom, limit.subtracting(orMin: usage))
-        }
-        if hasSwapLimit { try readSwapLimitsV1(leaf, limits, memsw: memsw, into: &sample) }
+        for (level, limit) in limits { try add(limit, of: level, leaf, to: &sample) }
+        if hasSwapLimit { try readSwapLimitsV1(leaf, memsw: memsw, into: &sample) }
         // With swappiness 0 nothing more of the container is swapped out: it has what it has.
         if swap, sample.swapLimit != 0, try leaf.number(.swappiness) == 0 {
             sample.swapLimit = sample.swapUsage
@@ -82,21 +101,17 @@ extension Cgroup {
         }
     }
 
-    private func readSwapLimitsV1(
-        _ leaf: Node,
-        _ limits: [(level: Node, limit: UInt64)],
-        memsw: UInt64?,
-        into sample: inout MemorySample
-    ) throws(CgroupError) {
+    /// What the least memsw limit leaves beyond the least limit of memory, which can be another level's.
+    private func readSwapLimitsV1(_ leaf: Node, memsw: UInt64?, into sample: inout MemorySample) throws(CgroupError) {
+        var (limit, headroom): (UInt64?, UInt64?)
         for level in leaf.levels {
-            guard let memswLimit = try level.limit(.swapLimit) else { continue }
-            let usage = level === leaf ? sample.usage : try level.number(.memoryUsage) ?? 0
-            let memswUsage = level === leaf ? memsw ?? usage : try level.number(.swapUsage) ?? usage
-            let most = memswLimit.subtracting(orMin: limits.first { $0.level === level }?.limit ?? 0)
-            let used = memswUsage.subtracting(orMin: usage)
-            sample.swapLimit = minimum(sample.swapLimit, most)
-            sample.swapHeadroom = minimum(sample.swapHeadroom, most.subtracting(orMin: used))
+            guard let most = try level.limit(.swapLimit) else { continue }
+            let usage = level === leaf ? memsw ?? sample.usage : try level.number(.swapUsage) ?? 0
+            limit = minimum(limit, most)
+            headroom = minimum(headroom, most.subtracting(orMin: usage))
         }
+        sample.swapLimit = limit?.subtracting(orMin: sample.limit ?? 0)
+        sample.swapHeadroom = headroom?.subtracting(orMin: sample.headroom ?? 0)
     }
 
     /// The levels of v1 that have a memory limit, from the container up, and the limits.
@@ -142,10 +157,15 @@ extension Cgroup {
         guard let leaf = try? node(.hugetlb) else { return [] }
         var samples: [HugetlbSample] = []
         for size in hugePageSizes {
-            guard let usage = try leaf.nearestNumber(.hugetlbUsage(size))?.value else { continue }
-            samples.append(
-                HugetlbSample(pageSize: size, limit: try leaf.leastLimit(.hugetlbLimit(size)), usage: usage)
-            )
+            guard let (usage, accounted) = try leaf.nearestNumber(.hugetlbUsage(size)) else { continue }
+            var sample = HugetlbSample(pageSize: size)
+            for level in accounted.levels {
+                guard let limit = try level.limit(.hugetlbLimit(size)) else { continue }
+                let usage = level === accounted ? usage : try level.number(.hugetlbUsage(size)) ?? 0
+                sample.limit = minimum(sample.limit, limit)
+                sample.headroom = minimum(sample.headroom, limit.subtracting(orMin: usage))
+            }
+            samples.append(sample)
         }
         return samples
     }

@@ -72,14 +72,10 @@ package struct MemoryFigures: Equatable, Sendable {
         let total = min(memory.limit.map { $0 / 1024 } ?? hostTotal, hostTotal)
         let usage = memory.usage / 1024
         let headroom = memory.headroom.map { $0 / 1024 } ?? hostTotal.subtracting(orMin: usage)
-        // Clean or dirty, page cache goes when memory is short, and so do the slabs that say so; no watermarks are kept
-        // back in a cgroup (compare si_mem_available(), mm/show_mem.c).
-        let stat = memory.stat
-        let reclaimable = stat.activeFile.adding(orMax: stat.inactiveFile).adding(orMax: stat.slabReclaimable) / 1024
         available = min(
-            headroom.adding(orMax: reclaimable),
-            // Tighter where a limit was lowered below the usage.
-            total.subtracting(orMin: usage.subtracting(orMin: reclaimable)),
+            memory.available.map { $0 / 1024 } ?? .max,
+            // Tighter where a limit is more than the host has.
+            total.subtracting(orMin: usage.subtracting(orMin: memory.stat.reclaimable / 1024)),
             host.memAvailable ?? hostTotal
         )
         free = min(headroom, host.memFree ?? hostTotal, available)
@@ -157,8 +153,8 @@ package struct MemoryFigures: Equatable, Sendable {
                 continue
             }
             if let limit = sample.limit { hugePagesTotal = min(hugePagesTotal, limit / 1024 / size) }
-            let used = sample.usage / 1024 / size
-            hugePagesFree = min(hugePagesFree, hugePagesTotal.subtracting(orMin: used))
+            if let headroom = sample.headroom { hugePagesFree = min(hugePagesFree, headroom / 1024 / size) }
+            hugePagesFree = min(hugePagesFree, hugePagesTotal)
         }
         others = min(others, hostOthers)
         hugetlb = hugePagesTotal.multiplied(orMax: hugePageSize).adding(orMax: others)

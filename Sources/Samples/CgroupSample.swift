@@ -9,6 +9,9 @@ package struct MemorySample: Equatable, Sendable {
     package var limit: UInt64?
     /// The least (limit - usage) on that path, never below 0; nil: no limit anywhere.
     package var headroom: UInt64?
+    /// The least on that path of what can be had without swap: limit - usage, and what the kernel can reclaim at that level,
+    /// whoever below it has it; never below 0; nil: no limit anywhere.
+    package var available: UInt64?
     /// What the container itself uses (v2 memory.current, v1 memory.usage_in_bytes).
     package var usage: UInt64 = 0
     /// Swap the container may use at most, ancestors included (v2 memory.swap.max; v1 memsw.limit less limit).
@@ -61,18 +64,22 @@ package struct MemoryStat: Equatable, Sendable {
     package var hierarchicalMemswLimit: UInt64?
 
     package init() {}
+
+    /// What goes when memory is short: page cache, clean or dirty, and the slabs that say so (compare si_mem_available(),
+    /// mm/show_mem.c; a cgroup keeps no watermarks back).
+    package var reclaimable: UInt64 { activeFile.adding(orMax: inactiveFile).adding(orMax: slabReclaimable) }
 }
 
 /// One page size of the hugetlb controller, in bytes, ancestors included as in `MemorySample`.
 package struct HugetlbSample: Equatable, Sendable {
     package var pageSize: UInt64
     package var limit: UInt64?
-    package var usage: UInt64
+    package var headroom: UInt64?
 
-    package init(pageSize: UInt64, limit: UInt64?, usage: UInt64) {
+    package init(pageSize: UInt64, limit: UInt64? = nil, headroom: UInt64? = nil) {
         self.pageSize = pageSize
         self.limit = limit
-        self.usage = usage
+        self.headroom = headroom
     }
 }
 

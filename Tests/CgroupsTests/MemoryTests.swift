@@ -88,6 +88,39 @@ struct MemoryTests {
         #expect(sample.headroom == 5 * mib)
     }
 
+    /// Where a parent is short of memory the kernel takes the page cache of all below it.
+    @Test(arguments: [CgroupVersion.v1, .v2])
+    func othersCacheIsAvailable(_ version: CgroupVersion) throws {
+        let fixture = version == .v1 ? try Fixture.v1() : try Fixture.v2()
+        let (base, total) = version == .v1 ? ("/sys/fs/cgroup/memory", "total_") : ("/sys/fs/cgroup", "")
+        func stat(_ path: String, file: UInt64, limit: UInt64) throws {
+            try fixture.write(
+                "\(base)\(path)/memory.stat",
+                "hierarchical_memory_limit \(limit * mib)\n\(total)inactive_file \(file * mib)\n"
+            )
+        }
+        func add(_ path: String, limit: UInt64, usage: UInt64, file: UInt64, least: UInt64) throws {
+            if version == .v1 {
+                try fixture.memoryV1(path, limit: limit, usage: usage)
+            } else {
+                try fixture.memoryV2(path, limit: limit, usage: usage)
+            }
+            try stat(path, file: file, limit: least)
+        }
+        try add("/pod", limit: 300, usage: 290, file: 270, least: 300)
+        try add("/pod/c", limit: 400, usage: 5, file: 2, least: 300)
+        var sample = try fixture.cgroup("/pod/c").memory()
+        #expect(sample.headroom == 10 * mib && sample.available == 280 * mib)
+        // The container's own limit is the less.
+        try add("/pod/c", limit: 100, usage: 5, file: 2, least: 100)
+        sample = try fixture.cgroup("/pod/c").memory()
+        #expect(sample.headroom == 10 * mib && sample.available == 97 * mib)
+        // Of two readings of different moments: never less than the container's own.
+        try stat("/pod", file: 1, limit: 300)
+        sample = try fixture.cgroup("/pod/c").memory()
+        #expect(sample.headroom == 10 * mib && sample.available == 12 * mib)
+    }
+
     /// MemFree: 18446744073709448484 kB.
     @Test(arguments: [CgroupVersion.v1, .v2])
     func lxcfsUnderflowWhenUsageExceedsALimitJustLowered(_ version: CgroupVersion) throws {
@@ -179,6 +212,34 @@ struct MemoryTests {
         #expect(sample.swapHeadroom == 0)
     }
 
+    /// Memory is bounded at one level and memsw at another, as with Docker in Docker.
+    @Test func swapOfV1IsBoundedByAllLevelsTogether() throws {
+        let fixture = try Fixture.v1()
+        func add(_ path: String, limits: (UInt64, UInt64), usage: (UInt64, UInt64), least: (UInt64, UInt64)) throws {
+            try fixture.memoryV1(path, limit: limits.0, usage: usage.0)
+            let base = "/sys/fs/cgroup/memory\(path)"
+            try fixture.write("\(base)/memory.memsw.limit_in_bytes", limits.1 * mib)
+            try fixture.write("\(base)/memory.memsw.usage_in_bytes", usage.1 * mib)
+            try fixture.write(
+                "\(base)/memory.stat",
+                "hierarchical_memory_limit \(least.0 * mib)\nhierarchical_memsw_limit \(least.1 * mib)\n"
+            )
+        }
+        try add("/o", limits: (100, 100), usage: (40, 72), least: (100, 100))
+        try add("/o/c", limits: (40, 80), usage: (40, 72), least: (40, 80))
+        var sample = try fixture.cgroup("/o/c").memory()
+        #expect(sample.swapLimit == 40 * mib && sample.swapUsage == 32 * mib && sample.swapHeadroom == 8 * mib)
+        try add("/o", limits: (60, 200), usage: (60, 142), least: (60, 200))
+        try add("/o/c", limits: (100, 150), usage: (60, 142), least: (60, 150))
+        sample = try fixture.cgroup("/o/c").memory()
+        #expect(sample.swapLimit == 90 * mib && sample.swapUsage == 82 * mib && sample.swapHeadroom == 8 * mib)
+        // A sibling has 80 MiB, and 20 in swap: of 150 there are 50 left, 20 of them memory.
+        try add("/o", limits: (100, 150), usage: (80, 100), least: (100, 150))
+        try add("/o/c", limits: (500, 900), usage: (0, 0), least: (100, 150))
+        sample = try fixture.cgroup("/o/c").memory()
+        #expect(sample.headroom == 20 * mib && sample.swapLimit == 50 * mib && sample.swapHeadroom == 30 * mib)
+    }
+
     /// Without any limit, too: what is not swapped out has no swap.
     @Test func swappinessWithoutLimits() throws {
         let fixture = try Fixture.v1()
@@ -210,10 +271,12 @@ struct MemoryTests {
         try fixture.memoryV2("/pod", usage: 1)
         try fixture.memoryV2("/pod/c", usage: 1)
         try fixture.write("/sys/fs/cgroup/pod/hugetlb.2MB.max", 4 * mib)
+        // A sibling has some, too.
+        try fixture.write("/sys/fs/cgroup/pod/hugetlb.2MB.current", 3 * mib)
         try fixture.write("/sys/fs/cgroup/pod/c/hugetlb.2MB.max", "max\n")
         try fixture.write("/sys/fs/cgroup/pod/c/hugetlb.2MB.current", 2 * mib)
         let sample = try fixture.cgroup("/pod/c").memory(hugetlb: true)
-        #expect(sample.hugetlb == [HugetlbSample(pageSize: 2 * mib, limit: 4 * mib, usage: 2 * mib)])
+        #expect(sample.hugetlb == [HugetlbSample(pageSize: 2 * mib, limit: 4 * mib, headroom: 1 * mib)])
         #expect(try fixture.cgroup("/pod/c").memory().hugetlb.isEmpty)
     }
 

@@ -33,6 +33,28 @@ struct RealKernelTests {
         #expect(sample.swapLimit == nil)
     }
 
+    /// A container without a limit of its own, whose neighbour has the pod's memory full of page cache: it can have all of that.
+    @Test(.enabled(if: Lab.isV1 || Lab.isV2, "needs a memory controller"))
+    func othersCacheIsAvailable() throws {
+        let lab = try Lab()
+        for path in ["/pod", "/pod/a", "/pod/b"] { try lab.make(path) }
+        try lab.write("/pod", .memory, Lab.isV1 ? "memory.limit_in_bytes" : "memory.max", "100M")
+        // On a disk: what is on tmpfs is not given back.
+        let file = Path("/var/tmp/\(lab.name)")
+        defer { try? FileTree.removeAll(file) }
+        _ = try lab.run("head -c \(60 * mib) /dev/zero > \(file); sync \(file); exec sleep 600", in: "/pod/b")
+        let cgroup = lab.cgroup("/pod/a")
+        var sample = try cgroup.memory()
+        // The kernel counts what is on the lists a moment later.
+        for _ in 0..<500 where (sample.headroom ?? 0) > 45 * mib || (sample.available ?? 0) < 92 * mib {
+            usleep(20_000)
+            sample = try cgroup.memory()
+        }
+        #expect(sample.limit == 100 * mib)
+        #expect((sample.headroom ?? .max) <= 45 * mib)
+        #expect((sample.available ?? 0) >= 92 * mib && (sample.available ?? .max) <= 100 * mib, "\(sample)")
+    }
+
     @Test(.enabled(if: Lab.isV1, "needs cgroup v1"))
     func swapOfV1() throws {
         let lab = try Lab()

@@ -37,6 +37,7 @@ enum Hosts {
         sample.limit = 256 << 20
         sample.usage = 100 << 20
         sample.headroom = 156 << 20
+        sample.available = 203 << 20
         sample.swapLimit = 64 << 20
         sample.swapUsage = 16 << 20
         sample.swapHeadroom = 48 << 20

@@ -83,8 +83,8 @@ import Testing
     @Test func hugePagesAreLimited() {
         var sample = Hosts.container
         sample.hugetlb = [
-            HugetlbSample(pageSize: 2 << 20, limit: 64 << 20, usage: 20 << 20),
-            HugetlbSample(pageSize: 1 << 30, limit: 0, usage: 0),
+            HugetlbSample(pageSize: 2 << 20, limit: 64 << 20, headroom: 44 << 20),
+            HugetlbSample(pageSize: 1 << 30, limit: 0, headroom: 0),
         ]
         let values = figures(text(Hosts.withSwap, sample))
         #expect(values["HugePages_Total"] == 32)
@@ -107,7 +107,7 @@ import Testing
     @Test func lxcfsMemFreeUnderflow() {
         var sample = Hosts.container
         sample.limit = 50 << 20
-        sample.headroom = 0
+        (sample.headroom, sample.available) = (0, 0)
         let values = figures(text(Hosts.withSwap, sample))
         #expect(values["MemTotal"] == 50 << 10)
         #expect(values["MemFree"] == 0)
@@ -141,13 +141,22 @@ import Testing
     @Test func lxcfsMemFreeIgnoresTheAncestors() {
         var sample = Hosts.container
         sample.limit = 200 << 20
-        sample.headroom = 50 << 20
+        (sample.headroom, sample.available) = (50 << 20, 50 << 20)
         sample.usage = 0
         sample.stat = MemoryStat()
         let values = figures(text(Hosts.withSwap, sample))
         #expect(values["MemTotal"] == 200 << 10)
         #expect(values["MemFree"] == 50 << 10)
         #expect(values["MemAvailable"] == 50 << 10)
+    }
+
+    /// What a sibling has in the page cache goes as well when the parent is short of memory.
+    @Test func othersCacheIsAvailable() {
+        var sample = Hosts.container
+        (sample.headroom, sample.available) = (10 << 20, 190 << 20)
+        let values = figures(text(Hosts.withSwap, sample))
+        #expect(values["MemFree"] == 10 << 10)
+        #expect(values["MemAvailable"] == 190 << 10)
     }
 
     /// A container without limit saw 2012724 kB free while the host had 1684292.
@@ -164,7 +173,7 @@ import Testing
     @Test func lxcfsMemAvailableExceedsMemTotal() {
         var sample = Hosts.container
         sample.usage = 0
-        sample.headroom = sample.limit
+        (sample.headroom, sample.available) = (sample.limit, sample.limit)
         let values = figures(text(Hosts.withSwap, sample))
         #expect(values["MemAvailable"] == values["MemTotal"])
     }

@@ -99,13 +99,14 @@ import Testing
         var sample = MemorySample()
         sample.limit = limit(&random)
         sample.headroom = sample.limit == nil ? nil : limit(&random)
+        sample.available = sample.limit == nil ? nil : limit(&random)
         sample.usage = size(&random)
         sample.swapLimit = limit(&random)
         sample.swapHeadroom = limit(&random)
         sample.swapUsage = size(&random)
         for path in paths { sample.stat[keyPath: path] = size(&random) }
         for pageSize: UInt64 in [2 << 20, 1 << 30, 0, .max] where Bool.random(using: &random) {
-            sample.hugetlb.append(HugetlbSample(pageSize: pageSize, limit: limit(&random), usage: size(&random)))
+            sample.hugetlb.append(HugetlbSample(pageSize: pageSize, limit: limit(&random), headroom: limit(&random)))
         }
         return sample
     }
