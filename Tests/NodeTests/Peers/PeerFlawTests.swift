@@ -152,6 +152,56 @@ struct PeerFlawTests {
         }
     }
 
+    /// Steal is the time that the quota withheld, and idle what is left of the time that passed.
+    @Test(arguments: [("0", 1), ("0-1", 3)]) func timeWithheldByAQuota(_ cpuset: String, _ threads: Int) throws {
+        try both { lab, umwelt, lxcfs in
+            // So little that it is used up on a busy host too.
+            let limits = PeerLimits(cpus: 0.1, cpuset: cpuset)
+            let guest = try PeerGuest("throttled", limits, umwelt: umwelt, lxcfs: lxcfs, lab: lab)
+            func sample() throws -> (before: PeerTruth, stat: PeerFields, after: PeerTruth) {
+                // By the host: a reader in the container would have to wait for the quota.
+                let before = try PeerTruth(guest)
+                let stat = PeerFields("proc/stat", try guest.ours("proc/stat"))
+                return (before, stat, try PeerTruth(guest))
+            }
+            let start = try sample()
+            try guest.run("for i in $(seq \(threads)); do timeout 6 sh -c 'while :; do :; done' & done; wait")
+            let end = try sample()
+            for sample in [start, end] {
+                #expect(PeerTruth.complaints(sample.stat, sample.before, sample.after) == [])
+                let bounds = PeerTruth.bounds("proc/stat", sample.before, sample.after, cpus: [0])
+                for (name, bounds) in bounds {
+                    let value = try #require(sample.stat.number(name))
+                    #expect(bounds.contains(value), "\(name) is \(value), by its cgroup \(bounds)")
+                }
+            }
+            func growth(_ column: String) -> Double {
+                (end.stat.number("cpu.\(column)") ?? 0) - (start.stat.number("cpu.\(column)") ?? 0)
+            }
+            func grown(_ value: (PeerTruth) -> Double) -> (least: Double, most: Double) {
+                (value(end.before) - value(start.after), value(end.after) - value(start.before))
+            }
+            let passed = grown { $0.age }
+            // What found no room before the first reading is told in the second.
+            let told = ["user", "nice", "system"].reduce(0) { $0 + (start.stat.number("cpu.\($1)") ?? 0) }
+            let used = (
+                least: end.before.user + end.before.system - told - 3, most: end.after.user + end.after.system - told
+            )
+            let throttled = grown { $0.throttled }
+            let (steal, idle) = (growth("steal"), growth("idle"))
+            print(
+                "quota on \(cpuset): passed \(passed), used \(used), throttled \(throttled), steal \(steal), idle \(idle)"
+            )
+            #expect(throttled.least > 100)
+            // Two CPUs are withheld at once, and one is in sight: at most the time not busy. Columns are rounded down.
+            let least = min(throttled.least, passed.least - used.most)
+            let most = min(throttled.most, passed.most - used.least)
+            #expect(steal >= least - 2 && steal <= most + 2, "steal \(steal) of \(least) to \(most)")
+            #expect(idle >= passed.least - used.most - steal - 4 && idle <= passed.most - used.least - steal + 4)
+            if !PeerCgroup.isV2 { #expect(try peer("proc/stat", guest).number("cpu.steal") == 0) }
+        }
+    }
+
     /// 6.0 has no pressure files; 7.0 shows the host's for io.
     @Test func ioPressureOfTheHost() throws {
         try both { lab, umwelt, lxcfs in
