@@ -152,6 +152,67 @@ struct PeerFlawTests {
         }
     }
 
+    /// Every column, of direct I/O whose amount is known: by what was done, by the cgroup's own files, by what the device counted
+    /// meanwhile; and LXCFS's are the host's.
+    @Test(.enabled(if: PeerNeeds.missing(PeerDisk.programs) == nil, PeerNeeds.reason(PeerDisk.programs)))
+    func diskstatsOfDirectIO() throws {
+        try both { lab, umwelt, lxcfs in
+            let disk = try PeerDisk(lab)
+            let guest = try PeerGuest("writer", umwelt: umwelt, lxcfs: lxcfs, disk: disk, lab: lab)
+            try disk.count(in: guest.cgroup)
+            func host() throws -> PeerFields { PeerFields("proc/diskstats", try PeerNeeds.hostText("proc/diskstats")) }
+            let start = try host()
+            try guest.run(
+                """
+                dd if=/dev/zero of=/run/disk bs=64k count=32 oflag=direct conv=notrunc
+                dd if=/run/disk of=/dev/null bs=32k count=48 iflag=direct
+                blkdiscard --force --offset 4M --length 1M /run/disk
+                """
+            )
+            let before = (try host(), try PeerTruth(guest))
+            let (mine, theirs) = (try ours("proc/diskstats", guest), try peer("proc/diskstats", guest))
+            let after = (try PeerTruth(guest), try host())
+
+            let bounds = PeerTruth.bounds("proc/diskstats", before.1, after.0, cpus: [])
+            for name in mine.names {
+                let value = try #require(mine.number(name))
+                let own = try #require(bounds[name], "\(name) is nothing that its cgroup tells")
+                #expect(own.contains(value), "\(name) is \(value), by its cgroup \(own)")
+            }
+            for (name, value) in before.1.disks where value > 0 { #expect(mine[name] != nil, "no \(name)") }
+
+            func done(_ column: String) -> UInt64 { mine.integer("\(disk.name).\(column)") ?? 0 }
+            func device(_ columns: String...) -> UInt64 {
+                columns.reduce(0) { sum, column in
+                    let name = "\(disk.name).\(column)"
+                    return sum + (before.0.integer(name) ?? 0) - (start.integer(name) ?? 0)
+                }
+            }
+            let amounts: [(String, UInt64)] = [
+                ("reads", 48), ("sectorsRead", 3072), ("writes", 32), ("sectorsWritten", 4096),
+                ("sectorsDiscarded", 2048),
+            ]
+            for (column, amount) in amounts { #expect(done(column) == amount, "\(column)") }
+            // A cgroup counts requests before they are merged.
+            #expect(device("writes", "writesMerged") == done("writes"))
+            #expect(device("discards", "discardsMerged") == done("discards"))
+            #expect(device("sectorsWritten") == done("sectorsWritten"))
+            #expect(device("sectorsDiscarded") == done("sectorsDiscarded"))
+            // udev looks at every new disk.
+            #expect(device("reads", "readsMerged") >= done("reads"))
+            #expect(device("sectorsRead") >= done("sectorsRead"))
+            // What is in flight comes and goes; all else grows.
+            for name in theirs.names where !name.hasSuffix(".inFlight") {
+                let value = theirs.integer(name) ?? 0
+                #expect(
+                    value >= before.0.integer(name) ?? 0 && value <= after.1.integer(name) ?? 0,
+                    "\(name) of LXCFS is \(value)"
+                )
+            }
+            #expect(theirs["\(disk.name).reads"] != nil)
+        }
+    }
+
     /// Steal is the time that the quota withheld, and idle what is left of the time that passed.
     @Test(arguments: [("0", 1), ("0-1", 3)]) func timeWithheldByAQuota(_ cpuset: String, _ threads: Int) throws {
         try both { lab, umwelt, lxcfs in
