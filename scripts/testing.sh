@@ -23,15 +23,16 @@ logged() {
 # end and they are three at most; COMMAND is given the pattern of their names. A fault fails again. What passes then was a
 # machine that others kept from its time, or a fault that comes rarely: it is told, here and in the summary, with what failed.
 second_try() {
-    local name=$1 log=$2 status=0 tests said
+    # Not `tests`: what COMMAND calls by that name would be this one.
+    local name=$1 log=$2 status=0 failing said
     shift 2
     grep -q 'Test run with' "$log" || return 1
     said=$(sed 's/\x1b\[[0-9;]*m//g' "$log")
-    tests=$(sed -n 's/^[^ ]* Test \([A-Za-z0-9_]*\)(.* failed after .*/\1/p' <<< "$said" | sort -u)
-    [ -n "$tests" ] && [ "$(wc -l <<< "$tests")" -le 3 ] || return 1
-    "$@" "/($(paste -s -d '|' <<< "$tests"))\(" || status=1
+    failing=$(sed -n 's/^[^ ]* Test \([A-Za-z0-9_]*\)(.* failed after .*/\1/p' <<< "$said" | sort -u)
+    [ -n "$failing" ] && [ "$(wc -l <<< "$failing")" -le 3 ] || return 1
+    "$@" "/($(paste -s -d '|' <<< "$failing"))\(" || status=1
     sed -n "s/^[^ ]* Test \(.*recorded an issue.*\)/$name: failed: \1/p" <<< "$said" | cut -c 1-400 >&2
-    echo "$name: $(paste -s -d ' ' <<< "$tests"): failed among the others, and" \
+    echo "$name: $(paste -s -d ' ' <<< "$failing"): failed among the others, and" \
         "$([ "$status" = 0 ] && echo passed || echo failed) alone" >&2
     return "$status"
 }

@@ -7,18 +7,30 @@ import Kernel
 /// Reads a container's files on the host, by its path in the mount.
 struct InvariantsReader {
     let files: Path
-    var wasNarrowed = false
+    /// What each CPU's line said last.
+    private var told: [Int: [String: UInt64]] = [:]
 
     init(_ guest: PeerGuest) { files = guest.files }
 
-    func sample() throws -> InvariantsSample {
+    /// stat after uptime: nothing that is read after it brings the CPU times up to date, so what a CPU's line says is what is
+    /// kept of it where it goes out of sight before the next sample.
+    mutating func sample() throws -> InvariantsSample {
+        let begin = Clock.monotonic
+        let uptime = try fields("proc/uptime")
         let stat = try fields("proc/stat")
+        let seconds = Double(Clock.monotonic - begin) / 1e9
+        for cpu in stat.cpus {
+            for column in PeerFields.cpuColumns {
+                told[cpu, default: [:]][column] = stat.integer("cpu\(cpu).\(column)")
+            }
+        }
+        let gone = told.filter { !stat.cpus.contains($0.key) }.values
         var now = timespec()
         clock_gettime(CLOCK_REALTIME, &now)
         return InvariantsSample(
             meminfo: try fields("proc/meminfo"),
             stat: stat,
-            uptime: try fields("proc/uptime"),
+            uptime: uptime,
             cpuinfo: try fields("proc/cpuinfo"),
             diskstats: try fields("proc/diskstats"),
             swaps: try fields("proc/swaps"),
@@ -28,7 +40,8 @@ struct InvariantsReader {
             possible: try list("possible"),
             directories: try directories(),
             now: Double(now.tv_sec) + Double(now.tv_nsec) / 1e9,
-            wasNarrowed: wasNarrowed
+            secondsFromUptimeToStat: seconds,
+            gone: gone.reduce(into: [:]) { $0.merge($1, uniquingKeysWith: +) }
         )
     }
 

@@ -18,8 +18,10 @@ struct InvariantsSample {
     var directories: [Int]
     /// Seconds since the epoch, when stat was read.
     var now: Double
-    /// Whether a CPU went out of sight since the container began: docs/FILES.md says what holds then.
-    var wasNarrowed: Bool
+    /// At most so long after uptime stat was read.
+    var secondsFromUptimeToStat: Double
+    /// By column, what was told of CPUs that are out of sight now: docs/FILES.md says that the `cpu` line keeps it.
+    var gone: [String: UInt64]
 }
 
 /// What holds in every sample, and between any two.
@@ -39,6 +41,14 @@ enum InvariantsRules {
         }
         for name in ["up", "idle"] where (new.uptime.number(name) ?? 0) < (old.uptime.number(name) ?? 0) {
             result.append("uptime \(name) goes back from \(old.uptime[name] ?? "") to \(new.uptime[name] ?? "none")")
+        }
+        // Each CPU that stays in sight passes the time.
+        let time = (new.uptime.number("up") ?? 0) - (old.uptime.number("up") ?? 0)
+        for cpu in old.stat.cpus where new.stat.cpus.contains(cpu) {
+            let told = passed(cpu, new) - passed(cpu, old)
+            // Five columns are rounded down, and uptime.
+            let range = time - old.secondsFromUptimeToStat - 0.07...time + new.secondsFromUptimeToStat + 0.07
+            if !range.contains(told) { result.append("cpu\(cpu) tells \(told) s in \(range)") }
         }
         for name in old.diskstats.names {
             guard let before = old.diskstats.integer(name) else { continue }
@@ -87,18 +97,28 @@ enum InvariantsRules {
         for column in PeerFields.cpuColumns {
             let sum = sample.stat.cpus.reduce(UInt64(0)) { $0 + (sample.stat.integer("cpu\($1).\(column)") ?? 0) }
             let total = sample.stat.integer("cpu.\(column)") ?? 0
-            if sample.wasNarrowed ? sum > total : sum != total {
-                result.append("stat \(column): cpu is \(total), the cpuN make \(sum)")
+            let gone = sample.gone[column] ?? 0
+            if sum + gone != total {
+                result.append("stat \(column): cpu is \(total), the cpuN make \(sum), those out of sight \(gone)")
             }
         }
         let up = sample.uptime.number("up") ?? 0
         let idle = sample.uptime.number("idle") ?? 0
-        if !sample.wasNarrowed, idle > up * Double(sample.online.count) + 0.05 {
-            result.append("idle \(idle) > uptime \(up) x \(sample.online.count) CPUs")
+        let goneIdle = Double(sample.gone["idle"] ?? 0) / 100
+        if idle > up * Double(sample.online.count) + goneIdle + 0.05 {
+            result.append("idle \(idle) > uptime \(up) x \(sample.online.count) CPUs, and \(goneIdle)")
+        }
+        for cpu in sample.stat.cpus where passed(cpu, sample) > up + sample.secondsFromUptimeToStat + 0.01 {
+            result.append("cpu\(cpu) tells \(passed(cpu, sample)) s of \(up)")
         }
         let btime = sample.stat.number("btime") ?? 0
         if abs(btime + up - sample.now) > 1.5 { result.append("btime \(btime) + uptime \(up) is not \(sample.now)") }
         return result
+    }
+
+    /// All that the line of a CPU tells, in seconds.
+    private static func passed(_ cpu: Int, _ sample: InvariantsSample) -> Double {
+        PeerFields.cpuColumns.reduce(0) { $0 + (sample.stat.number("cpu\(cpu).\($1)") ?? 0) } / 100
     }
 
     /// Nothing looks as if it had wrapped.

@@ -21,11 +21,13 @@ struct PeerComparisonTests {
             for kind in PeerScene.Kind.allCases {
                 let scene = try PeerScene(kind, umwelt: umwelt, lxcfs: lxcfs, lab: lab)
                 for file in PeerScene.files {
-                    let before = scene.guest.cgroup.usedTicks
+                    let before = try PeerTruth(scene.guest)
                     let (ours, peer) = try scene.read(file)
-                    let after = scene.guest.cgroup.usedTicks
+                    let after = try PeerTruth(scene.guest)
+                    let bounds = PeerTruth.bounds(file, before, after, cpus: ours.cpus)
                     let host = PeerFields(file, try PeerNeeds.hostText(file))
                     #expect(!ours.names.isEmpty || file.hasSuffix("diskstats"), "\(kind) \(file) has no fields")
+                    if file == "proc/stat" { #expect(PeerTruth.complaints(ours, before, after) == [], "\(kind)") }
                     for field in ours.names + peer.names.filter({ ours[$0] == nil }) {
                         compared += 1
                         let pair = PeerDivergence.Pair(
@@ -34,8 +36,15 @@ struct PeerComparisonTests {
                             ours: ours[field],
                             peer: peer[field],
                             host: host[field],
-                            cgroupTicks: (before, after)
+                            bounds: bounds[field]
                         )
+                        // Where they agree, both might be wrong.
+                        if let bounds = pair.bounds, pair.ours != nil {
+                            #expect(
+                                pair.isWithinBounds,
+                                "\(kind) \(file) \(field): \(pair.ours ?? ""), by its cgroup \(bounds)"
+                            )
+                        }
                         guard pair.ours != pair.peer else { continue }
                         let divergence = PeerTable.divergences.first { $0.covers(file, field, kind, layout) }
                         if let divergence {

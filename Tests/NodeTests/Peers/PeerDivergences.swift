@@ -13,12 +13,13 @@ struct PeerDivergence: Sendable {
         var peer: String?
         /// The host's own value of this field.
         var host: String?
-        /// What the container's cgroup says before and after the reading: CPU time used, in ticks.
-        var cgroupTicks: (before: (user: Double, system: Double), after: (user: Double, system: Double))
+        /// What ours may be by the container's cgroup and the clock, where they tell.
+        var bounds: ClosedRange<Double>?
 
         var ourNumber: Double? { ours.flatMap(Double.init) }
         var peerNumber: Double? { peer.flatMap(Double.init) }
         var hostNumber: Double? { host.flatMap(Double.init) }
+        var isWithinBounds: Bool { ourNumber.map { bounds?.contains($0) == true } ?? false }
     }
 
     var name: String

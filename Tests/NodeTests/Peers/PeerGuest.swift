@@ -29,8 +29,8 @@ final class PeerGuest {
 
     static let proc = ["cpuinfo", "diskstats", "meminfo", "stat", "swaps", "uptime", "loadavg", "slabinfo"]
 
-    /// Starts it in the cgroup `parent` (or the root), with `binds` mounted read-only: what, and where in the container; in
-    /// a pid namespace of its own, or that of `other`.
+    /// Starts it in the cgroup `parent` (or the root), with `binds` mounted read-only: what, and where in the container; and
+    /// with `disk`, which it may use, at /run/disk; in a pid namespace of its own, or that of `other`.
     init(
         _ name: String,
         _ limits: PeerLimits = PeerLimits(),
@@ -38,6 +38,7 @@ final class PeerGuest {
         umwelt: PeerUmwelt,
         lxcfs: PeerLxcfs? = nil,
         binds: [(Path, String)] = [],
+        disk: PeerDisk? = nil,
         sharingPidsOf other: PeerGuest? = nil,
         lab: PeerLab
     ) throws {
@@ -70,7 +71,15 @@ final class PeerGuest {
             mounts.append(Self.mount(path, "bind", "\(files)\(path)", ["bind", "ro"]))
         }
         for (from, to) in binds { mounts.append(Self.mount(to, "bind", from.description, ["bind", "ro"])) }
-        let config = Self.config(root: root, mounts: mounts, cgroup: cgroup.path, limits, sharingPidsOf: other?.pid)
+        if let disk { mounts.append(Self.mount("/run/disk", "bind", disk.device, ["bind", "rw"])) }
+        let config = Self.config(
+            root: root,
+            mounts: mounts,
+            cgroup: cgroup.path,
+            limits,
+            disk: disk,
+            sharingPidsOf: other?.pid
+        )
         try FileTree.write(Array(config.utf8), to: bundle.appending("config.json"))
         try start(bundle)
         try umwelt.attach(id, pid: pid)
@@ -175,6 +184,7 @@ final class PeerGuest {
         mounts: [String],
         cgroup: String,
         _ limits: PeerLimits,
+        disk: PeerDisk?,
         sharingPidsOf other: Int32?
     ) -> String {
         var resources: [String] = []
@@ -183,6 +193,10 @@ final class PeerGuest {
         if let cpus = limits.cpus { cpu.append(#""quota":\#(Int(cpus * 100_000)),"period":100000"#) }
         if let cpuset = limits.cpuset { cpu.append(#""cpus":"\#(cpuset)""#) }
         if !cpu.isEmpty { resources.append(#""cpu":{\#(cpu.joined(separator: ","))}"#) }
+        if let disk {
+            let device = #""type":"b","major":\#(disk.major),"minor":\#(disk.minor)"#
+            resources.append(#""devices":[{"allow":true,\#(device),"access":"rw"}]"#)
+        }
         var namespaces = ["mount", "ipc", "uts", "cgroup"].map { #"{"type":"\#($0)"}"# }
         namespaces.append(other.map { #"{"type":"pid","path":"/proc/\#($0)/ns/pid"}"# } ?? #"{"type":"pid"}"#)
         let environment = ["PATH=\(PeerCommand.searched.joined(separator: ":"))", "LC_ALL=C", "TZ=UTC", "HOME=/tmp"]

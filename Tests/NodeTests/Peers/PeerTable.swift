@@ -131,14 +131,14 @@ enum PeerTable {
             fields: ["cpu*.user", "cpu*.system", "cpu*.idle"],
             reason: "with --enable-cfs CPU time counts from the first reading on, here from the container's start",
             layouts: [.v1]
-        ) { isOwnTime($0) },
+        ) { $0.isWithinBounds },
         PeerDivergence(
             name: "host-cpu-time",
             file: "proc/stat",
             fields: ["cpu*"],
             reason: "on v2 the host's times",
             layouts: [.v2]
-        ) { isOwnTime($0) },
+        ) { $0.isWithinBounds },
         PeerDivergence(
             name: "throttling-not-shown",
             file: "proc/stat",
@@ -147,7 +147,7 @@ enum PeerTable {
             layouts: [.v1],
             kinds: [.limited],
             isOccasional: true
-        ) { ($0.ourNumber ?? 0) > 0 },
+        ) { $0.isWithinBounds && $0.peerNumber == 0 },
     ]
 
     private static let others: [PeerDivergence] = [
@@ -194,7 +194,7 @@ enum PeerTable {
             file: "proc/diskstats",
             fields: ["*"],
             reason: "the host's; here what the container did, as far as the controller counted"
-        ) { $0.ours == nil || ($0.ourNumber ?? .infinity) <= ($0.peerNumber ?? 0) },
+        ) { $0.ours == nil || $0.isWithinBounds },
         PeerDivergence(
             name: "host-slabinfo",
             file: "proc/slabinfo",
@@ -220,19 +220,5 @@ enum PeerTable {
     private static func isAtMostHost(_ pair: PeerDivergence.Pair) -> Bool {
         guard let ours = pair.ourNumber else { return false }
         return ours <= (pair.hostNumber ?? 0) * 1.02 + 2048
-    }
-
-    /// What the cgroup itself says was used; columns that no cgroup counts are 0.
-    private static func isOwnTime(_ pair: PeerDivergence.Pair) -> Bool {
-        guard let ours = pair.ourNumber, let column = pair.field.split(separator: ".").last else { return false }
-        let truth: (before: Double, after: Double)
-        switch column {
-        case "user": truth = (pair.cgroupTicks.before.user, pair.cgroupTicks.after.user)
-        case "system": truth = (pair.cgroupTicks.before.system, pair.cgroupTicks.after.system)
-        case "idle", "steal", "nice": return true
-        default: return ours == 0
-        }
-        guard ours <= truth.after * 1.05 + 10 else { return false }
-        return !pair.field.hasPrefix("cpu.") || ours >= truth.before * 0.95 - 10
     }
 }
