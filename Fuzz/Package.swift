@@ -13,8 +13,8 @@ import PackageDescription
 let targets = [
     "FuzzBlkio", "FuzzCgroupMembership", "FuzzCPUInfo", "FuzzCPUList", "FuzzCPUMask", "FuzzCPUQuota", "FuzzCPUStat",
     "FuzzCpuacct", "FuzzDiskstats", "FuzzHostClock", "FuzzHostStat", "FuzzIOStat", "FuzzLimit", "FuzzMemInfo",
-    "FuzzMemoryStat", "FuzzMountInfo", "FuzzNUMAStat", "FuzzPressure", "FuzzProcessStat", "FuzzProcessStatus",
-    "FuzzSwaps", "FuzzTimeOffsets",
+    "FuzzMemoryStat", "FuzzMountInfo", "FuzzPressure", "FuzzProcessStat", "FuzzProcessStatus", "FuzzSwaps",
+    "FuzzTimeOffsets",
 ]
 
 /// Those that reach beyond the parsers.

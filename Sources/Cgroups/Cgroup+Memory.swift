@@ -143,15 +143,6 @@ extension Cgroup {
 
     private static let limitsMaxAgeNs: UInt64 = 10_000_000
 
-    /// Memory the container uses on each NUMA node, in bytes, by node number; empty where the kernel does not tell.
-    package func memoryNodes() throws(CgroupError) -> [Int: UInt64] {
-        let leaf = try node(.memory)
-        let isV1 = leaf.version == .v1
-        return try leaf.nearest(.memoryNodes) {
-            isV1 ? NUMAStat.parse(v1: $0, pageSize: PageSize.bytes) : NUMAStat.parse(v2: $0)
-        } ?? [:]
-    }
-
     /// Each page size of the hugetlb controller; none where the container has no cgroup of that.
     private func hugePages() throws(CgroupError) -> [HugetlbSample] {
         guard let leaf = try? node(.hugetlb) else { return [] }

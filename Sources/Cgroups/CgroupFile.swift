@@ -3,7 +3,7 @@
 
 /// A file of a cgroup, by what it tells; each version has its own name for it.
 enum CgroupFile: Equatable, Sendable {
-    case memoryLimit, memoryUsage, memoryStat, memoryNodes
+    case memoryLimit, memoryUsage, memoryStat
     /// v1: memory and swap together (memsw). v2: swap alone.
     case swapLimit, swapUsage
     case swappiness
@@ -21,8 +21,8 @@ enum CgroupFile: Equatable, Sendable {
     var sizeLimit: Int {
         switch self {
         case .memoryStat: 64 << 10
-        // One field for each of at most 8192 CPUs, 1024 nodes, or some hundred devices.
-        case .memoryNodes, .cpuUsageAll, .cpuUsagePercpu, .ioStat, .ioOperations, .ioBytesBFQ, .ioOperationsBFQ: 1 << 20
+        // One field for each of at most 8192 CPUs, or some hundred devices.
+        case .cpuUsageAll, .cpuUsagePercpu, .ioStat, .ioOperations, .ioBytesBFQ, .ioOperationsBFQ: 1 << 20
         case .cpusetCPUs, .cpusetNodes: 64 << 10
         default: 4096
         }
@@ -38,7 +38,6 @@ enum CgroupFile: Equatable, Sendable {
         case .memoryLimit: "memory.limit_in_bytes"
         case .memoryUsage: "memory.usage_in_bytes"
         case .memoryStat: "memory.stat"
-        case .memoryNodes: "memory.numa_stat"
         case .swapLimit: "memory.memsw.limit_in_bytes"
         case .swapUsage: "memory.memsw.usage_in_bytes"
         case .swappiness: "memory.swappiness"
@@ -67,7 +66,6 @@ enum CgroupFile: Equatable, Sendable {
         case .memoryLimit: "memory.max"
         case .memoryUsage: "memory.current"
         case .memoryStat: "memory.stat"
-        case .memoryNodes: "memory.numa_stat"
         case .swapLimit: "memory.swap.max"
         case .swapUsage: "memory.swap.current"
         case .cpuQuota: "cpu.max"

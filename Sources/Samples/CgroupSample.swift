@@ -24,8 +24,6 @@ package struct MemorySample: Equatable, Sendable {
     package var stat = MemoryStat()
     /// Huge pages, one entry for each page size the controller knows.
     package var hugetlb: [HugetlbSample] = []
-    /// Memory of each NUMA node that the container uses (memory.numa_stat), by node number; empty where unknown.
-    package var nodes: [Int: UInt64] = [:]
 
     package init() {}
 }

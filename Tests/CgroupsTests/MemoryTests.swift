@@ -280,13 +280,6 @@ struct MemoryTests {
         #expect(try fixture.cgroup("/pod/c").memory().hugetlb.isEmpty)
     }
 
-    @Test func nodes() throws {
-        let fixture = try Fixture.v2()
-        try fixture.memoryV2("/c", usage: 1)
-        try fixture.write("/sys/fs/cgroup/c/memory.numa_stat", "anon N0=100 N1=10\nfile N0=5 N1=0\n")
-        #expect(try fixture.cgroup("/c").memoryNodes() == [0: 105, 1: 10])
-    }
-
     @Test(arguments: ["", "\n", "garbage\n", "-5\n", "\u{0}\u{0}", " \n"])
     func aMalformedLimitIsAnErrorAndNotTheHosts(_ text: String) throws {
         for version in [CgroupVersion.v1, .v2] {

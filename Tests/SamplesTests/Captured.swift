@@ -49,18 +49,6 @@ enum Captured {
 
         """
 
-    static let memoryNumaStatV1 = """
-        total=4150 N0=4150
-        file=138 N0=138
-        anon=374 N0=374
-        unevictable=3638 N0=3638
-        hierarchical_total=225721 N0=225721
-        hierarchical_file=218263 N0=218263
-        hierarchical_anon=3820 N0=3820
-        hierarchical_unevictable=3638 N0=3638
-
-        """
-
     static let cpuacctUsageAll = """
         cpu user system
         0 254769558221 121501590209

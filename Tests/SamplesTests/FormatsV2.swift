@@ -58,18 +58,4 @@ enum FormatsV2 {
         253:0 rbytes=4096 wbytes=0 rios=1 wios=0 dbytes=0 dios=0
 
         """
-
-    static let numaStat = """
-        anon N0=1000 N1=2000
-        file N0=300 N1=400
-        kernel_stack N0=16 N1=0
-        pagetables N0=50 N1=60
-        sec_pagetables N0=0 N1=0
-        shmem N0=7 N1=7
-        file_mapped N0=7 N1=7
-        slab_reclaimable N0=5 N1=6
-        slab_unreclaimable N0=1 N1=2
-        workingset_refault_anon N0=9 N1=9
-
-        """
 }

@@ -36,10 +36,6 @@ import Testing
         Parser(name: "blkio", sample: "8:0 Read 10\n8:0 Write 20\n8:0 Discard 3\nTotal 33\n") {
             _ = IOSample.parse(serviced: $0.span, serviceBytes: $0.span)
         },
-        Parser(name: "memory.numa_stat v1", sample: Captured.memoryNumaStatV1) {
-            _ = NUMAStat.parse(v1: $0.span, pageSize: .max)
-        },
-        Parser(name: "memory.numa_stat v2", sample: FormatsV2.numaStat) { _ = NUMAStat.parse(v2: $0.span) },
         Parser(name: "meminfo", sample: Captured.meminfo) { _ = MemInfo(parsing: $0.span) },
         Parser(name: "node meminfo", sample: Captured.nodeMeminfo) { _ = MemInfo(parsingNode: $0.span) },
         Parser(name: "stat", sample: Captured.stat) { _ = HostStat(parsing: $0.span).cpus },
