@@ -73,9 +73,16 @@ package final class Container: Sendable {
 
     /// Ties the container to its cgroups and its first process.
     ///
-    /// `account`: where what it was told is kept, maybe by an earlier process.
-    func attach(pid: Int32, cgroup: Cgroup, start: Identity.Start?, account: AccountStore.Place? = nil) {
-        let known = account?.load()
+    /// `account`: where what it was told is kept, maybe by an earlier process. `earlier`: the container that was in the
+    /// cgroups before.
+    func attach(
+        pid: Int32,
+        cgroup: Cgroup,
+        start: Identity.Start?,
+        account: AccountStore.Place? = nil,
+        after earlier: Container? = nil
+    ) {
+        let known = account?.load() ?? earlier.map { CPUAccount(after: $0.state.withLock { $0.account }) }
         let newestThread = account?.newestThread ?? 0
         state.withLock { state in
             state.accountPlace = account

@@ -230,7 +230,8 @@ package final class ContainerTable: Sendable {
                 pid: 0,
                 cgroup: cgroup,
                 start: start,
-                account: start.flatMap { accountPlace([], membership, $0) }
+                account: start.flatMap { accountPlace([], membership, $0) },
+                after: isGone ? nil : gone
             )
             state.discovered[membership] = container
             return container

@@ -109,9 +109,16 @@ struct Renderer: Sendable {
         let since = container.uptimeNs
         let sample = try sample(CPUSample()) { () throws(CgroupError) in try cgroup.cpu() }
         let age = container.uptimeNs
-        let visible = VisibleCPUs.of(sample, hostOnline: host.online)
+        let online = host.online
+        let visible = VisibleCPUs.of(sample, hostOnline: online)
         return container.state.withLock { state in
-            state.account.advance(usage: sample.usage, visible: visible, sinceNs: since, ageNs: age)
+            state.account.advance(
+                usage: sample.usage,
+                visible: visible,
+                online: online.count,
+                sinceNs: since,
+                ageNs: age
+            )
             state.accountPlace?.save(state.account)
             return state.account
         }
@@ -146,9 +153,8 @@ struct Renderer: Sendable {
 
     /// The load average, begun or brought up to now.
     func load(_ container: Container, _ cgroup: Cgroup, _ census: Census) throws(Errno) -> LoadHistory {
-        let sample = try sample(CPUSample()) { () throws(CgroupError) in try cgroup.cpu() }
-        let used = sample.usage.user.adding(orMax: sample.usage.system)
-        let visible = VisibleCPUs.of(sample, hostOnline: host.online).count
+        let account = try account(container, cgroup)
+        let used = account.workNs
         let age = container.uptimeNs
         let now = Clock.monotonic
         return container.state.withLock { state in
@@ -157,7 +163,7 @@ struct Renderer: Sendable {
                 nowNs: now,
                 active: census.running.adding(orMax: census.blocked),
                 cpuTimeNs: used,
-                cpus: visible
+                cpus: account.visible.count
             )
             state.load = history
             return history

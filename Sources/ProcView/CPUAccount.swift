@@ -35,19 +35,34 @@ package struct CPUAccount: Equatable, Sendable {
 
     package init() {}
 
+    /// The account of a container that begins in a cgroup that `other` has left: what that one took in is not its own.
+    package init(after other: CPUAccount) {
+        taken = other.taken
+        takenThrottled = other.takenThrottled
+        takenPerCPU = other.takenPerCPU
+    }
+
     /// Takes in a sample made when the container was `ageNs` old; an older one than the last changes nothing.
     ///
     /// `sinceNs`: how old it was when the sampling began. One that began before the last had ended changes nothing either, for
     /// nobody knows which is the older: on 256 busy CPUs a second of CPU time passes in 4 ms.
     ///
     /// `usage` nil (or all zero after it was not): the sample is missing, and the time is accounted with the next. The
-    /// first sample accounts for the whole life of the container.
-    package mutating func advance(usage: CPUUsage?, visible: CPUSet, sinceNs: UInt64? = nil, ageNs: UInt64) {
+    /// first sample accounts for the whole life of the container, but for what it cannot have used: more than all of `online`
+    /// CPUs (nil: those in sight) could give since it began was used before, in a cgroup that somebody keeps.
+    package mutating func advance(
+        usage: CPUUsage?,
+        visible: CPUSet,
+        online: Int? = nil,
+        sinceNs: UInt64? = nil,
+        ageNs: UInt64
+    ) {
         guard !visible.isEmpty, sinceNs ?? ageNs > self.ageNs || self.visible.isEmpty else { return }
         self.visible = visible
         guard let usage, usage.user | usage.system != 0 || taken.total == 0 else { return }
         let elapsed = ageNs.subtracting(orMin: self.ageNs)
         self.ageNs = max(ageNs, self.ageNs)
+        if told.isEmpty { passOver(usage, ageNs: ageNs, cpus: online ?? visible.count) }
 
         let cpus = visible.numbers
         var rooms = [UInt64](repeating: elapsed, count: cpus.count)
@@ -103,12 +118,31 @@ package struct CPUAccount: Equatable, Sendable {
         return ticks
     }
 
+    /// The CPU time that is the container's own, told or not yet, in nanoseconds.
+    package var workNs: UInt64 { told.values.reduce(debt.total) { $0.adding(orMax: $1.work.total) } }
+
     /// The idle time of the `cpu` line, for /proc/uptime.
     package var idleNs: UInt64 { total.idle.multiplied(orMax: CPUUsage.tickNs) }
 
+    /// Has the container begin with this usage where it is more than so many CPUs could give at its age.
+    ///
+    /// An eighth of it is let pass: the clock that CPU time is measured by is not the one that the age is.
+    private mutating func passOver(_ usage: CPUUsage, ageNs: UInt64, cpus: Int) {
+        let possible = ageNs.multiplied(orMax: UInt64(clamping: cpus))
+        let limit = possible.adding(orMax: possible / 8)
+        let new = CPUWork(usage)
+        let isWorkOthers = new.total.subtracting(orMin: taken.total) > limit
+        if isWorkOthers || usage.throttled.subtracting(orMin: takenThrottled) > limit {
+            takenThrottled = usage.throttled
+        }
+        guard isWorkOthers else { return }
+        taken = new
+        takenPerCPU = usage.perCPU
+    }
+
     /// Adds the work since the last sample to the debt; true where the usage began anew.
     private mutating func takeIn(_ usage: CPUUsage) -> Bool {
-        let new = CPUWork(user: usage.user, nice: min(usage.nice, usage.user), system: usage.system)
+        let new = CPUWork(usage)
         if taken.total.subtracting(orMin: new.total) > Self.resetNs {
             taken = new
             return true

@@ -35,3 +35,9 @@ struct CPUWork: Equatable, Sendable {
         system = system.subtracting(orMin: other.system)
     }
 }
+
+extension CPUWork {
+    init(_ usage: CPUUsage) {
+        self.init(user: usage.user, nice: min(usage.nice, usage.user), system: usage.system)
+    }
+}

@@ -15,9 +15,10 @@ package enum LoadAvg {
         text.append(" ")
         text.append(hundredths: LoadHistory.hundredths(load.load15))
         text.append(" ")
-        text.append(tasks.running)
+        // The count of those that run may be older than that of all.
+        text.append(min(tasks.running, tasks.total))
         text.append("/")
-        text.append(max(tasks.total, tasks.running))
+        text.append(tasks.total)
         text.append(" ")
         text.append(lastPID)
         text.append("\n")

@@ -77,6 +77,31 @@ extension DaemonSuite {
             #expect(uptime < 1.5 * Double(Programs.patience), "\(words)")
         }
 
+        /// A systemd unit, say, that starts its container again: the cgroup goes on counting.
+        ///
+        /// A last one that was read is known by what it was told; one that was not, by its having used more than all CPUs
+        /// could give in the life of the next.
+        @Test(arguments: [true, false]) func nextContainerInAKeptCgroupIsNotChargedWithTheLast(wasRead: Bool) throws {
+            let lab = try DaemonLab()
+            let cgroup = try lab.cgroup("kept")
+            let last = try lab.container(in: cgroup)
+            let seconds = wasRead ? 4 : 16
+            let loop = "(ulimit -t \(seconds); while :; do :; done)"
+            try last.shell.run("for i in $(seq $(nproc)); do \(loop) & done; wait", seconds: 120)
+            if wasRead { try last.shell.run("cat \(lab.mount)/proc/stat") }
+            cgroup.killAll()
+            last.shell.end()
+            // Its load has had a tick.
+            let next = try lab.container(in: cgroup)
+            let files = "\(lab.mount)/proc/uptime \(lab.mount)/proc/stat \(lab.mount)/proc/loadavg"
+            let text = try next.shell.run("sleep 5.2; cat \(files)").text
+            let lines = text.split(separator: "\n").map { $0.split(separator: " ") }
+            let cpu = try #require(lines.first { $0.first == "cpu" }, "\(text)")
+            #expect(cpu.dropFirst().prefix(3).reduce(0) { $0 + (Int($1) ?? 0) } < 400, "\(text)")
+            let load = try #require(lines.last?.first.flatMap { Double($0) }, "\(text)")
+            #expect(load < 0.1, "\(text)")
+        }
+
         /// What `docker exec` and `kubectl exec` do: the cgroup, then the namespaces.
         @Test(arguments: [true, false]) func executedProcessGetsTheContainers(privateCgroups: Bool) throws {
             let lab = try DaemonLab()

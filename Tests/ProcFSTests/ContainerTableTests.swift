@@ -4,6 +4,7 @@
 import Cgroups
 import FuseServer
 import Kernel
+import Samples
 import Testing
 
 @testable import ProcFS
@@ -73,6 +74,62 @@ import Testing
         let shared = FixtureTree.membership("/shared")
         let third = table.discovered(shared, start: Identity.Start(bootNs: 10)) { _ in true }
         #expect(table.discovered(shared, start: two) { _ in false } === third)
+    }
+
+    /// What the one before is known to have used is not the next one's, where it is the same cgroup.
+    @Test func theNextContainerInACgroupBeginsWithItsOwnWork() throws {
+        let tree = try FixtureTree()
+        try tree.cgroup("/kept")
+        let table = ContainerTable(hierarchies: tree.hierarchies, accounts: try AccountStore(cpus: 2))
+        let membership = FixtureTree.membership("/kept")
+        func next(_ start: UInt64, _ pid: Int32) -> Container {
+            table.discovered(membership, start: Identity.Start(bootNs: start, initPID: pid)) { $0.bootNs >= start }
+        }
+        func advance(_ container: Container, by seconds: UInt64, ageNs: UInt64 = 100_000_000_000) {
+            var usage = CPUUsage()
+            usage.user = seconds * 1_000_000_000
+            container.state.withLock { $0.account.advance(usage: usage, visible: CPUSet([0]), ageNs: ageNs) }
+        }
+        let first = next(10, 7)
+        advance(first, by: 40)
+        #expect(first.state.withLock { $0.account.workNs } == 40_000_000_000)
+        let second = next(20, 8)
+        advance(second, by: 41)
+        #expect(second !== first && second.state.withLock { $0.account.workNs } == 1_000_000_000)
+        // Made again under its name, it counts from 0.
+        for controller in ["memory", "cpuset"] {
+            let hierarchy = tree.root.appending(Path(controller))
+            try Directories.rename(hierarchy.appending("kept"), to: hierarchy.appending("before"))
+        }
+        try tree.cgroup("/kept")
+        let third = next(30, 9)
+        advance(third, by: 5)
+        #expect(third !== second && third.state.withLock { $0.account.workNs } == 5_000_000_000)
+    }
+
+    /// 10,000 s in 10 s: neither the CPU times nor the load are the container's.
+    @Test func whatWasUsedBeforeItBeganIsNoLoad() throws {
+        let tree = try FixtureTree()
+        try tree.cgroup("/c")
+        try tree.write("cpuacct/cgroup.procs", "")
+        try tree.write("cpuacct/c/cpuacct.usage_all", "cpu user system\n0 0 0\n1 10000000000000 0\n")
+        let mountinfo = """
+            30 1 0:30 / \(tree.root)/memory rw - cgroup cgroup rw,memory
+            31 1 0:31 / \(tree.root)/cpuset rw - cgroup cgroup rw,cpuset
+            32 1 0:32 / \(tree.root)/cpuacct rw - cgroup cgroup rw,cpuacct
+
+            """
+        let files = UmweltFS(
+            hierarchies: Hierarchies(mountinfo: Array(mountinfo.utf8)),
+            proc: tree.proc,
+            system: tree.system
+        )
+        let container = try files.table.register(id: Array("c".utf8), route: [])
+        let cgroups = Membership(parsing: Array("5:cpuacct:/c\n4:memory:/c\n3:cpuset:/c\n0::/\n".utf8).span)
+        let start = Identity.Start(bootNs: Clock.boot - 10_000_000_000)
+        try files.table.attach(container, pid: 7, membership: cgroups, start: start)
+        #expect(try files.text("containers/c/proc/loadavg").hasPrefix("0.00 0.00 0.00 "))
+        #expect(try files.text("containers/c/proc/stat").hasPrefix("cpu  0 0 0 "))
     }
 
     /// It costs a look at processes.

@@ -102,7 +102,7 @@ import Testing
 
     @Test func workWithoutRoomIsToldLater() {
         var account = CPUAccount()
-        account.advance(usage: usage(user: 3 * Self.second), visible: CPUSet([0]), ageNs: Self.second)
+        account.advance(usage: usage(user: 3 * Self.second), visible: CPUSet([0]), online: 3, ageNs: Self.second)
         #expect(columns(account.total) == [100, 0, 0, 0, 0])
         account.advance(usage: usage(user: 3 * Self.second), visible: CPUSet([0]), ageNs: 5 * Self.second)
         #expect(columns(account.total) == [300, 0, 0, 200, 0])
@@ -167,6 +167,60 @@ import Testing
         #expect(columns(account.total) == [500, 0, 0, 1700, 0])
         account.advance(usage: usage(user: 5 * Self.second), visible: CPUSet([0, 1]), ageNs: 13 * Self.second)
         #expect(columns(account.ticks(of: 1)) == [200, 0, 0, 900, 0])
+    }
+}
+
+/// Somebody keeps the cgroup, and starts one container after the other in it.
+extension CPUAccountTests {
+    /// 160 s in a life of 5.6 s are another's; LXCFS shows them as this one's.
+    @Test(arguments: [true, false]) func whatItCannotHaveUsedIsAnothers(isV1: Bool) {
+        func sample(_ each: UInt64, throttled: UInt64) -> CPUUsage {
+            var sample = isV1 ? perCPU([0: (each, 0), 1: (each, 0)]) : usage(user: 2 * each)
+            sample.throttled = throttled
+            return sample
+        }
+        let cpus = CPUSet([0, 1])
+        var account = CPUAccount()
+        account.advance(usage: sample(80 * Self.second, throttled: Self.second), visible: cpus, ageNs: 5_600_000_000)
+        #expect(columns(account.total) == [0, 0, 0, 1120, 0])
+        #expect(account.workNs == 0)
+        account.advance(
+            usage: sample(82 * Self.second, throttled: 2 * Self.second),
+            visible: cpus,
+            ageNs: 10_600_000_000
+        )
+        #expect(columns(account.total) == [400, 0, 0, 1620, 100])
+        // Throttled for longer than it lives.
+        var throttled = CPUAccount()
+        let withheld = sample(Self.second, throttled: 90 * Self.second)
+        throttled.advance(usage: withheld, visible: cpus, ageNs: 5 * Self.second)
+        #expect(columns(throttled.total) == [200, 0, 0, 800, 0])
+    }
+
+    /// Busy on all CPUs of the machine from its start, those out of sight too, by a clock that is a little fast.
+    @Test func whatItCanHaveUsedIsItsOwn() {
+        var account = CPUAccount()
+        let hour = 3600 * Self.second
+        let sample = usage(user: 4 * hour + hour / 100)
+        account.advance(usage: sample, visible: CPUSet([0, 1, 2, 3]), ageNs: hour)
+        #expect(columns(account.total) == [4 * 360_000, 0, 0, 0, 0])
+        var young = CPUAccount()
+        young.advance(usage: usage(user: 8 * Self.second), visible: CPUSet([0]), online: 4, ageNs: 2 * Self.second)
+        #expect(columns(young.total) == [200, 0, 0, 0, 0])
+        #expect(young.workNs == 8 * Self.second)
+    }
+
+    @Test func whatTheOneBeforeTookInIsNotTheNexts() {
+        var before = CPUAccount()
+        let sample = perCPU([0: (4 * Self.second, 0), 1: (Self.second, 0)])
+        before.advance(usage: sample, visible: CPUSet([0, 1]), ageNs: 10 * Self.second)
+        var account = CPUAccount(after: before)
+        #expect(columns(account.total) == [0, 0, 0, 0, 0])
+        let next = perCPU([0: (5 * Self.second, 0), 1: (Self.second, 0)])
+        account.advance(usage: next, visible: CPUSet([0, 1]), ageNs: 3600 * Self.second)
+        #expect(columns(account.ticks(of: 0)) == [100, 0, 0, 359_900, 0])
+        #expect(columns(account.ticks(of: 1)) == [0, 0, 0, 360_000, 0])
+        #expect(CPUAccount(words: account.words) == account)
     }
 }
 

@@ -48,8 +48,15 @@ import Testing
     @Test func lxcfsLastThreadOfTheHost() {
         #expect(
             text(LoadHistory(nowNs: 0, ageNs: 0, cpuTimeNs: 0), running: 3, total: 2, last: 17)
-                == "0.00 0.00 0.00 3/3 17\n"
+                == "0.00 0.00 0.00 2/2 17\n"
         )
+    }
+
+    /// Running threads are counted once a second, all of them now: twelve that ran and were killed since are no threads.
+    @Test func noMoreRunThanThereAre() {
+        let load = LoadHistory(nowNs: 0, ageNs: 0, cpuTimeNs: 0)
+        #expect(text(load, running: 12, total: 6) == "0.00 0.00 0.00 6/6 9\n")
+        #expect(text(load, running: 2, total: 6) == "0.00 0.00 0.00 2/6 9\n")
     }
 
     /// A reader that comes once a minute: the ticks between have the CPU time, scaled by the threads that share it.
