@@ -20,6 +20,8 @@ package struct CPUAccount: Equatable, Sendable {
     private static let resetNs: UInt64 = 1_000_000_000
     /// Work of more than this for each CPU that found no room in its interval is dropped, not told later.
     private static let greatestDebtNs: UInt64 = 10_000_000_000
+    /// The usual period of a quota, for each CPU: time withheld on several CPUs at once, or on one out of sight, never has room.
+    private static let greatestStealDebtNs: UInt64 = 100_000_000
 
     /// The CPUs that have a line.
     package internal(set) var visible = CPUSet()
@@ -28,6 +30,7 @@ package struct CPUAccount: Equatable, Sendable {
     var ageNs: UInt64 = 0
     /// The usage up to which work was taken in.
     var taken = CPUWork()
+    /// The time withheld that was told as `steal`, or never will be.
     var takenThrottled: UInt64 = 0
     var takenPerCPU: [Int: CPUTimes] = [:]
     /// Work taken in for which the CPUs in sight had no room yet.
@@ -83,9 +86,14 @@ package struct CPUAccount: Equatable, Sendable {
         limitDebt(cpus: cpus.count)
 
         let throttled = usage.throttled.subtracting(orMin: takenThrottled)
-        takenThrottled = isReset ? usage.throttled : max(takenThrottled, usage.throttled)
         var steal = [UInt64](repeating: 0, count: cpus.count)
         for (index, amount) in Self.spread(throttled, over: rooms) { steal[index] = amount }
+        // The kernel counts time withheld when it is over (unthrottle_cfs_rq()), maybe all of a period in a short interval.
+        let rest = min(
+            throttled.subtracting(orMin: steal.reduce(0) { $0.adding(orMax: $1) }),
+            Self.greatestStealDebtNs.multiplied(orMax: UInt64(cpus.count))
+        )
+        takenThrottled = isReset ? usage.throttled : max(takenThrottled, usage.throttled.subtracting(orMin: rest))
 
         for (index, cpu) in cpus.enumerated() {
             var entry = told[cpu] ?? Told()

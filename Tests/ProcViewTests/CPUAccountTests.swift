@@ -170,6 +170,33 @@ import Testing
     }
 }
 
+extension CPUAccountTests {
+    /// Half a CPU, busy: the kernel counts the 50 ms withheld of each period at its end, and somebody reads each 5 ms.
+    @Test func timeWithheldIsToldToWhoReadsOften() {
+        var account = CPUAccount()
+        let ms: UInt64 = 1_000_000
+        for now in stride(from: 5, through: 3000, by: 5) as StrideThrough<UInt64> {
+            let (periods, into) = now.quotientAndRemainder(dividingBy: 100)
+            var sample = usage(user: (periods * 50 + min(into, 50)) * ms)
+            sample.throttled = periods * 50 * ms
+            account.advance(usage: sample, visible: CPUSet([0]), ageNs: now * ms)
+        }
+        let total = columns(account.total)
+        #expect(total[0] == 150 && total[4] >= 145 && (149...150).contains(total[3] + total[4]), "\(total)")
+        // On two CPUs at once, of which one is in sight: it is no debt for ever.
+        var wide = CPUAccount()
+        for second in 1...100 as ClosedRange<UInt64> {
+            var sample = usage(user: second * 500 * ms)
+            sample.throttled = second * 1000 * ms
+            wide.advance(usage: sample, visible: CPUSet([0]), ageNs: second * 1000 * ms)
+        }
+        var sample = usage(user: 50_000 * ms)
+        sample.throttled = 100_000 * ms
+        wide.advance(usage: sample, visible: CPUSet([0]), ageNs: 110_000 * ms)
+        #expect(columns(wide.total) == [5000, 0, 0, 990, 5010])
+    }
+}
+
 /// Somebody keeps the cgroup, and starts one container after the other in it.
 extension CPUAccountTests {
     /// 160 s in a life of 5.6 s are another's; LXCFS shows them as this one's.
