@@ -132,7 +132,8 @@ extension DaemonSuite {
             (["--threads", "65"], "--threads needs"), (["--threads", "x"], "--threads needs"),
             (["--threads"], "--threads needs"), (["--socket"], "--socket needs"), (["--socket="], "--socket needs"),
             (["--socket", "--embedded"], "--socket needs"),
-            (["--ready-fd", "-1"], "--ready-fd needs"), (["/a", "/b"], "more than one mount point"), ([""], "is empty"),
+            (["--ready-fd", "-1"], "--ready-fd needs"), (["--ready-fd", "99"], "--ready-fd 99: there is no such"),
+            (["/a", "/b"], "more than one mount point"), ([""], "is empty"),
             (["-x"], "unknown option -x"),
         ]) func wrongFlagsAreRefused(arguments: [String], reason: String) throws {
             let lab = try DaemonLab(isStarted: false)
