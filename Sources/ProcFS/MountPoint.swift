@@ -15,21 +15,25 @@ package struct MountPoint: Sendable {
         package let description: String
     }
 
-    /// Makes the directory where it is missing, takes away a dead mount of ours (its daemon was killed), and mounts; on top of
-    /// what somebody mounted over one of ours.
-    ///
-    /// Returns the device.
-    package func mount() throws(Refusal) -> Fd {
+    /// Makes the directory where it is missing, and refuses a place where nothing can be mounted, whatever is mounted there now.
+    package func prepare() throws(Refusal) {
         // Below /proc it would wait for itself; over / nobody could reach it.
         let first = path.bytes.split(separator: UInt8(ascii: "/")).first ?? []
         if first.isEmpty || ["proc", "sys"].contains(where: { first.elementsEqual($0.utf8) }) {
             throw Refusal(description: "\(path) cannot be a mount point; name an empty directory (/var/lib/umwelt)")
         }
-        do throws(Errno) { try removeDead() } catch {
-            throw Refusal(description: "\(path) is a dead mount that cannot be removed: \(error)")
-        }
         do throws(Errno) { try Directories.make(path) } catch {
             throw Refusal(description: "cannot make the mount point \(path): \(error)")
+        }
+    }
+
+    /// Takes away a dead mount of ours (its daemon was killed), and mounts; on top of what somebody mounted over one of ours.
+    ///
+    /// Prepares the directory first. Returns the device.
+    package func mount() throws(Refusal) -> Fd {
+        try prepare()
+        do throws(Errno) { try removeDead() } catch {
+            throw Refusal(description: "\(path) is a dead mount that cannot be removed: \(error)")
         }
         if let type = mountedType, type == FuseMount.type || !isOverOurs {
             throw Refusal(

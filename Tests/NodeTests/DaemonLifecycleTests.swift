@@ -192,6 +192,22 @@ extension DaemonSuite {
             #expect(try Fd.contents(of: lab.socket, limit: 100) == Array("precious".utf8))
         }
 
+        /// What is refused makes no file; where another daemon serves, it leaves the lock, for which a third one may wait.
+        @Test func refusedStartsLeaveNothing() throws {
+            let lab = try DaemonLab()
+            let places = lab.directory.appending("places")
+            try Directories.make(places)
+            try FileTree.write(Array("precious".utf8), to: places.appending("file"))
+            func refused(_ arguments: [String]) throws -> [String] {
+                #expect(try run(lab, arguments).code == 1)
+                let entries = try Fd.open(places, [.readOnly, .directory]).entries(limit: 100)
+                return entries.map { String(decoding: $0.name, as: UTF8.self) }.sorted()
+            }
+            #expect(try refused(["--socket", "\(places)/file", "\(lab.directory)/other"]) == ["file"])
+            #expect(try refused(["--socket", "\(places)/s", "\(places)/file/x"]) == ["file"])
+            #expect(try refused(["--socket", "\(places)/s", "\(lab.mount)"]) == ["file", "s.lock"])
+        }
+
         /// By a link: the mounts are found by the name that the kernel gives them.
         @Test func mountPointByALinkIsMended() throws {
             let lab = try DaemonLab(isStarted: false)
