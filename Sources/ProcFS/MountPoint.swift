@@ -25,6 +25,11 @@ package struct MountPoint: Sendable {
         do throws(Errno) { try Directories.make(path) } catch {
             throw Refusal(description: "cannot make the mount point \(path): \(error)")
         }
+        if let outer = placeOfOursAround {
+            throw Refusal(
+                description: "\(path) is inside what another umweltd serves (\(outer)); name another mount point"
+            )
+        }
     }
 
     /// Takes away a dead mount of ours (its daemon was killed), and mounts; on top of what somebody mounted over one of ours.
@@ -78,6 +83,17 @@ package struct MountPoint: Sendable {
         } catch {
             return error == .notConnected || error == .connectionAborted
         }
+    }
+
+    /// Where the file system of ours is mounted in which this directory is, whatever is mounted at the directory itself; nil where
+    /// it is in another one.
+    private var placeOfOursAround: Path? {
+        let parent = path.bytes.lastIndex(of: UInt8(ascii: "/")).map { Path($0 == 0 ? [47] : Array(path.bytes[..<$0])) }
+        guard let status = try? FileStatus.of(parent ?? "."),
+            let bytes = try? Fd.contents(of: "/proc/self/mountinfo", limit: 16 << 20)
+        else { return nil }
+        return MountInfo.parse(bytes.span).first { $0.id == status.mount && $0.type.elementsEqual(FuseMount.type.utf8) }
+            .map { Path($0.mountPoint) }
     }
 
     /// The type of what is mounted exactly here; nil where it is a plain directory.

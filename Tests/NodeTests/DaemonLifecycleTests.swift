@@ -108,6 +108,19 @@ extension DaemonSuite {
             #expect(try lab.shell().run("cat \(lab.mount)/proc/uptime").code == 0)
         }
 
+        /// It would hide part of the first one's files.
+        @Test func secondDaemonInsideTheFirstOnesFilesIsRefused() throws {
+            let lab = try DaemonLab()
+            for place in ["proc", "sys/devices/system/cpu"] {
+                let output = try run(lab, ["--socket", "\(lab.directory)/other", "\(lab.mount)/\(place)"])
+                #expect(output.code == 1)
+                #expect(output.text.contains("is inside what another umweltd serves (\(lab.mount))"), "\(output.text)")
+                #expect(output.text.split(separator: "\n").count == 1, "\(output.text)")
+            }
+            #expect(try lab.shell().run("cat \(lab.mount)/proc/uptime").code == 0)
+            #expect(!FileTree.isThere(lab.directory.appending("other.lock")))
+        }
+
         @Test func secondDaemonOnTheSameSocketIsRefused() throws {
             let lab = try DaemonLab()
             let output = try run(lab, ["--socket", "\(lab.socket)", "\(lab.directory)/other"])
