@@ -101,7 +101,12 @@ struct Renderer: Sendable {
         let memory = try sample(MemorySample()) { () throws(CgroupError) in
             try cgroup.memory(swap: info.hasSwap, hugetlb: info.hasHugePages)
         }
-        return MemoryFigures(host: info, memory: memory, overcommitRatio: host.overcommitRatio)
+        return MemoryFigures(
+            host: info,
+            memory: memory,
+            overcommitRatio: host.overcommitRatio,
+            pageSize: PageSize.bytes
+        )
     }
 
     /// The account brought up to now.
