@@ -16,14 +16,29 @@ package struct MountNotes {
 
     /// Those of daemons that did not end in order, but for `mountPoint`.
     package func earlier(than mountPoint: Path) -> [Path] {
-        let text = (try? Fd.contents(of: file, limit: 65536)) ?? []
-        return text.split(separator: UInt8(ascii: "\n")).map { Path(Array($0)) }.filter { $0 != mountPoint }
+        all.filter { $0 != mountPoint }
     }
 
-    /// To be called with the lock of the socket.
-    package func add(_ mountPoint: Path) {
-        let places = earlier(than: mountPoint).suffix(Self.limit - 1) + [mountPoint]
+    private var all: [Path] {
+        let text = (try? Fd.contents(of: file, limit: 65536)) ?? []
+        return text.split(separator: UInt8(ascii: "\n")).map { Path(Array($0)) }
+    }
+
+    private func write(_ places: [Path]) {
         try? FileTree.replace(file, with: places.flatMap { $0.bytes + [UInt8(ascii: "\n")] }, mode: 0o600)
+    }
+
+    /// Whether it was not there yet; to be called with the lock of the socket, as the others that write.
+    package func add(_ mountPoint: Path) -> Bool {
+        let all = all
+        write(all.filter { $0 != mountPoint }.suffix(Self.limit - 1) + [mountPoint])
+        return !all.contains(mountPoint)
+    }
+
+    /// Takes one out; the file goes with the last.
+    package func remove(_ mountPoint: Path) {
+        let places = earlier(than: mountPoint)
+        if places.isEmpty { forget() } else { write(places) }
     }
 
     package func forget() { try? Directories.unlink(file) }

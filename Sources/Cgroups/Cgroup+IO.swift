@@ -7,13 +7,14 @@ package import Samples
 extension Cgroup {
     /// What the container did to each block device.
     ///
-    /// v2's io.stat; on v1 what the throttling layer counted (all devices), else what the BFQ scheduler did (its own).
+    /// v2's io.stat; on v1 what the throttling layer counted (all devices), else what the BFQ scheduler did (its own). Empty where
+    /// the controller is not enabled for it: an ancestor's counts are those of others, too.
     package func io() throws(CgroupError) -> [IOSample] {
         let leaf = try node(.io)
         if leaf.version == .v2 {
             // In v2 alone the controller can be shared with an engine's own cgroup: see `ownsUnified`.
             guard unifiedNode != nil else { throw CgroupError(.locate, leaf.path, .unconfined) }
-            return try leaf.nearest(.ioStat) { IOSample.parse(ioStat: $0) } ?? []
+            return try leaf.read(.ioStat) { IOSample.parse(ioStat: $0) } ?? []
         }
         for (bytes, operations) in [
             (CgroupFile.ioStat, CgroupFile.ioOperations), (CgroupFile.ioBytesBFQ, CgroupFile.ioOperationsBFQ),

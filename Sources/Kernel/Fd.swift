@@ -27,6 +27,13 @@ package struct Fd: ~Copyable, Sendable {
         Fd(adopting: try Errno.check(clinux_fcntl(2, F_DUPFD_CLOEXEC, 3)))
     }
 
+    /// Whether this process has a descriptor of that number that is open for writing.
+    package static func isOpenForWriting(_ raw: Int32) -> Bool {
+        do throws(Errno) { return try Errno.check(clinux_fcntl(raw, F_GETFL, 0)) & O_ACCMODE != O_RDONLY } catch {
+            return false
+        }
+    }
+
     /// Another descriptor of the same open file (close-on-exec).
     package borrowing func duplicate() throws(Errno) -> Fd {
         Fd(adopting: try Errno.check(clinux_fcntl(raw, F_DUPFD_CLOEXEC, 3)))

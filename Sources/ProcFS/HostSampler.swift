@@ -70,6 +70,14 @@ final class HostSampler: Sendable {
     var disks: [DiskName] { disksCache.value() ?? [] }
     var overcommitRatio: UInt64 { overcommitCache.value() ?? 50 }
 
+    /// `cpuInfo` with a block of each CPU in sight: read again where one has none and it is older than what is known of the
+    /// CPUs that are online, so at most as often as that.
+    func cpuInfo(of visible: CPUSet) -> CPUInfo {
+        let kept = cpuInfo
+        guard kept.blocks.count(where: { visible.contains($0.processor) }) < visible.count else { return kept }
+        return cpuInfoCache.value(since: onlineCache.readAt) ?? kept
+    }
+
     /// meminfo of each memory node, by number.
     var nodes: [Int: MemInfo] {
         nodesCache.value { _ in
@@ -124,19 +132,23 @@ private final class Cached<Value: Sendable>: Sendable {
         parse = { _, _ in nil }
     }
 
-    /// The last value that could be had; nil where there was none yet.
-    func value() -> Value? {
-        value { last in
+    /// When it was read last, of the monotonic clock.
+    var readAt: UInt64 { state.withLock { $0.readAt } }
+
+    /// The last value that could be had, read again where it was read before `moment` of the monotonic clock; nil where there
+    /// was none yet.
+    func value(since moment: UInt64 = 0) -> Value? {
+        value(since: moment) { last in
             guard let bytes = try? file?.contents(limit: limit) else { return last }
             return parse(bytes, last)
         }
     }
 
     /// `produce` makes the new value, and is given the last.
-    func value(_ produce: (consuming Value?) -> Value?) -> Value? {
+    func value(since moment: UInt64 = 0, _ produce: (consuming Value?) -> Value?) -> Value? {
         let now = Clock.monotonic
         return state.withLock { state in
-            if let value = state.value, now &- state.readAt < maxAge { return value }
+            if let value = state.value, now &- state.readAt < maxAge, state.readAt >= moment { return value }
             let last = state.value.take()
             state.value = produce(last)
             state.readAt = now

@@ -15,21 +15,30 @@ package struct MountPoint: Sendable {
         package let description: String
     }
 
-    /// Makes the directory where it is missing, takes away a dead mount of ours (its daemon was killed), and mounts; on top of
-    /// what somebody mounted over one of ours.
-    ///
-    /// Returns the device.
-    package func mount() throws(Refusal) -> Fd {
+    /// Makes the directory where it is missing, and refuses a place where nothing can be mounted, whatever is mounted there now.
+    package func prepare() throws(Refusal) {
         // Below /proc it would wait for itself; over / nobody could reach it.
         let first = path.bytes.split(separator: UInt8(ascii: "/")).first ?? []
         if first.isEmpty || ["proc", "sys"].contains(where: { first.elementsEqual($0.utf8) }) {
             throw Refusal(description: "\(path) cannot be a mount point; name an empty directory (/var/lib/umwelt)")
         }
-        do throws(Errno) { try removeDead() } catch {
-            throw Refusal(description: "\(path) is a dead mount that cannot be removed: \(error)")
-        }
         do throws(Errno) { try Directories.make(path) } catch {
             throw Refusal(description: "cannot make the mount point \(path): \(error)")
+        }
+        if let outer = placeOfOursAround {
+            throw Refusal(
+                description: "\(path) is inside what another umweltd serves (\(outer)); name another mount point"
+            )
+        }
+    }
+
+    /// Takes away a dead mount of ours (its daemon was killed), and mounts; on top of what somebody mounted over one of ours.
+    ///
+    /// Prepares the directory first. Returns the device.
+    package func mount() throws(Refusal) -> Fd {
+        try prepare()
+        do throws(Errno) { try removeDead() } catch {
+            throw Refusal(description: "\(path) is a dead mount that cannot be removed: \(error)")
         }
         if let type = mountedType, type == FuseMount.type || !isOverOurs {
             throw Refusal(
@@ -74,6 +83,17 @@ package struct MountPoint: Sendable {
         } catch {
             return error == .notConnected || error == .connectionAborted
         }
+    }
+
+    /// Where the file system of ours is mounted in which this directory is, whatever is mounted at the directory itself; nil where
+    /// it is in another one.
+    private var placeOfOursAround: Path? {
+        let parent = path.bytes.lastIndex(of: UInt8(ascii: "/")).map { Path($0 == 0 ? [47] : Array(path.bytes[..<$0])) }
+        guard let status = try? FileStatus.of(parent ?? "."),
+            let bytes = try? Fd.contents(of: "/proc/self/mountinfo", limit: 16 << 20)
+        else { return nil }
+        return MountInfo.parse(bytes.span).first { $0.id == status.mount && $0.type.elementsEqual(FuseMount.type.utf8) }
+            .map { Path($0.mountPoint) }
     }
 
     /// The type of what is mounted exactly here; nil where it is a plain directory.

@@ -28,7 +28,9 @@ struct Renderer: Sendable {
             let memory = host.memory
             return memory.layout.text(try figures(cgroup, memory.info)).bytes
         case .swaps: return Swaps.text(try figures(cgroup, host.memory.info)).bytes
-        case .cpuinfo: return CPUInfoView.text(host.cpuInfo, visible: try visible(cgroup)).bytes
+        case .cpuinfo:
+            let visible = try visible(cgroup)
+            return CPUInfoView.text(host.cpuInfo(of: visible), visible: visible).bytes
         case .stat: return try stat(container, cgroup)
         case .uptime:
             let account = try account(container, cgroup)
@@ -99,7 +101,12 @@ struct Renderer: Sendable {
         let memory = try sample(MemorySample()) { () throws(CgroupError) in
             try cgroup.memory(swap: info.hasSwap, hugetlb: info.hasHugePages)
         }
-        return MemoryFigures(host: info, memory: memory, overcommitRatio: host.overcommitRatio)
+        return MemoryFigures(
+            host: info,
+            memory: memory,
+            overcommitRatio: host.overcommitRatio,
+            pageSize: PageSize.bytes
+        )
     }
 
     /// The account brought up to now.

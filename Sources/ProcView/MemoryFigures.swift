@@ -53,8 +53,8 @@ package struct MemoryFigures: Equatable, Sendable {
     /// Page cache and swap cache (`FilePages` of a node's file).
     package var filePages: UInt64 { cached.adding(orMax: swapCached) }
 
-    /// `overcommitRatio` is vm.overcommit_ratio of the host, in percent.
-    package init(host: MemInfo, memory: MemorySample, overcommitRatio: UInt64 = 50) {
+    /// `overcommitRatio` is vm.overcommit_ratio of the host, in percent; `pageSize` that of its pages, in bytes.
+    package init(host: MemInfo, memory: MemorySample, overcommitRatio: UInt64 = 50, pageSize: UInt64 = 4096) {
         let host = host.bounds
         setTotals(host: host, memory: memory)
         setSwap(host: host, memory: memory)
@@ -62,9 +62,11 @@ package struct MemoryFigures: Equatable, Sendable {
         setLists(memory.stat)
         setHugePages(host: host, samples: memory.hugetlb)
         vmallocTotal = host.vmallocTotal ?? 0
-        // vm_commit_limit() (kernel mm/util.c); the huge pages count where they come out of MemTotal.
+        // vm_commit_limit() (kernel mm/util.c), in pages; the huge pages count where they come out of MemTotal.
         let huge = total < host.memTotal ?? 0 ? 0 : hugetlb
-        commitLimit = total.subtracting(orMin: huge).scaled(by: overcommitRatio, over: 100).adding(orMax: swapTotal)
+        let page = max(pageSize / 1024, 1)
+        let pages = (total.subtracting(orMin: huge) / page).scaled(by: overcommitRatio, over: 100)
+        commitLimit = pages.multiplied(orMax: page).adding(orMax: swapTotal)
     }
 
     private mutating func setTotals(host: MemInfo.Bounds, memory: MemorySample) {

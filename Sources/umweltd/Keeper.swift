@@ -122,14 +122,22 @@ final class Keeper {
             store = try Self.store(held.snapshots.map { Fd(adopting: $0) })
             accounts = try Self.accounts(held.accounts.map { Fd(adopting: $0) })
         } else {
+            // What cannot be is refused before any file is made. The lock's then stays: another daemon may wait for it.
+            try Listener.check(options.socket)
+            do throws(MountPoint.Refusal) { try mountPoint.prepare() } catch { throw DaemonError(error.description) }
             lock = try Listener.lock(for: options.socket)
-            options.mountNotes.add(options.mount)
+            let isNoted = options.mountNotes.add(options.mount)
             let kept: Kept
             switch manager.takeConnection(of: mountPoint) {
             case .some(let taken):
                 kept = taken
                 hasServed = true
-            case .none: kept = try Self.connect(mountPoint)
+            case .none:
+                do throws(DaemonError) { kept = try Self.connect(mountPoint) } catch {
+                    // Nothing was mounted.
+                    if isNoted { options.mountNotes.remove(options.mount) }
+                    throw error
+                }
             }
             negotiated = kept.negotiated
             device = kept.takeDevice()

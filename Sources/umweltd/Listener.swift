@@ -6,6 +6,12 @@ import Kernel
 
 /// The daemon's socket, and the lock that says it is ours.
 enum Listener {
+    /// Refuses a path at which there is something that is no socket: it is not ours to remove.
+    static func check(_ path: Path) throws(DaemonError) {
+        guard let status = try? FileStatus.of(path, follow: false), !status.isSocket else { return }
+        throw DaemonError("cannot listen at \(path): there is a file that is no socket")
+    }
+
     /// Held until the keeper gives it back, or for as long as one process has the descriptor: the keeper, and its worker.
     static func lock(for path: Path) throws(DaemonError) -> Fd {
         let lockPath = Path(path.bytes + Array(".lock".utf8))
@@ -32,13 +38,9 @@ enum Listener {
 
     /// To be called with the lock.
     static func listen(_ path: Path) throws(DaemonError) -> Fd {
-        // The lock is ours, so a socket that is there was a dead daemon's. Anything else is not ours to remove.
-        if let status = try? FileStatus.of(path, follow: false) {
-            guard status.isSocket else {
-                throw DaemonError("cannot listen at \(path): there is a file that is no socket")
-            }
-            try? Directories.unlink(path)
-        }
+        try check(path)
+        // The lock is ours, so a socket that is there was a dead daemon's.
+        try? Directories.unlink(path)
         umask(0o077)
         defer { umask(0o022) }
         return try attempt("listen at \(path)") { () throws(Errno) in

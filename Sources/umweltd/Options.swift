@@ -44,7 +44,7 @@ struct Options: Equatable {
           --embedded          end when no client holds the daemon and no container is registered
           --threads N         requests served at a time, 1 to 64 (default: the number of CPUs, at least 2, at most 8)
           --no-placement      leave the placement of threads to the scheduler
-          --ready-fd N        write a line to descriptor N once the daemon serves
+          --ready-fd N        write a line to descriptor N, which is open, once the daemon serves
           --version, --help
 
         Files, below MOUNTPOINT:

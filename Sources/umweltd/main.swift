@@ -38,6 +38,11 @@ case .refuse(let reason):
     Notice.print("\(reason); see umweltd --help")
     exit(2)
 case .run(let options):
+    // Whoever waits there would wait for ever.
+    if let fd = options.readyFd, !Fd.isOpenForWriting(fd) {
+        Notice.print("--ready-fd \(fd): there is no such descriptor to write to; see umweltd --help")
+        exit(2)
+    }
     guard geteuid() == 0 else {
         Notice.print("must be started as root: it mounts, and reads every container's cgroups")
         exit(1)

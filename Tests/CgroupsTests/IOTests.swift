@@ -18,6 +18,15 @@ struct IOTests {
         #expect(error?.cause == .unconfined)
     }
 
+    /// Its pod's counts are those of others, too.
+    @Test func withoutTheControllerNothingIsCounted() throws {
+        let fixture = try Fixture.v2()
+        try fixture.write("/sys/fs/cgroup/pod/io.stat", "8:0 rbytes=9 wbytes=9 rios=9 wios=9 dbytes=0 dios=0\n")
+        try fixture.write("/sys/fs/cgroup/pod/c/cgroup.events", "")
+        #expect(try fixture.cgroup("/pod/c").io().isEmpty)
+        #expect(try fixture.cgroup("/pod").io().first?.reads == 9)
+    }
+
     @Test func v1() throws {
         let fixture = try Fixture.v1()
         let base = "/sys/fs/cgroup/blkio/c/blkio.throttle"

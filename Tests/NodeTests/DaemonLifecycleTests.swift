@@ -108,6 +108,19 @@ extension DaemonSuite {
             #expect(try lab.shell().run("cat \(lab.mount)/proc/uptime").code == 0)
         }
 
+        /// It would hide part of the first one's files.
+        @Test func secondDaemonInsideTheFirstOnesFilesIsRefused() throws {
+            let lab = try DaemonLab()
+            for place in ["proc", "sys/devices/system/cpu"] {
+                let output = try run(lab, ["--socket", "\(lab.directory)/other", "\(lab.mount)/\(place)"])
+                #expect(output.code == 1)
+                #expect(output.text.contains("is inside what another umweltd serves (\(lab.mount))"), "\(output.text)")
+                #expect(output.text.split(separator: "\n").count == 1, "\(output.text)")
+            }
+            #expect(try lab.shell().run("cat \(lab.mount)/proc/uptime").code == 0)
+            #expect(!FileTree.isThere(lab.directory.appending("other.lock")))
+        }
+
         @Test func secondDaemonOnTheSameSocketIsRefused() throws {
             let lab = try DaemonLab()
             let output = try run(lab, ["--socket", "\(lab.socket)", "\(lab.directory)/other"])
@@ -132,7 +145,8 @@ extension DaemonSuite {
             (["--threads", "65"], "--threads needs"), (["--threads", "x"], "--threads needs"),
             (["--threads"], "--threads needs"), (["--socket"], "--socket needs"), (["--socket="], "--socket needs"),
             (["--socket", "--embedded"], "--socket needs"),
-            (["--ready-fd", "-1"], "--ready-fd needs"), (["/a", "/b"], "more than one mount point"), ([""], "is empty"),
+            (["--ready-fd", "-1"], "--ready-fd needs"), (["--ready-fd", "99"], "--ready-fd 99: there is no such"),
+            (["/a", "/b"], "more than one mount point"), ([""], "is empty"),
             (["-x"], "unknown option -x"),
         ]) func wrongFlagsAreRefused(arguments: [String], reason: String) throws {
             let lab = try DaemonLab(isStarted: false)
@@ -189,6 +203,22 @@ extension DaemonSuite {
             #expect(output.code == 1)
             #expect(output.text.contains("no socket"), "\(output.text)")
             #expect(try Fd.contents(of: lab.socket, limit: 100) == Array("precious".utf8))
+        }
+
+        /// What is refused makes no file; where another daemon serves, it leaves the lock, for which a third one may wait.
+        @Test func refusedStartsLeaveNothing() throws {
+            let lab = try DaemonLab()
+            let places = lab.directory.appending("places")
+            try Directories.make(places)
+            try FileTree.write(Array("precious".utf8), to: places.appending("file"))
+            func refused(_ arguments: [String]) throws -> [String] {
+                #expect(try run(lab, arguments).code == 1)
+                let entries = try Fd.open(places, [.readOnly, .directory]).entries(limit: 100)
+                return entries.map { String(decoding: $0.name, as: UTF8.self) }.sorted()
+            }
+            #expect(try refused(["--socket", "\(places)/file", "\(lab.directory)/other"]) == ["file"])
+            #expect(try refused(["--socket", "\(places)/s", "\(places)/file/x"]) == ["file"])
+            #expect(try refused(["--socket", "\(places)/s", "\(lab.mount)"]) == ["file", "s.lock"])
         }
 
         /// By a link: the mounts are found by the name that the kernel gives them.

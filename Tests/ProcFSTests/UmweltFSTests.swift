@@ -160,6 +160,34 @@ import Testing
         #expect(!later.isTold(size: 100, of: node))
     }
 
+    /// A CPU that comes is in cpuinfo as soon as in the other files, although the host's is kept for longer; one of which the
+    /// host's says nothing does not have that read at each open.
+    @Test func cpuinfoHasTheCPUsThatAreOnline() throws {
+        let tree = try FixtureTree(cpus: 2)
+        try tree.cgroup("/c", cpus: "0-3")
+        let files = tree.fileSystem()
+        let container = try files.table.register(id: Array("c".utf8), route: [])
+        try files.table.attach(container, pid: 7, membership: FixtureTree.membership("/c"), start: nil)
+        func processors() throws -> [String] {
+            try files.text("containers/c/proc/cpuinfo").split(separator: "\n").filter { $0.hasPrefix("processor") }
+                .compactMap { $0.split(separator: " ").last.map(String.init) }
+        }
+        func bring(online: String, blocks: Int) throws {
+            let block = { (cpu: Int) in "processor\t: \(cpu)\nflags\t\t: \(String(repeating: "x", count: 50_000))\n\n" }
+            try tree.write("proc/cpuinfo", (0..<blocks).map(block).joined())
+            try tree.write("system/cpu/online", online)
+            while try files.text("containers/c/sys/devices/system/cpu/online") != online {}
+        }
+        #expect(try processors() == ["0", "1"])
+        try bring(online: "0-2\n", blocks: 3)
+        #expect(try processors() == ["0", "1", "2"])
+        try bring(online: "0-3\n", blocks: 3)
+        let (began, before) = (Clock.monotonic, try bytesRead())
+        for _ in 0..<20 { #expect(try processors() == ["0", "1", "2"]) }
+        let due = Int((Clock.monotonic - began) / 50_000_000) + 2
+        #expect(try bytesRead() - before < due * 150_000 + 100_000)
+    }
+
     @Test func callerInARegisteredContainersCgroupReadsIts() throws {
         let tree = try FixtureTree()
         try tree.cgroup("/c")

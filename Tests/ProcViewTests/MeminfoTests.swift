@@ -200,6 +200,14 @@ import Testing
         #expect(values["KReclaimable"] == values["SReclaimable"])
     }
 
+    /// The kernel reckons in pages: without a limit it is the host's own number.
+    @Test func commitLimitIsInWholePages() {
+        let host = Hosts.meminfo(Captured.meminfo)
+        #expect(figures(text(host, MemorySample()))["CommitLimit"] == 12_342_044)
+        let ofLargePages = MemoryFigures(host: host, memory: MemorySample(), pageSize: 65536)
+        #expect(ofLargePages.commitLimit == 24_684_092 / 64 / 2 * 64)
+    }
+
     /// LXCFS 7 prints Zswap one column too narrow.
     @Test func lxcfsZswapColumn() {
         let lines = text(Hosts.withSwap, Hosts.container).string.split(separator: "\n")

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright the Umwelt authors
 
+import Glibc
 import Kernel
 
 /// What a container's cgroup and the host's clock say, read beside our files and without our code: taken before and after a
@@ -62,11 +63,17 @@ struct PeerTruth {
         let count = Double(cpus.count)
         let used = before.user + before.system...after.user + after.system
         // A CPU cannot have been busy for longer than passed: what it takes to make a container, all CPUs may have done at once.
-        let part = used.lowerBound > count * before.age ? count * before.age / used.lowerBound : 1
+        // What was used or withheld before its first process began, by the runtime, and is more than all CPUs had time for since,
+        // is not the container's.
+        let most = before.age * Double(sysconf(Int32(_SC_NPROCESSORS_ONLN)))
+        let part =
+            used.upperBound > most
+            ? 0 : used.lowerBound > count * before.age ? count * before.age / used.lowerBound : 1
         // At most the time not busy: what is withheld on two CPUs at once is told once. What the kernel counts only when the
         // period is over may find little room then: 100 ms on each.
         let room = count * before.age - used.upperBound
-        let steal = max(min(before.throttled / 2, room) - 20 - count, 0)...after.throttled
+        let least = after.throttled > most ? 0 : min(before.throttled / 2, room)
+        let steal = max(least - 20 - count, 0)...after.throttled
         // What was done at once on CPUs out of sight is told when there is room: 50 ms. Columns are rounded down.
         let idle =
             max(
