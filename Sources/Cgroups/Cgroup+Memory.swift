@@ -11,7 +11,7 @@ extension Cgroup {
     /// Limits, headroom and what is available are the least of all levels up to the root; usage and memory.stat are the
     /// container's own, or of the nearest ancestor that accounts. On v1 two preads, one more for each ancestor that is limited,
     /// and each 10 ms one for each level; on v2 two, and one or two for each level. One more for an ancestor that leaves less
-    /// than the container's own limit. With swap, one or two for each level, and on v1 one for the swappiness.
+    /// than the container's own limit, from time to time. With swap, one or two for each level, and on v1 one for the swappiness.
     ///
     /// On kernels before 5.11, v1's memory.use_hierarchy can be 0; an ancestor that does not limit its children is then
     /// taken for one that does.
@@ -70,17 +70,12 @@ extension Cgroup {
         var reclaimable = sample.stat.reclaimable
         if !isOwn {
             if let least = sample.available, headroom.adding(orMax: reclaimable) >= least { return }
-            reclaimable = max(reclaimable, try stat(of: level)?.reclaimable ?? 0)
+            reclaimable = max(reclaimable, try level.reclaimable() ?? 0)
         }
         sample.available = minimum(
             sample.available,
             limit.subtracting(orMin: usage.subtracting(orMin: reclaimable))
         )
-    }
-
-    private func stat(of level: Node) throws(CgroupError) -> MemoryStat? {
-        let isV1 = level.version == .v1
-        return try level.value(.memoryStat) { isV1 ? MemoryStat(parsingV1: $0) : MemoryStat(parsingV2: $0) }
     }
 
     /// v1 limits memory and swap together (memsw), besides memory.

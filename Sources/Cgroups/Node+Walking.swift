@@ -29,6 +29,12 @@ extension Node {
 
     func number(_ file: CgroupFile) throws(CgroupError) -> UInt64? { try value(file, Parse.number) }
 
+    /// The parsed memory.stat; nil where there is none.
+    func memoryStat() throws(CgroupError) -> MemoryStat? {
+        let isV1 = version == .v1
+        return try value(.memoryStat) { isV1 ? MemoryStat(parsingV1: $0) : MemoryStat(parsingV2: $0) }
+    }
+
     /// nil where there is no such file, or it sets no limit.
     func limit(_ file: CgroupFile) throws(CgroupError) -> UInt64? {
         try value(file) { Limit(parsing: $0) }?.value

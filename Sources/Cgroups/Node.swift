@@ -2,6 +2,7 @@
 // Copyright the Umwelt authors
 
 import Kernel
+import Samples
 import Synchronization
 
 /// One directory of one hierarchy, shared by all containers at or beneath it, with the files of it that are open.
@@ -23,6 +24,8 @@ final class Node: Sendable {
         var children: [[UInt8]: Child] = [:]
         /// When to look for children that have gone.
         var sweepAt = 16
+        /// What `reclaimable` said, and until when it says so again, of the monotonic clock.
+        var reclaimable: (bytes: UInt64?, until: UInt64)?
     }
 
     /// Looked at under the lock alone.
@@ -120,6 +123,20 @@ extension Node {
             }
         }
         throw CgroupError(.read, path(of: file), .gone)
+    }
+
+    /// What the kernel can reclaim of this cgroup and all below it, in bytes; nil where it does not tell.
+    ///
+    /// The kernel adds it up when it is read, which can take long where there are many below. So it is as it was up to 10 ms
+    /// ago, or a hundred times what reading it took, at most 1 s.
+    func reclaimable() throws(CgroupError) -> UInt64? {
+        let now = Clock.monotonic
+        if let known = state.withLock({ $0.reclaimable }), now < known.until { return known.bytes }
+        let bytes = try memoryStat()?.reclaimable
+        let cost = Clock.monotonic.subtracting(orMin: now)
+        let lasts = min(max(cost.multiplied(orMax: 100), 10_000_000), 1_000_000_000)
+        state.withLock { $0.reclaimable = (bytes, now.adding(orMax: lasts)) }
+        return bytes
     }
 
     func path(of file: CgroupFile) -> Path { path.appending(Path(file.name(version) ?? "")) }

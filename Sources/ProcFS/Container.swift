@@ -31,6 +31,9 @@ package final class Container: Sendable {
         /// Where the account and `newestThread` outlive the process.
         var accountPlace: AccountStore.Place?
         var load: LoadHistory?
+        /// By which the load knows the CPU time that is the container's own: begins as a copy of `account`, in which nothing
+        /// comes but by a reader of the CPU times.
+        var loadAccount: CPUAccount?
         var census: TimedCensus?
         var sizes = FileSizes()
         /// The greatest id of a thread that was ever seen in it, as the container has it.

@@ -34,6 +34,7 @@ final class LoadSampler: Sendable {
             if now &- readAt > Self.patienceNs {
                 container.state.withLock {
                     $0.load = nil
+                    $0.loadAccount = nil
                     $0.lastLoadRead = nil
                 }
             } else {

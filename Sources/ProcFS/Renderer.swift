@@ -109,23 +109,41 @@ struct Renderer: Sendable {
         )
     }
 
-    /// The account brought up to now.
-    ///
-    /// Sampling happens outside the lock; a sample that may be older than the last changes nothing.
-    private func account(_ container: Container, _ cgroup: Cgroup) throws(Errno) -> CPUAccount {
+    /// What brings an account up to now; a reading that may be older than the account's last changes nothing.
+    private struct CPUReading {
+        var usage: CPUUsage?
+        var visible: CPUSet
+        var online: Int
+        /// How old the container was before and after it.
+        var sinceNs: UInt64
+        var ageNs: UInt64
+
+        func advance(_ account: inout CPUAccount) {
+            account.advance(usage: usage, visible: visible, online: online, sinceNs: sinceNs, ageNs: ageNs)
+        }
+    }
+
+    private func readCPU(_ container: Container, _ cgroup: Cgroup) throws(Errno) -> CPUReading {
         let since = container.uptimeNs
         let sample = try sample(CPUSample()) { () throws(CgroupError) in try cgroup.cpu() }
         let age = container.uptimeNs
         let online = host.online
-        let visible = VisibleCPUs.of(sample, hostOnline: online)
+        return CPUReading(
+            usage: sample.usage,
+            visible: VisibleCPUs.of(sample, hostOnline: online),
+            online: online.count,
+            sinceNs: since,
+            ageNs: age
+        )
+    }
+
+    /// The account brought up to now.
+    ///
+    /// Reading happens outside the lock.
+    private func account(_ container: Container, _ cgroup: Cgroup) throws(Errno) -> CPUAccount {
+        let reading = try readCPU(container, cgroup)
         return container.state.withLock { state in
-            state.account.advance(
-                usage: sample.usage,
-                visible: visible,
-                online: online.count,
-                sinceNs: since,
-                ageNs: age
-            )
+            reading.advance(&state.account)
             state.accountPlace?.save(state.account)
             return state.account
         }
@@ -160,12 +178,14 @@ struct Renderer: Sendable {
 
     /// The load average, begun or brought up to now.
     func load(_ container: Container, _ cgroup: Cgroup, _ census: Census) throws(Errno) -> LoadHistory {
-        let account = try account(container, cgroup)
-        let used = account.workNs
-        let age = container.uptimeNs
+        let reading = try readCPU(container, cgroup)
         let now = Clock.monotonic
         return container.state.withLock { state in
-            var history = state.load ?? LoadHistory(nowNs: now, ageNs: age, cpuTimeNs: used)
+            var account = state.loadAccount ?? state.account
+            reading.advance(&account)
+            state.loadAccount = account
+            let used = account.workNs
+            var history = state.load ?? LoadHistory(nowNs: now, ageNs: reading.ageNs, cpuTimeNs: used)
             history.advance(
                 nowNs: now,
                 active: census.running.adding(orMax: census.blocked),

@@ -145,7 +145,10 @@ final class Keeper {
             store = try Self.store(manager.takeMemory(.snapshots))
             accounts = try Self.accounts(manager.takeMemory(.accounts))
             do throws(DaemonError) { listener = try Listener.listen(options.socket) } catch {
-                if !hasServed { try? mountPoint.unmount() }
+                if !hasServed {
+                    try? mountPoint.unmount()
+                    if isNoted { options.mountNotes.remove(options.mount) }
+                }
                 throw error
             }
             if hasServed { manager.tell("EXTEND_TIMEOUT_USEC=\(Self.giveUpLimitNs / 1000)") }

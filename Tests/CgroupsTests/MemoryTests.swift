@@ -117,6 +117,7 @@ struct MemoryTests {
         #expect(sample.headroom == 10 * mib && sample.available == 97 * mib)
         // Of two readings of different moments: never less than the container's own.
         try stat("/pod", file: 1, limit: 300)
+        usleep(1_100_000)
         sample = try fixture.cgroup("/pod/c").memory()
         #expect(sample.headroom == 10 * mib && sample.available == 12 * mib)
     }

@@ -87,7 +87,7 @@ extension DaemonSuite {
             let last = try lab.container(in: cgroup)
             let seconds = wasRead ? 4 : 16
             let loop = "(ulimit -t \(seconds); while :; do :; done)"
-            try last.shell.run("for i in $(seq $(nproc)); do \(loop) & done; wait", seconds: 120)
+            try last.shell.run("for i in $(seq $(getconf _NPROCESSORS_ONLN)); do \(loop) & done; wait", seconds: 120)
             if wasRead { try last.shell.run("cat \(lab.mount)/proc/stat") }
             cgroup.killAll()
             last.shell.end()

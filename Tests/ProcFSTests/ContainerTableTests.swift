@@ -130,6 +130,12 @@ import Testing
         try files.table.attach(container, pid: 7, membership: cgroups, start: start)
         #expect(try files.text("containers/c/proc/loadavg").hasPrefix("0.00 0.00 0.00 "))
         #expect(try files.text("containers/c/proc/stat").hasPrefix("cpu  0 0 0 "))
+        // What is told of CPU times goes by those who read them: the load is sampled when nobody does, and after the last process.
+        let told = container.state.withLock { $0.account }
+        try tree.write("cpuacct/c/cpuacct.usage_all", "cpu user system\n0 0 0\n1 10000500000000 0\n")
+        _ = try files.text("containers/c/proc/loadavg")
+        let (account, load) = container.state.withLock { ($0.account, $0.loadAccount) }
+        #expect(account == told && load?.workNs == 500_000_000)
     }
 
     /// It costs a look at processes.
