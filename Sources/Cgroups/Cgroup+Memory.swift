@@ -47,11 +47,10 @@ extension Cgroup {
         if swap { sample.swapUsage = try accounted.number(.swapUsage) ?? 0 }
         for level in leaf.levels {
             if let limit = try level.limit(.memoryLimit) { try add(limit, of: level, accounted, to: &sample) }
-            guard swap, let limit = try level.limit(.swapLimit) else { continue }
-            let usage = level === accounted ? sample.swapUsage : try level.number(.swapUsage) ?? 0
-            sample.swapLimit = minimum(sample.swapLimit, limit)
-            sample.swapHeadroom = minimum(sample.swapHeadroom, limit.subtracting(orMin: usage))
         }
+        guard swap else { return }
+        let least = try accounted.least(.swapLimit, .swapUsage, own: sample.swapUsage)
+        (sample.swapLimit, sample.swapHeadroom) = (least.limit, least.headroom)
     }
 
     /// A limit of one level; the container's own level comes first.
@@ -88,25 +87,17 @@ extension Cgroup {
         let hasSwapLimit = memsw != nil && sample.stat.hierarchicalMemswLimit.map { !Parse.isUnlimited($0) } ?? true
         let limits = hasLimit || hasSwapLimit ? try limitedLevels(leaf, sample.stat) : []
         for (level, limit) in limits { try add(limit, of: level, leaf, to: &sample) }
-        if hasSwapLimit { try readSwapLimitsV1(leaf, memsw: memsw, into: &sample) }
+        if hasSwapLimit {
+            // What the least memsw limit leaves beyond the least limit of memory, which can be another level's.
+            let least = try leaf.least(.swapLimit, .swapUsage, own: memsw ?? sample.usage)
+            sample.swapLimit = least.limit?.subtracting(orMin: sample.limit ?? 0)
+            sample.swapHeadroom = least.headroom?.subtracting(orMin: sample.headroom ?? 0)
+        }
         // With swappiness 0 nothing more of the container is swapped out: it has what it has.
         if swap, sample.swapLimit != 0, try leaf.number(.swappiness) == 0 {
             sample.swapLimit = sample.swapUsage
             sample.swapHeadroom = 0
         }
-    }
-
-    /// What the least memsw limit leaves beyond the least limit of memory, which can be another level's.
-    private func readSwapLimitsV1(_ leaf: Node, memsw: UInt64?, into sample: inout MemorySample) throws(CgroupError) {
-        var (limit, headroom): (UInt64?, UInt64?)
-        for level in leaf.levels {
-            guard let most = try level.limit(.swapLimit) else { continue }
-            let usage = level === leaf ? memsw ?? sample.usage : try level.number(.swapUsage) ?? 0
-            limit = minimum(limit, most)
-            headroom = minimum(headroom, most.subtracting(orMin: usage))
-        }
-        sample.swapLimit = limit?.subtracting(orMin: sample.limit ?? 0)
-        sample.swapHeadroom = headroom?.subtracting(orMin: sample.headroom ?? 0)
     }
 
     /// The levels of v1 that have a memory limit, from the container up, and the limits.
@@ -144,14 +135,8 @@ extension Cgroup {
         var samples: [HugetlbSample] = []
         for size in hugePageSizes {
             guard let (usage, accounted) = try leaf.nearestNumber(.hugetlbUsage(size)) else { continue }
-            var sample = HugetlbSample(pageSize: size)
-            for level in accounted.levels {
-                guard let limit = try level.limit(.hugetlbLimit(size)) else { continue }
-                let usage = level === accounted ? usage : try level.number(.hugetlbUsage(size)) ?? 0
-                sample.limit = minimum(sample.limit, limit)
-                sample.headroom = minimum(sample.headroom, limit.subtracting(orMin: usage))
-            }
-            samples.append(sample)
+            let least = try accounted.least(.hugetlbLimit(size), .hugetlbUsage(size), own: usage)
+            samples.append(HugetlbSample(pageSize: size, limit: least.limit, headroom: least.headroom))
         }
         return samples
     }

@@ -67,6 +67,24 @@ extension Node {
         for node in levels { least = minimum(least, try node.limit(file)) }
         return least
     }
+
+    /// The least limit on the way up, and the least (limit - usage), never below 0; nil where nothing sets one.
+    ///
+    /// `own` is the usage of this level.
+    func least(
+        _ limitFile: CgroupFile,
+        _ usageFile: CgroupFile,
+        own: UInt64
+    ) throws(CgroupError) -> (limit: UInt64?, headroom: UInt64?) {
+        var (least, headroom): (UInt64?, UInt64?)
+        for level in levels {
+            guard let limit = try level.limit(limitFile) else { continue }
+            let usage = level === self ? own : try level.number(usageFile) ?? 0
+            least = minimum(least, limit)
+            headroom = minimum(headroom, limit.subtracting(orMin: usage))
+        }
+        return (least, headroom)
+    }
 }
 
 /// The lesser of two limits, where nil is none.
